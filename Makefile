@@ -1,0 +1,74 @@
+# The small toolbox. CI calls these targets word for word; there is no second way.
+
+.PHONY: dev test check unit examples clients chaos chaos-short bench sim fuzz deny conformance setup
+
+CARGO ?= cargo
+VENV   := .venv
+PYTHON := $(VENV)/bin/python
+DEBUG  := $(or $(CARGO_TARGET_DIR),target)/debug
+RELEASE := $(or $(CARGO_TARGET_DIR),target)/release
+
+# Build, then serve the order workflow on 127.0.0.1:8083.
+dev:
+	$(CARGO) build --release --bin baton
+	$(RELEASE)/baton dev examples/order-processing
+
+# Everything that a change must pass, with what it needs installed first.
+test: setup check unit examples clients chaos-short
+	@echo "all tests passed"
+
+# Formatting and lints.
+check:
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+
+# Tests of the crates. Heavy suites have their own targets.
+unit:
+	$(CARGO) test --workspace
+
+$(DEBUG)/baton: build-debug
+build-debug:
+	$(CARGO) build --bin baton --bin loadtest
+
+# Every example, every input, through a running baton.
+examples: build-debug
+	$(PYTHON) examples/run_all.py --baton $(DEBUG)/baton
+
+# Unmodified clients: aws CLI and boto3.
+clients: build-debug
+	$(PYTHON) -m pytest -q tests/clients --baton $(DEBUG)/baton
+
+# kill -9 of server, worker and both at random moments; a lost or doubled attempt fails it.
+chaos: build-release
+	$(RELEASE)/loadtest chaos --baton $(RELEASE)/baton --kills 50 --executions 400
+chaos-short: build-debug
+	$(DEBUG)/loadtest chaos --baton $(DEBUG)/baton --kills 8 --executions 60
+
+# Long seeded simulation; SEED=n repeats one.
+sim:
+	$(CARGO) test --release -p baton-coordinator --test simulation -- --ignored --nocapture
+
+build-release:
+	$(CARGO) build --release
+
+# The figures of docs/benchmarks.md.
+bench: build-release
+	scripts/bench.sh
+
+# Answers recorded from AWS, where the corpus lies beside the checkout.
+conformance: build-debug setup
+	scripts/conformance.sh
+
+# cargo-fuzz needs a nightly tool chain; MINUTES=20 by default.
+fuzz:
+	scripts/fuzz.sh
+
+deny:
+	cargo deny check licenses bans sources
+
+# Python packages for the tests, in a folder of their own.
+setup: $(VENV)/.installed
+$(VENV)/.installed: tests/requirements.txt
+	python3 -m venv $(VENV)
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	touch $@

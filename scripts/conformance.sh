@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Replays the answers recorded from AWS against the built binary and fails when fewer come back exactly than tests/conformance.floor says.
+# Usage: scripts/conformance.sh [extra run.py arguments]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+corpus=${CONFORMANCE_DIR:-../shared/conformance}
+baton=${BATON:-${CARGO_TARGET_DIR:-target}/debug/baton}
+python=.venv/bin/python
+only=lambda,lambda:invoke,activity
+work=$(mktemp -d)
+pids=()
+cleanup() {
+    for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
+    rm -rf "$work"
+}
+trap cleanup EXIT
+
+free_port() { "$python" -c 'import socket; s=socket.socket(); s.bind(("127.0.0.1",0)); print(s.getsockname()[1])'; }
+moto_port=$(free_port)
+lambda_port=$(free_port)
+
+PATH="$PWD/.venv/bin:$PATH" AWS_ENDPOINT_URL=http://127.0.0.1:$moto_port AWS_ENDPOINT_URL_LAMBDA=http://127.0.0.1:$lambda_port \
+    AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION=us-east-1 \
+    "$baton" up "$work" --port 0 --ephemeral >"$work/ready" 2>"$work/log" &
+pids+=($!)
+for _ in $(seq 100); do
+    grep -q '^baton ready' "$work/ready" && break
+    sleep 0.1
+done
+endpoint=$(sed -n 's/^baton ready //p' "$work/ready")
+[ -n "$endpoint" ] || { cat "$work/log" >&2; echo "baton did not get ready" >&2; exit 1; }
+
+"$python" "$corpus/run.py" --endpoint "$endpoint" --subset dev --only "$only" --moto-port "$moto_port" --lambda-port "$lambda_port" \
+    --json "$work/out.json" "$@" || true
+"$python" scripts/conformance_floor.py "$work/out.json" tests/conformance.floor
