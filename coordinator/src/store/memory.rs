@@ -1,0 +1,164 @@
+//! A store that lives as long as its process: for `--ephemeral`, for `baton run`, and for simulation, which also makes it fail.
+//!
+//! Without [`faults`] asked for, a batch is durable when `append` returns, and its [`Durable`] has been delivered by then. Time, order
+//! and content depend on the calls alone, so that the same calls always have the same effects (the random part of tokens
+//! apart, which nothing reads).
+
+mod faults;
+mod state;
+
+use bytes::Bytes;
+use futures_util::future::{BoxFuture, FutureExt, ready};
+use futures_util::stream::{self, BoxStream, StreamExt};
+use parking_lot::Mutex;
+use tokio::sync::watch;
+
+use super::{
+    Acquired, Checkpoint, Durable, DurableSender, KeyRange, ShardId, ShardStore, StoreError,
+    StoreId, Table, Token,
+};
+use state::State;
+
+/// The store. See [`faults`] for the ways to make it fail.
+pub struct MemoryStore {
+    id: StoreId,
+    shard_count: u16,
+    state: Mutex<State>,
+    intake: watch::Sender<bool>,
+}
+
+impl MemoryStore {
+    /// An empty store of `shard_count` shards, a power of two, and the catalog.
+    pub fn new(shard_count: u16) -> Self {
+        assert!(
+            shard_count.is_power_of_two(),
+            "the number of shards is a power of two"
+        );
+        Self {
+            id: StoreId::random(),
+            shard_count,
+            state: Mutex::new(State::new(shard_count)),
+            intake: watch::Sender::new(true),
+        }
+    }
+
+    fn index(&self, shard: ShardId) -> Result<usize, StoreError> {
+        let count = self.shard_count;
+        shard
+            .index(count)
+            .ok_or(StoreError::UnknownShard { shard, count })
+    }
+
+    /// Does `act` with the state, then delivers what became durable or was refused, outside the lock.
+    fn with_state<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+        let mut state = self.state.lock();
+        let answer = act(&mut state);
+        let ends = std::mem::take(&mut state.ends);
+        drop(state);
+        for (done, end) in ends {
+            done.deliver(end);
+        }
+        answer
+    }
+}
+
+impl ShardStore for MemoryStore {
+    fn store_id(&self) -> StoreId {
+        self.id
+    }
+
+    fn shard_count(&self) -> u16 {
+        self.shard_count
+    }
+
+    /// Batches whose durability is held back become durable: a new owner begins with a settled log.
+    fn acquire(&self, shard: ShardId) -> BoxFuture<'_, Result<Acquired, StoreError>> {
+        let acquired = self
+            .index(shard)
+            .map(|index| self.with_state(|state| state.acquire(index)));
+        ready(acquired).boxed()
+    }
+
+    fn renew(&self, held: Vec<(ShardId, Token)>) -> BoxFuture<'_, Vec<Result<(), StoreError>>> {
+        let renew = |(shard, token)| {
+            let index = self.index(shard)?;
+            self.state.lock().shards[index].head.check_owner(token)
+        };
+        ready(held.into_iter().map(renew).collect()).boxed()
+    }
+
+    fn release(&self, shard: ShardId, token: Token) -> BoxFuture<'_, Result<(), StoreError>> {
+        let released = self
+            .index(shard)
+            .and_then(|index| self.state.lock().shards[index].head.release(token));
+        ready(released).boxed()
+    }
+
+    fn append(
+        &self,
+        shard: ShardId,
+        token: Token,
+        expected_seq: u64,
+        batch: Bytes,
+        done: &DurableSender,
+    ) {
+        match self.index(shard) {
+            Ok(index) => {
+                self.with_state(|state| state.append(index, token, expected_seq, batch, done))
+            }
+            Err(error) => done.deliver(Durable {
+                shard,
+                seq: expected_seq + 1,
+                result: Err(error),
+            }),
+        }
+    }
+
+    fn read_log(
+        &self,
+        shard: ShardId,
+        after_seq: u64,
+    ) -> BoxStream<'static, Result<(u64, Bytes), StoreError>> {
+        match self.index(shard) {
+            Ok(index) => {
+                stream::iter(self.state.lock().shards[index].batches_after(after_seq)).boxed()
+            }
+            Err(error) => stream::iter([Err(error)]).boxed(),
+        }
+    }
+
+    fn checkpoint_many(
+        &self,
+        checkpoints: Vec<Checkpoint>,
+    ) -> BoxFuture<'_, Vec<Result<(), StoreError>>> {
+        let mut state = self.state.lock();
+        let apply = |checkpoint: Checkpoint| {
+            let index = self.index(checkpoint.shard)?;
+            state.checkpoint(index, checkpoint)
+        };
+        ready(checkpoints.into_iter().map(apply).collect()).boxed()
+    }
+
+    fn get(&self, table: Table, key: &[u8]) -> BoxFuture<'_, Result<Option<Bytes>, StoreError>> {
+        ready(Ok(self.state.lock().get(table, key))).boxed()
+    }
+
+    fn scan(
+        &self,
+        table: Table,
+        range: KeyRange,
+        limit: usize,
+        reverse: bool,
+    ) -> BoxFuture<'_, Result<Vec<(Bytes, Bytes)>, StoreError>> {
+        ready(Ok(self.state.lock().scan(table, range, limit, reverse))).boxed()
+    }
+
+    fn intake(&self) -> watch::Receiver<bool> {
+        self.intake.subscribe()
+    }
+
+    /// There are no pieces of a log to be freed here.
+    fn oldest_shard(&self) -> Option<ShardId> {
+        None
+    }
+}

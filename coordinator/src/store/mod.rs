@@ -1,0 +1,143 @@
+//! Where shards keep what must not be lost.
+//!
+//! A shard owns one **log** of batches and a part of a **key-value side**. The log is the only synchronous write: a batch is
+//! appended, made durable, and only then does anything that it caused leave the shard. The key-value side (snapshots, history
+//! segments, indexes, far timers) is derived from the log and written lazily by checkpoints; what a checkpoint has taken over need
+//! not stay in the log.
+//!
+//! [`ShardStore`] is the border. Two implementations stand behind it: [`local::LocalStore`], one data folder on one disk, and
+//! [`memory::MemoryStore`], which forgets everything at exit and can be told to fail in the ways a disk fails. One suite,
+//! `tests/store_contract.rs`, says what both must do.
+//!
+//! Deliberately absent: any knowledge of what a batch or a value means. Keys have types ([`keys`]), values are bytes.
+
+mod checkpoint;
+mod durable;
+mod error;
+mod head;
+mod ids;
+pub mod keys;
+pub mod memory;
+mod table;
+
+pub use checkpoint::{Checkpoint, KvOp};
+pub use durable::{Durable, DurableReceiver, DurableSender};
+pub use error::StoreError;
+pub use ids::{Acquired, ShardId, StoreId, Token};
+pub use table::{KeyRange, Table};
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
+use tokio::sync::watch;
+
+/// A log of batches per shard and a key-value side, both fenced by the owner's [`Token`].
+///
+/// Usable as `Arc<dyn ShardStore>`. Every write names the token that [`acquire`](Self::acquire) gave; a write with any other token
+/// is answered [`StoreError::Fenced`] and changes nothing, checkpoints included.
+pub trait ShardStore: Send + Sync + 'static {
+    /// Which store this is. It never changes; two systems must not share one.
+    fn store_id(&self) -> StoreId;
+
+    /// Shards 0 to `shard_count - 1` exist, and [`ShardId::CATALOG`]. A power of two, fixed when the store was created.
+    fn shard_count(&self) -> u16;
+
+    /// Takes ownership, also from an owner that still believes to have it: from here on that one's writes are refused.
+    ///
+    /// [`Acquired::seq`] counts every batch that was queued before this call and became durable.
+    fn acquire(&self, shard: ShardId) -> BoxFuture<'_, Result<Acquired, StoreError>>;
+
+    /// Confirms that each of these is still owned; one answer each, in order.
+    fn renew(&self, held: Vec<(ShardId, Token)>) -> BoxFuture<'_, Vec<Result<(), StoreError>>>;
+
+    /// Gives the shard up. The token is worthless afterwards.
+    fn release(&self, shard: ShardId, token: Token) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// Queues one batch and returns at once.
+    ///
+    /// `expected_seq` is the `seq` of the batch before it, durable or still queued; the batch becomes `expected_seq + 1`. Several
+    /// batches of a shard may be under way; their order is the order of the calls. Exactly one [`Durable`] is handed to `done` for
+    /// each call: `Ok` only after the batch is on stable storage. `done` may be called before this function returns and is called
+    /// on a thread of the store, so it must not block.
+    ///
+    /// When a batch is refused, those queued behind it are refused too, for the same reason, since their predecessor is missing. The shard
+    /// keeps the bytes and appends the same batches again, in order, once the reason is gone ([`StoreError::is_retryable`]).
+    fn append(
+        &self,
+        shard: ShardId,
+        token: Token,
+        expected_seq: u64,
+        batch: Bytes,
+        done: &DurableSender,
+    );
+
+    /// The durable batches with a `seq` greater than `after_seq`, in order, without gaps; ends at the last durable one.
+    ///
+    /// What a checkpoint has covered may be gone: reading from before [`Acquired::checkpoint_seq`] starts at the first batch that
+    /// is still there.
+    fn read_log(
+        &self,
+        shard: ShardId,
+        after_seq: u64,
+    ) -> BoxStream<'static, Result<(u64, Bytes), StoreError>>;
+
+    /// [`checkpoint_many`](Self::checkpoint_many) of one.
+    fn checkpoint(
+        &self,
+        shard: ShardId,
+        token: Token,
+        upto_seq: u64,
+        ops: Vec<KvOp>,
+    ) -> BoxFuture<'_, Result<(), StoreError>> {
+        let checkpoint = Checkpoint {
+            shard,
+            token,
+            upto_seq,
+            ops,
+        };
+        Box::pin(async move {
+            self.checkpoint_many(vec![checkpoint])
+                .await
+                .pop()
+                .expect("each checkpoint has one answer")
+        })
+    }
+
+    /// Applies the operations of each checkpoint, then moves its shard's `checkpoint_seq` to `upto_seq`; one answer each, in order.
+    ///
+    /// The operations must be idempotent: after a crash a prefix of them may have been applied without `checkpoint_seq` having
+    /// moved, and the shard will make them again from the log. When a call is answered `Ok`, operations and `checkpoint_seq` are on
+    /// stable storage together, and the log up to `upto_seq` may go. `upto_seq` must be durable; one below the present
+    /// `checkpoint_seq` leaves it where it is.
+    ///
+    /// Calls that meet share one flush, as do the checkpoints of one call.
+    fn checkpoint_many(
+        &self,
+        checkpoints: Vec<Checkpoint>,
+    ) -> BoxFuture<'_, Vec<Result<(), StoreError>>>;
+
+    /// The value under `key`. Sees every checkpoint answered before the call.
+    fn get(&self, table: Table, key: &[u8]) -> BoxFuture<'_, Result<Option<Bytes>, StoreError>>;
+
+    /// At most `limit` entries of the range, in the order of their keys, or from the last one down if `reverse`.
+    fn scan(
+        &self,
+        table: Table,
+        range: KeyRange,
+        limit: usize,
+        reverse: bool,
+    ) -> BoxFuture<'_, Result<Vec<(Bytes, Bytes)>, StoreError>>;
+
+    /// Whether new work may be taken in. False on a full disk: the API then answers 503. Running work goes on while the log has
+    /// room, and is refused with [`StoreError::Full`] after that.
+    fn accepts_intake(&self) -> bool {
+        *self.intake().borrow()
+    }
+
+    /// [`accepts_intake`](Self::accepts_intake) as it changes. Work that was refused with [`StoreError::Full`] is worth another
+    /// try when this turns true.
+    fn intake(&self) -> watch::Receiver<bool>;
+
+    /// The shard whose checkpoint would free the oldest piece of the log, if there is a piece that waits for one.
+    fn oldest_shard(&self) -> Option<ShardId>;
+}
