@@ -1,0 +1,64 @@
+//! ListExecutions.
+
+use std::sync::Arc;
+
+use baton_engine::{Status, Timestamp};
+
+use super::ExecutionId;
+
+/// What is listed.
+#[derive(Clone, Debug)]
+pub struct ListQuery {
+    /// ARN of the state machine, unqualified.
+    pub state_machine_arn: Arc<str>,
+    /// Only those that were started through this version or alias.
+    pub through: Option<Arc<str>>,
+    /// Only those of this status.
+    pub status: Option<Status>,
+    /// The last one of the page before.
+    pub after: Option<Cursor>,
+    /// Most to answer, 1 to 1,000.
+    pub limit: usize,
+}
+
+/// A place in the list: what follows is strictly after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    /// Start date of the last one seen.
+    pub start_at: Timestamp,
+    /// Its id.
+    pub id: ExecutionId,
+}
+
+/// One line of the list.
+#[derive(Clone, Debug)]
+pub struct ExecutionSummary {
+    /// Its id, for the cursor.
+    pub id: ExecutionId,
+    /// ARN of the execution.
+    pub execution_arn: Arc<str>,
+    /// ARN of the state machine, unqualified.
+    pub state_machine_arn: Arc<str>,
+    /// Name of the execution.
+    pub name: Arc<str>,
+    /// Version that it was started through.
+    pub version_arn: Option<Arc<str>>,
+    /// Alias that it was started through.
+    pub alias_arn: Option<Arc<str>>,
+    /// As of now.
+    pub status: Status,
+    /// When it started.
+    pub start_at: Timestamp,
+    /// When it ended.
+    pub stop_at: Option<Timestamp>,
+}
+
+impl ExecutionSummary {
+    /// Where the next page begins when this is the last of a page.
+    pub fn cursor(&self) -> Cursor {
+        Cursor {
+            start_at: self.start_at,
+            id: self.id,
+        }
+    }
+}
