@@ -1,0 +1,95 @@
+"""A real server for the tests of unmodified clients."""
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import boto3
+import pytest
+from botocore.config import Config
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def pytest_addoption(parser):
+    parser.addoption("--baton", default=str(ROOT / "target/debug/baton"))
+
+
+class Server:
+    """`baton up` on a folder of its own, with a data folder that survives kill -9."""
+
+    def __init__(self, binary, folder, port=0):
+        self.binary, self.folder, self.port = binary, Path(folder), port
+        self.process = None
+
+    def start(self):
+        log = open(self.folder / "baton.log", "ab")
+        self.process = subprocess.Popen([self.binary, "up", str(self.folder), "--port", str(self.port)], stdout=subprocess.PIPE, stderr=log, text=True)
+        line = self.process.stdout.readline()
+        match = re.fullmatch(r"baton ready (http://127\.0\.0\.1:(\d+))\n", line)
+        assert match, f"no ready line but {line!r}: {(self.folder / 'baton.log').read_text()[-2000:]}"
+        self.url, self.port = match.group(1), int(match.group(2))
+        return self
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        assert self.process.wait(60) == 0
+
+    def client(self):
+        config = Config(inject_host_prefix=False, retries={"max_attempts": 5})
+        return boto3.client("stepfunctions", endpoint_url=self.url, region_name="us-east-1", aws_access_key_id="test",
+                            aws_secret_access_key="test", config=config)
+
+    def environment(self):
+        venv = Path(os.sys.executable).parent
+        return {**os.environ, "PATH": f"{venv}:{os.environ['PATH']}", "AWS_ENDPOINT_URL_SFN": self.url, "AWS_ENDPOINT_URL_STS": self.url,
+                "AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+
+    def aws(self, *arguments):
+        done = subprocess.run(["aws", "--output", "json", *arguments], env=self.environment(), capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout) if done.stdout.strip() else None
+
+
+def wait_end(client, arn, seconds=60):
+    """DescribeExecution until it has ended."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        description = client.describe_execution(executionArn=arn)
+        if description["status"] != "RUNNING":
+            return description
+        time.sleep(0.05)
+    raise AssertionError(f"{arn} is still running after {seconds} s")
+
+
+@pytest.fixture
+def binary(pytestconfig):
+    return pytestconfig.getoption("--baton")
+
+
+@pytest.fixture
+def order_server(binary, tmp_path):
+    """The order workflow, in a copy of its folder."""
+    folder = tmp_path / "orders"
+    shutil.copytree(ROOT / "examples/order-processing", folder, ignore=shutil.ignore_patterns(".baton"))
+    server = Server(binary, folder).start()
+    yield server
+    if server.process.poll() is None:
+        server.kill()
+
+
+@pytest.fixture
+def server(binary, tmp_path):
+    """An empty folder."""
+    server = Server(binary, tmp_path).start()
+    yield server
+    if server.process.poll() is None:
+        server.kill()
