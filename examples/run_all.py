@@ -16,6 +16,7 @@ import pathlib
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.error
@@ -96,7 +97,7 @@ def wait_for_port(port):
 def running_baton(folder, baton):
     """Starts `baton dev` on a free port with nothing kept, and gives its URL."""
     command = [baton, "dev", folder, "--port", "0", "--ephemeral"]
-    log = open(folder / ".baton-test.log", "wb")
+    log = tempfile.NamedTemporaryFile(prefix=f"baton-{folder.name}-", suffix=".log", delete=False)
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env={**os.environ, "AWS_REGION": REGION})
     try:
         yield ready_line(process, log.name).removeprefix("baton ready ").strip()
