@@ -1,0 +1,132 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::http::Endpoint;
+
+/// Load and chaos for a Step Functions endpoint, with every result checked.
+#[derive(Debug, Parser)]
+#[command(name = "loadtest", version)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a scenario against an endpoint and check how every execution ended
+    Run(RunArgs),
+    /// List the scenarios that ship
+    List,
+    /// Serve the functions of a scenario in this process until SIGTERM
+    Worker(WorkerArgs),
+    /// Kill a real baton and a real worker again and again, and prove that nothing was lost or done twice
+    Chaos(ChaosArgs),
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct RunArgs {
+    /// A scenario's name, or the path of a scenario file
+    pub(crate) scenario: String,
+    /// Where the server listens, http://HOST:PORT
+    #[arg(long)]
+    pub(crate) endpoint: Endpoint,
+    /// Start executions for this long
+    #[arg(long)]
+    pub(crate) seconds: Option<u64>,
+    /// Start this many executions at most
+    #[arg(long)]
+    pub(crate) executions: Option<u64>,
+    /// Executions under way at a time (in an open loop: at most)
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    pub(crate) in_flight: Option<u32>,
+    /// Open loop: start this many executions a second, whether or not earlier ones have ended
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) rate: Option<u32>,
+    /// Where the scenario's functions run
+    #[arg(long, value_enum, default_value_t = WorkerPlace::Process)]
+    pub(crate) worker: WorkerPlace,
+    /// Slots of each function in the worker
+    #[arg(long, default_value_t = 256)]
+    pub(crate) concurrency: u32,
+    /// Read and check this many whole histories, spread evenly over the run
+    #[arg(long, default_value_t = 100)]
+    pub(crate) histories: u64,
+    /// Process id of the server; by default the local process that listens on the endpoint's port
+    #[arg(long)]
+    pub(crate) server_pid: Option<u32>,
+    /// Sleepers: kill the server, start it again with this shell command, and measure when it answers
+    #[arg(long, value_name = "COMMAND")]
+    pub(crate) restart_command: Option<String>,
+    /// Sleepers: seconds between the last start and the look at the server's memory
+    #[arg(long, default_value_t = 40)]
+    pub(crate) settle: u64,
+    /// Folder on the server's disk in which flushes are timed
+    #[arg(long, default_value = ".")]
+    pub(crate) data_dir: PathBuf,
+    /// Write the report here as JSON
+    #[arg(long)]
+    pub(crate) json: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WorkerPlace {
+    /// In a process of its own
+    Process,
+    /// In the process that makes the load
+    InProcess,
+    /// Somebody else runs the worker
+    None,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct WorkerArgs {
+    /// A scenario's name, or the path of a scenario file
+    #[arg(default_value = "five-tasks")]
+    pub(crate) scenario: String,
+    /// Where the coordinator listens, http://HOST:PORT
+    #[arg(long)]
+    pub(crate) coordinator: String,
+    /// Slots of each function
+    #[arg(long, default_value_t = 256)]
+    pub(crate) concurrency: u32,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ChaosArgs {
+    /// The baton binary
+    #[arg(long)]
+    pub(crate) baton: PathBuf,
+    /// The example whose orders are run
+    #[arg(long, default_value = "examples/order-processing")]
+    pub(crate) example: PathBuf,
+    /// How often something is killed
+    #[arg(long, default_value_t = 50)]
+    pub(crate) kills: u32,
+    /// Orders to run
+    #[arg(long, default_value_t = 400)]
+    pub(crate) executions: u32,
+    /// Repeats the run that printed it: the same orders, victims and pauses
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// Keep the data and logs even if all went well
+    #[arg(long)]
+    pub(crate) keep: bool,
+    /// Write the report here as JSON
+    #[arg(long)]
+    pub(crate) json: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}
