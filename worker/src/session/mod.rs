@@ -1,0 +1,503 @@
+//! The session with a coordinator, `baton/worker/v1/worker.proto`: says hello, gives credits, takes grants, reports outcomes until they are decided.
+//!
+//! One task owns all state ([`claims`], [`queues`], [`offers`]), so nothing here is locked. Whatever is ready goes out together: outcomes with the slots they
+//! free in one message, however many there are. The connection may end and begin as it likes; handlers do not notice.
+
+mod backoff;
+mod claims;
+mod link;
+mod offers;
+mod outbound;
+mod queues;
+mod runner;
+
+use std::time::Duration;
+
+use baton_proto::worker::v1::coordinator_message::Message as FromCoordinator;
+use baton_proto::worker::v1::{CoordinatorMessage, Denied, Dispatch, Granted, TaskOffer, Welcome};
+use baton_proto::worker::v1::{LogLine, Outcome, outcome};
+use std::collections::VecDeque;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Endpoint;
+
+use crate::invocation::{Completion, FunctionError, Invocation};
+use crate::logs::{self, LogReceiver, LogSender};
+use backoff::Backoff;
+use claims::{ClaimNumber, Claims};
+use link::{Link, LinkEvent};
+use offers::PendingClaims;
+use outbound::Outbound;
+use queues::Queues;
+pub(crate) use queues::Service;
+use runner::{Job, RunnerEvent};
+
+/// An opened session on which no Welcome comes is given up.
+const WELCOME_MAX: Duration = Duration::from_secs(10);
+/// How often outcomes that are not acknowledged are looked at.
+const RETRY_TICK: Duration = Duration::from_millis(100);
+/// How often handlers end what has been idle for long.
+const SWEEP: Duration = Duration::from_secs(60);
+/// What a coordinator may take to close the session after `Bye`; a grant that crossed it on the way is still run.
+const BYE_GRACE: Duration = Duration::from_secs(1);
+const HEARTBEAT_DEFAULT: Duration = Duration::from_secs(1);
+/// Log lines that wait while the coordinator is away; the oldest go first.
+const LINES_MAX: usize = 10_000;
+
+/// Who this worker is and where its coordinators are.
+pub(crate) struct SessionConfig {
+    pub(crate) name: String,
+    pub(crate) incarnation: u64,
+    pub(crate) endpoints: Vec<Endpoint>,
+    pub(crate) dispatch: Dispatch,
+    pub(crate) in_process: bool,
+}
+
+/// What the owner of a worker asks of its session.
+pub(crate) enum Command {
+    /// Serve these from now on.
+    Serve(Vec<Service>),
+    /// Forget what is warm of these queues.
+    Reload(Vec<String>),
+    /// Take nothing new, end what runs, and say goodbye; answered when that is done.
+    Drain(oneshot::Sender<()>),
+}
+
+/// What can be seen of a session from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct WorkerStatus {
+    /// True between the coordinator's Welcome and the end of that connection.
+    pub connected: bool,
+    /// Invocations that run.
+    pub running: usize,
+    /// Outcomes that the coordinator has not decided about yet.
+    pub unacknowledged: usize,
+}
+
+pub(crate) struct Session {
+    config: SessionConfig,
+    endpoint: usize,
+    queues: Queues,
+    claims: Claims,
+    offers: PendingClaims,
+    link: Link,
+    backoff: Backoff,
+    last_failure: Option<String>,
+    outbound: Outbound,
+    /// Until when the Welcome must have come; none once it has, or without a connection.
+    welcome_by: Option<Instant>,
+    heartbeat: Duration,
+    next_heartbeat: Instant,
+    next_retry: Instant,
+    next_sweep: Instant,
+    events_sender: mpsc::UnboundedSender<RunnerEvent>,
+    events: mpsc::UnboundedReceiver<RunnerEvent>,
+    log_sender: LogSender,
+    logs: LogReceiver,
+    commands: mpsc::UnboundedReceiver<Command>,
+    status: watch::Sender<WorkerStatus>,
+    draining: Vec<oneshot::Sender<()>>,
+    jobs: Vec<Job>,
+}
+
+pub(crate) fn endpoint(url: &str) -> Result<Endpoint, String> {
+    link::endpoint(url)
+}
+
+impl Session {
+    pub(crate) fn new(
+        config: SessionConfig,
+        services: Vec<Service>,
+        commands: mpsc::UnboundedReceiver<Command>,
+        status: watch::Sender<WorkerStatus>,
+    ) -> Self {
+        let (events_sender, events) = mpsc::unbounded_channel();
+        let (log_sender, logs) = logs::channel();
+        let now = Instant::now();
+        Self {
+            config,
+            endpoint: 0,
+            queues: Queues::new(services),
+            claims: Claims::default(),
+            offers: PendingClaims::default(),
+            link: Link::Down { until: now },
+            backoff: Backoff::default(),
+            last_failure: None,
+            outbound: Outbound::default(),
+            welcome_by: None,
+            heartbeat: HEARTBEAT_DEFAULT,
+            next_heartbeat: now,
+            next_retry: now,
+            next_sweep: now + SWEEP,
+            events_sender,
+            events,
+            log_sender,
+            logs,
+            commands,
+            status,
+            draining: Vec::new(),
+            jobs: Vec::new(),
+        }
+    }
+
+    /// Runs until it is stopped or has drained.
+    pub(crate) async fn run(mut self, stop: CancellationToken) {
+        loop {
+            let wake = self.next_wake();
+            tokio::select! {
+                () = stop.cancelled() => break,
+                event = self.link.next() => self.on_link(event),
+                event = self.events.recv() => self.on_runner(event.expect("the session keeps a sender of its own")),
+                line = self.logs.lines.recv() => self.on_log_line(line.expect("the session keeps a sender of its own")),
+                command = self.commands.recv() => match command {
+                    Some(command) => self.on_command(command),
+                    // Nobody is left who could ask for anything; the token still stops the session.
+                    None => self.commands = mpsc::unbounded_channel().1,
+                },
+                () = self.outbound.room() => {}
+                () = sleep_until(wake) => {}
+            }
+            self.take_ready();
+            self.on_time(Instant::now());
+            self.flush();
+            self.publish();
+            if self.is_done() {
+                break;
+            }
+        }
+        self.claims.abort_all();
+        for reply in self.draining.drain(..) {
+            let _ = reply.send(());
+        }
+        self.status.send_modify(|status| status.connected = false);
+    }
+
+    /// Takes along what else has become ready, so that it leaves in the same messages.
+    fn take_ready(&mut self) {
+        while let Ok(event) = self.events.try_recv() {
+            self.on_runner(event);
+        }
+        while let Ok(line) = self.logs.lines.try_recv() {
+            self.on_log_line(line);
+        }
+        if !self.jobs.is_empty() {
+            runner::start(std::mem::take(&mut self.jobs), &self.events_sender);
+        }
+    }
+
+    // ---- Time ----
+
+    fn next_wake(&self) -> Instant {
+        let mut wake = self.next_sweep;
+        if self.is_welcomed() {
+            wake = wake.min(self.next_heartbeat);
+        }
+        if self.claims.unacknowledged_count() > 0 {
+            wake = wake.min(self.next_retry);
+        }
+        wake = self.welcome_by.map_or(wake, |by| wake.min(by));
+        self.outbound
+            .bye_said()
+            .map_or(wake, |said| wake.min(said + BYE_GRACE))
+    }
+
+    fn on_time(&mut self, now: Instant) {
+        if now >= self.next_retry && self.claims.unacknowledged_count() > 0 {
+            self.claims.retry_due(now.into_std());
+            self.next_retry = now + RETRY_TICK;
+        }
+        if self.is_welcomed() && now >= self.next_heartbeat {
+            self.outbound.heartbeats(self.claims.running());
+            self.next_heartbeat = now + self.heartbeat;
+        }
+        if self.welcome_by.is_some_and(|by| now >= by) {
+            self.on_closed(Some("no welcome in time".to_owned()));
+        }
+        if now >= self.next_sweep {
+            self.queues
+                .handlers()
+                .for_each(crate::handlers::Handler::sweep);
+            self.next_sweep = now + SWEEP;
+        }
+    }
+
+    // ---- The connection ----
+
+    fn is_welcomed(&self) -> bool {
+        self.link.is_up() && self.welcome_by.is_none()
+    }
+
+    fn on_link(&mut self, event: LinkEvent) {
+        match event {
+            LinkEvent::TimeToConnect => {
+                self.link = Link::connect(&self.config.endpoints[self.endpoint])
+            }
+            LinkEvent::Connected(channel) => {
+                let hello = outbound::hello(
+                    &self.config,
+                    self.queues.hello(self.is_draining()),
+                    self.claims.held(),
+                );
+                let (link, sender) = Link::open(channel, hello);
+                self.link = link;
+                self.outbound.begin(sender);
+            }
+            LinkEvent::Opened(stream) => {
+                self.link = Link::Up(stream);
+                self.welcome_by = Some(Instant::now() + WELCOME_MAX);
+            }
+            LinkEvent::Message(message) => self.on_message(message),
+            LinkEvent::Closed(reason) => self.on_closed(reason),
+        }
+    }
+
+    fn on_closed(&mut self, reason: Option<String>) {
+        self.outbound.end();
+        self.welcome_by = None;
+        let reason = reason.unwrap_or_else(|| "the coordinator has ended the session".to_owned());
+        let uri = self.config.endpoints[self.endpoint].uri();
+        // Said once for each reason, since the attempts go on for ever.
+        if self.last_failure.as_ref() != Some(&reason) {
+            tracing::warn!(coordinator = %uri, reason, "no session; trying again until there is one");
+            self.last_failure = Some(reason);
+        }
+        let random = getrandom::u64().unwrap_or(0);
+        let pause = self.backoff.next(random);
+        self.reconnect_at(Instant::now() + pause);
+    }
+
+    fn reconnect_at(&mut self, until: Instant) {
+        self.endpoint = (self.endpoint + 1) % self.config.endpoints.len();
+        self.link = Link::Down { until };
+    }
+
+    fn on_message(&mut self, message: CoordinatorMessage) {
+        match message.message {
+            Some(FromCoordinator::Welcome(welcome)) => self.on_welcome(&welcome),
+            Some(FromCoordinator::Grants(grants)) => grants
+                .grants
+                .into_iter()
+                .for_each(|granted| self.on_granted(granted)),
+            Some(FromCoordinator::Acks(acks)) => {
+                let now = Instant::now().into_std();
+                for ack in acks.acks {
+                    self.claims.acknowledge(ack.report_id, ack.code(), now);
+                }
+            }
+            Some(FromCoordinator::Offer(offer)) => self.on_offer(offer),
+            Some(FromCoordinator::Denied(denied)) => self.on_denied(&denied),
+            Some(FromCoordinator::Cancel(cancel)) => self.give_up(&cancel.token, cancel.claim_id),
+            Some(FromCoordinator::Drain(_)) => self.on_peer_drain(),
+            // A message of a newer coordinator; what it means cannot be guessed.
+            None => {}
+        }
+    }
+
+    fn on_welcome(&mut self, welcome: &Welcome) {
+        self.welcome_by = None;
+        self.backoff.reset();
+        self.last_failure = None;
+        if welcome.heartbeat_interval_ms > 0 {
+            // A little sooner than asked for, so that a message on its way is not overdue.
+            self.heartbeat =
+                Duration::from_millis(u64::from(welcome.heartbeat_interval_ms) * 3 / 4)
+                    .max(Duration::from_millis(10));
+        }
+        self.next_heartbeat = Instant::now() + self.heartbeat;
+        for lost in &welcome.lost {
+            self.give_up(&lost.token, lost.claim_id);
+        }
+        self.claims.session_begins();
+        self.offers.session_begins();
+        tracing::info!(coordinator = %self.config.endpoints[self.endpoint].uri(), worker = self.config.name, "session open");
+    }
+
+    /// With another coordinator to go to, the session moves there with all its claims. Otherwise this one is used until it ends.
+    fn on_peer_drain(&mut self) {
+        if self.config.endpoints.len() > 1 {
+            self.outbound.end();
+            self.reconnect_at(Instant::now());
+        }
+    }
+
+    // ---- Tasks ----
+
+    fn on_granted(&mut self, granted: Granted) {
+        let claimed = self.offers.answered(&granted.token, granted.claim_id);
+        let queue = match self.config.dispatch {
+            Dispatch::Grant => self.queues.index_of(&granted.queue),
+            // In this mode only what was claimed, with the id that it was claimed with, is ours.
+            Dispatch::Offer if claimed.is_none() => return,
+            Dispatch::Offer => claimed,
+        };
+        let queue = queue.unwrap_or(Queues::UNKNOWN);
+        let Some(number) = self.claims.accept(&granted.token, granted.claim_id, queue) else {
+            // Never so for a claim just answered, whose id is new; the slot would be lost otherwise.
+            claimed
+                .into_iter()
+                .for_each(|queue| self.queues.free_slot(queue));
+            return;
+        };
+        if claimed.is_none() {
+            self.queues.take_slot(queue);
+        }
+        match self.queues.handler(queue).cloned() {
+            Some(handler) => self.jobs.push(Job {
+                number,
+                handler,
+                invocation: Invocation::new(granted, self.log_sender.clone()),
+            }),
+            None => self.finish(number, Err(not_served(&granted)).into()),
+        }
+    }
+
+    fn on_offer(&mut self, offer: TaskOffer) {
+        let queue = self
+            .queues
+            .index_of(&offer.queue)
+            .filter(|&queue| self.queues.has_room(queue));
+        if let Some(queue) = queue.filter(|_| !self.is_draining()) {
+            self.queues.take_slot(queue);
+            self.offers.claim(offer.token, queue);
+        }
+    }
+
+    fn on_denied(&mut self, denied: &Denied) {
+        if let Some(queue) = self.offers.answered(&denied.token, denied.claim_id) {
+            self.queues.free_slot(queue);
+        }
+    }
+
+    /// Ends a claim without an outcome: it was cancelled, or is no longer ours.
+    fn give_up(&mut self, token: &bytes::Bytes, claim_id: u64) {
+        let pending = self.offers.answered(token, claim_id);
+        if let Some(queue) = pending.or_else(|| self.claims.give_up(token, claim_id)) {
+            self.queues.free_slot(queue);
+        }
+        // Granted in the same message as, or just before, its end: it must not start any more.
+        self.jobs.retain(|job| self.claims.is_held(job.number));
+    }
+
+    fn on_runner(&mut self, event: RunnerEvent) {
+        match event {
+            RunnerEvent::Finished(completions) => completions
+                .into_iter()
+                .for_each(|(number, completion)| self.finish(number, completion)),
+            RunnerEvent::Parked(number, handle) => self.claims.parked(number, handle),
+        }
+    }
+
+    fn finish(&mut self, number: ClaimNumber, completion: Completion) {
+        let queue = self.claims.finish(number, |token, claim_id| Outcome {
+            token,
+            claim_id,
+            report_id: number,
+            result: Some(match completion.result {
+                Ok(output) => outcome::Result::Output(output),
+                Err(error) => outcome::Result::Failure(error.into_failure()),
+            }),
+            log_tail: completion.log_tail,
+            executed_version: String::new(),
+        });
+        if let Some(queue) = queue {
+            self.queues.free_slot(queue);
+        }
+    }
+
+    fn on_log_line(&mut self, line: LogLine) {
+        self.outbound.log_line(line);
+    }
+
+    // ---- The owner ----
+
+    fn on_command(&mut self, command: Command) {
+        match command {
+            Command::Serve(services) => {
+                if self.queues.replace(services) && self.link.is_up() {
+                    // Only a hello can name queues; claims and outcomes go over to the new session.
+                    self.outbound.end();
+                    self.link = Link::Down {
+                        until: Instant::now(),
+                    };
+                }
+            }
+            Command::Reload(names) => names
+                .iter()
+                .filter_map(|name| self.queues.index_of(name))
+                .filter_map(|index| self.queues.handler(index))
+                .for_each(crate::handlers::Handler::reload),
+            Command::Drain(reply) => self.draining.push(reply),
+        }
+    }
+
+    fn is_draining(&self) -> bool {
+        !self.draining.is_empty()
+    }
+
+    fn holds_nothing(&self) -> bool {
+        self.claims.is_empty() && self.offers.is_empty()
+    }
+
+    /// Drained: nothing is held, and the coordinator knows or cannot be told.
+    fn is_done(&self) -> bool {
+        if !self.is_draining() || !self.holds_nothing() {
+            return false;
+        }
+        match self.outbound.bye_said() {
+            Some(said) => said.elapsed() >= BYE_GRACE,
+            None => !self.link.is_up(),
+        }
+    }
+
+    fn publish(&mut self) {
+        let status = WorkerStatus {
+            connected: self.is_welcomed(),
+            running: self.claims.running_count(),
+            unacknowledged: self.claims.unacknowledged_count(),
+        };
+        self.status
+            .send_if_modified(|shown| std::mem::replace(shown, status) != status);
+    }
+
+    // ---- Sending ----
+
+    fn flush(&mut self) {
+        let dropped = self.logs.take_dropped();
+        if dropped > 0 {
+            tracing::warn!(
+                dropped,
+                "log lines dropped: handlers write more than the coordinator takes"
+            );
+        }
+        if !self.is_welcomed() {
+            return;
+        }
+        let draining = self.is_draining();
+        let may_say_bye = draining && self.holds_nothing();
+        let Self {
+            outbound,
+            claims,
+            queues,
+            offers,
+            ..
+        } = self;
+        outbound.flush(claims, queues, offers, draining, may_say_bye);
+    }
+}
+
+fn not_served(granted: &Granted) -> FunctionError {
+    FunctionError::new(
+        "Lambda.ResourceNotFoundException",
+        format!("Function not found: {}", granted.resource),
+    )
+    .before_handler()
+}
+
+/// Lines that wait, the oldest of which make room for the newest.
+fn push_bounded(lines: &mut VecDeque<LogLine>, line: LogLine) {
+    if lines.len() >= LINES_MAX {
+        lines.pop_front();
+    }
+    lines.push_back(line);
+}
