@@ -25,8 +25,8 @@ pub(crate) struct Pace {
     deadline: Option<Instant>,
     /// Executions in all.
     limit: u64,
-    /// Time between two starts in an open loop; `None` in a closed one, where a free lane starts at once.
-    interval: Option<Duration>,
+    /// Starts a second in an open loop; `None` in a closed one, where a free lane starts at once.
+    rate: Option<u32>,
     next: Cell<u64>,
     stopped: Cell<bool>,
 }
@@ -38,7 +38,7 @@ impl Pace {
             begun,
             deadline: seconds.map(|seconds| begun + Duration::from_secs(seconds)),
             limit: executions.unwrap_or(u64::MAX),
-            interval: rate.map(|rate| Duration::from_secs(1) / rate),
+            rate,
             next: Cell::new(0),
             stopped: Cell::new(false),
         }
@@ -48,9 +48,9 @@ impl Pace {
     pub(crate) async fn ticket(&self) -> Option<Ticket> {
         let number = self.next.get();
         let now = Instant::now();
-        let due = self
-            .interval
-            .map_or(now, |interval| self.begun + interval.mul_f64(number as f64));
+        let due = self.rate.map_or(now, |rate| {
+            self.begun + Duration::from_secs_f64(number as f64 / f64::from(rate))
+        });
         let over = self.deadline.is_some_and(|deadline| due >= deadline) || number >= self.limit;
         if over || self.stopped.get() {
             return None;
