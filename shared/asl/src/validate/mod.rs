@@ -1,0 +1,25 @@
+//! What can only be said of a definition as a whole: names that meet, states that nothing leads to, variables of other scopes.
+
+mod graph;
+mod keys;
+mod names;
+mod scopes;
+
+use crate::diagnostic::Diagnostic;
+use crate::model::StateMachine;
+use crate::parse::Parser;
+use crate::syntax::Node;
+
+/// Every diagnostic of a definition that has been read, in AWS's order as far as it is known: values, then names, then transitions
+/// that lead nowhere, then the missing end, then states that nothing leads to.
+pub(crate) fn diagnostics(parser: Parser<'_>, definition: &Node, machine: Option<&StateMachine>, warn: bool) -> Vec<Diagnostic> {
+    let mut diagnostics = names::check(&parser);
+    diagnostics.extend(scopes::check(&parser, machine.filter(|_| warn)));
+    diagnostics.extend(graph::check(&parser));
+    if warn {
+        diagnostics.extend(keys::check(definition));
+    }
+    let mut all = parser.diagnostics;
+    all.append(&mut diagnostics);
+    all
+}
