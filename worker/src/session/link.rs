@@ -75,6 +75,11 @@ impl Link {
         matches!(self, Self::Up(_))
     }
 
+    /// True once the coordinator may have been told of the queues.
+    pub(super) fn has_said_hello(&self) -> bool {
+        matches!(self, Self::Opening(_) | Self::Up(_))
+    }
+
     /// Waits for what happens next. Cancel-safe.
     pub(super) async fn next(&mut self) -> LinkEvent {
         match self {

@@ -414,7 +414,7 @@ impl Session {
     fn on_command(&mut self, command: Command) {
         match command {
             Command::Serve(services) => {
-                if self.queues.replace(services) && self.link.is_up() {
+                if self.queues.replace(services) && self.link.has_said_hello() {
                     // Only a hello can name queues; claims and outcomes go over to the new session.
                     self.outbound.end();
                     self.link = Link::Down {

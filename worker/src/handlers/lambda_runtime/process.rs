@@ -146,7 +146,7 @@ impl RuntimeProcess {
                     }
                 }
                 Happened::Called(Call::Answer { reply, .. }) => {
-                    drop(reply.send(StatusCode::FORBIDDEN))
+                    let _ = reply.send(StatusCode::FORBIDDEN);
                 }
                 Happened::Called(Call::InitError { payload }) => {
                     self.let_it_exit(log).await;
@@ -189,7 +189,7 @@ impl RuntimeProcess {
                     return Self::judge(answer);
                 }
                 Happened::Called(Call::Answer { reply, .. }) => {
-                    drop(reply.send(StatusCode::FORBIDDEN))
+                    let _ = reply.send(StatusCode::FORBIDDEN);
                 }
                 // A runtime that asks for the next invocation has lost this one; there is no other to give.
                 Happened::Called(Call::Next(_)) => {
