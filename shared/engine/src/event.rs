@@ -92,9 +92,9 @@ pub enum EventKind {
     ParallelStateFailed { state: StateId },
 
     // Inline Map.
-    /// MapStateStarted. `input` is the effective input, `items` an array of the items (for an object, of `{"Key", "Value"}`),
-    /// `concurrency` how many iterations may run at once.
-    MapStateStarted { state: StateId, length: u64, input: Payload, items: Payload, concurrency: u32 },
+    /// MapStateStarted. `input` is the effective input, `items` an array of the items, `keyed` whether they come from an object
+    /// and are `{"Key", "Value"}` each, `concurrency` how many iterations may run at once.
+    MapStateStarted { state: StateId, length: u64, input: Payload, items: Payload, keyed: bool, concurrency: u32 },
     /// MapIterationStarted. `iteration` is the strand that begins, with `input`.
     MapIterationStarted { state: StateId, index: u64, iteration: ThreadId, input: Payload },
     /// MapIterationSucceeded.

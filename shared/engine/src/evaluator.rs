@@ -1,0 +1,129 @@
+//! What the fields of one state visit are evaluated with. State types and data flow see the world through it and change nothing.
+
+use std::cell::OnceCell;
+
+use baton_asl::{Resource, State, StateKind};
+use baton_query::{ContextObject, Expression, QueryError, Random, Scope, Value};
+
+use crate::{
+    Env, Execution, Failure, Payload, TaskRef, ThreadId, Timestamp, context_object,
+    decide::Turn,
+    error_handling::{Fault, fault},
+    strand::{Activity, Visit},
+    variables::VisibleVariables,
+};
+
+/// The visit of a strand's state, ready to evaluate.
+pub(crate) struct Evaluator<'a> {
+    pub(crate) env: Env<'a>,
+    pub(crate) execution: &'a Execution,
+    pub(crate) thread: ThreadId,
+    pub(crate) visit: &'a Visit,
+    pub(crate) state: &'a State,
+    pub(crate) now: Timestamp,
+    variables: VisibleVariables<'a>,
+    random: Random,
+    context: OnceCell<Value>,
+    /// The item that an ItemSelector is evaluated for.
+    pub(crate) item: Option<(&'a Visit, u64)>,
+}
+
+impl<'a> Evaluator<'a> {
+    pub(crate) fn new(turn: &'a Turn<'_>, thread: ThreadId) -> Self {
+        let visit = turn.visit(thread);
+        Self {
+            env: turn.env,
+            execution: turn.execution,
+            thread,
+            visit,
+            state: turn.env.machine.state(visit.state),
+            now: turn.now,
+            variables: VisibleVariables { strands: &turn.execution.strands, thread },
+            random: Random::new(turn.execution.start.seed, turn.execution.next_event_id),
+            context: OnceCell::new(),
+            item: None,
+        }
+    }
+
+    /// As `self`, in the eyes of the ItemSelector for the item with this index.
+    pub(crate) fn for_item(&self, index: u64) -> Self {
+        Self {
+            variables: VisibleVariables { strands: &self.execution.strands, thread: self.thread },
+            random: Random::new(self.execution.start.seed, self.execution.next_event_id),
+            context: OnceCell::new(),
+            item: Some((self.visit, index)),
+            ..*self
+        }
+    }
+
+    /// What an expression over `input` may read.
+    pub(crate) fn scope<'s>(&'s self, input: &'s Value) -> Scope<'s> {
+        Scope { input, context: self, variables: &self.variables, result: None, error_output: None, random: &self.random, now_ms: self.now }
+    }
+
+    /// The attempt that the state's task is in, or is about to begin.
+    pub(crate) fn task(&self) -> TaskRef {
+        let attempt = match self.visit.activity {
+            Activity::Working(_) => self.visit.attempts,
+            _ => self.visit.attempts + 1,
+        };
+        TaskRef { entry: self.visit.entry, attempt }
+    }
+
+    /// Whether the state's task can be ended by a token.
+    pub(crate) fn has_task_token(&self) -> bool {
+        let StateKind::Task(task) = &self.state.kind else { return false };
+        match &task.resource {
+            Resource::Activity { .. } => true,
+            Resource::Function { .. } => false,
+            Resource::Integration(integration) => integration.pattern != baton_asl::Pattern::RequestResponse,
+        }
+    }
+
+    /// A States.Runtime of this state.
+    pub(crate) fn runtime(&self, text: impl std::fmt::Display) -> Fault {
+        self.fault(fault::RUNTIME, text)
+    }
+
+    /// A fault of this state's data.
+    pub(crate) fn fault(&self, error: &str, text: impl std::fmt::Display) -> Fault {
+        Fault::of_data(Failure::new(error, self.cause(text)))
+    }
+
+    /// A JSONata field that evaluates well and gives what the state cannot use.
+    pub(crate) fn evaluation(&self, location: Option<&str>, text: impl std::fmt::Display) -> Fault {
+        let failure = Failure::new(fault::QUERY_EVALUATION_ERROR, self.cause(text));
+        Fault::of_evaluation(failure, location.map(Into::into))
+    }
+
+    /// The fault of a failed query.
+    pub(crate) fn query(&self, error: impl Into<QueryError>) -> Fault {
+        let error = error.into();
+        let failure = Failure::new(error.error_name(), self.cause(&error));
+        match error.location() {
+            Some(location) => Fault::of_evaluation(failure, Some(location.into())),
+            None => Fault::of_data(failure),
+        }
+    }
+
+    /// The fault of an expression whose result has the wrong type.
+    pub(crate) fn unexpected_type(&self, expression: &Expression, field: &str, expected: &str, value: &Value) -> Fault {
+        self.query(QueryError::unexpected_type(expression, field, expected, value))
+    }
+
+    fn cause(&self, text: impl std::fmt::Display) -> String {
+        let (name, entry) = (&self.state.name, self.visit.entry);
+        format!("An error occurred while executing the state '{name}' (entered at the event id #{entry}). {text}")
+    }
+
+    /// The raw input of the state.
+    pub(crate) fn input(&self) -> &Payload {
+        &self.visit.input
+    }
+}
+
+impl ContextObject for Evaluator<'_> {
+    fn value(&self) -> &Value {
+        self.context.get_or_init(|| context_object::build(self))
+    }
+}

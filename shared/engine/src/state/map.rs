@@ -1,0 +1,120 @@
+//! Inline Map states. The distributed mode has its own protocol and is not there yet.
+
+use baton_asl::{IntegerField, Items as ItemsField, Map, MapMode};
+use baton_query::{PayloadTemplate, Value};
+use serde_json::json;
+
+use super::{Answer, Items, parallel::array};
+use crate::{
+    EventKind, Payload, data_flow,
+    error_handling::{Fault, size},
+    evaluator::Evaluator,
+    strand::{Activity, Iterations},
+};
+
+/// Finds the items and how many may run at once.
+pub(super) fn enter(at: &Evaluator<'_>, map: &Map) -> Result<Answer, Fault> {
+    match map.mode {
+        MapMode::Inline => {}
+        MapMode::Distributed { .. } => {
+            return Err(at.runtime("Distributed Map is not available yet; this state needs ProcessorConfig.Mode INLINE."));
+        }
+    }
+    let input = data_flow::effective_input(at)?;
+    let items = items(at, &map.items, &input)?;
+    let concurrency = concurrency(at, map.max_concurrency.as_ref(), &input)?;
+    Ok(Answer::Iterate { input, items, concurrency })
+}
+
+/// Begins the next iteration when there is room for it, or puts the result together when all are through.
+pub(super) fn advance(at: &Evaluator<'_>, map: &Map) -> Result<Answer, Fault> {
+    let Activity::Iterating(iterations) = &at.visit.activity else {
+        unreachable!("a Map state that wants a turn runs iterations");
+    };
+    if iterations.is_done() {
+        let result = size::checked(at, array(&iterations.outputs))?;
+        return Ok(Answer::Join { succeeded: EventKind::MapStateSucceeded { state: at.state.id }, result });
+    }
+    let index = iterations.next;
+    let input = iteration_input(at, map.item_selector.as_ref(), iterations, index)?;
+    // One after the other they form a chain; side by side each chains to the common start.
+    let previous = if iterations.concurrency == 1 { iterations.last_inner } else { iterations.started };
+    Ok(Answer::StartIteration { index, input, previous })
+}
+
+fn iteration_input(at: &Evaluator<'_>, selector: Option<&PayloadTemplate>, iterations: &Iterations, index: u64) -> Result<Payload, Fault> {
+    let input = match selector {
+        None => Payload::from_value(iterations.items.value()[index as usize].clone()),
+        Some(selector) => {
+            let at = at.for_item(index);
+            let scope = at.scope(iterations.input.value());
+            Payload::from_value(selector.render(&scope, "ItemSelector").map_err(|error| at.query(error))?)
+        }
+    };
+    size::checked(at, input)
+}
+
+fn items(at: &Evaluator<'_>, field: &ItemsField, input: &Payload) -> Result<Items, Fault> {
+    match field {
+        ItemsField::Input => whole_input(at, input),
+        ItemsField::Path(path) => {
+            let value = path.eval(&at.scope(input.value())).map_err(|error| at.query(error))?;
+            match value {
+                Value::Array(_) => Ok(of_array(Payload::from_value(value))),
+                // AWS names a path into the Context Object by what is left without its first `$`.
+                _ => Err(not_an_array(at, path.text().strip_prefix('$').filter(|rest| rest.starts_with('$')).unwrap_or(path.text()))),
+            }
+        }
+        ItemsField::Literal(template) => {
+            let value = template.render(&at.scope(input.value()), "Items").map_err(|error| at.query(error))?;
+            match value {
+                Value::Array(_) => Ok(of_array(Payload::from_value(value))),
+                Value::Object(members) => Ok(of_object(members)),
+                _ => Err(at.evaluation(Some("Items"), format!("Map state input must be an array but was: {value}"))),
+            }
+        }
+        ItemsField::Expression(expression) => {
+            let value = expression.eval(&at.scope(input.value()), "Items").map_err(|error| at.query(error))?;
+            match value {
+                Value::Array(_) => Ok(of_array(Payload::from_value(value))),
+                // Documented since 2025 as iterable, recorded from AWS as refused: objects.
+                _ => Err(at.unexpected_type(expression, "Items", "array", &value)),
+            }
+        }
+    }
+}
+
+fn whole_input(at: &Evaluator<'_>, input: &Payload) -> Result<Items, Fault> {
+    match (input.value(), at.state.query_language) {
+        (Value::Array(_), _) => Ok(of_array(input.clone())),
+        (_, baton_asl::QueryLanguage::JsonPath) => Err(not_an_array(at, "$")),
+        (value, baton_asl::QueryLanguage::Jsonata) => {
+            Err(at.evaluation(None, format!("Map state input must be an array but was: {value}")))
+        }
+    }
+}
+
+fn not_an_array(at: &Evaluator<'_>, path: &str) -> Fault {
+    at.runtime(format!("Reference path \"{path}\" must point to array."))
+}
+
+fn of_array(array: Payload) -> Items {
+    let length = array.value().as_array().map_or(0, Vec::len) as u64;
+    Items { array, length, keyed: false }
+}
+
+fn of_object(members: serde_json::Map<String, Value>) -> Items {
+    let entries: Vec<Value> = members.into_iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect();
+    Items { length: entries.len() as u64, array: Payload::from_value(Value::Array(entries)), keyed: true }
+}
+
+/// 0 and absence mean as many as an inline Map may have; more are not to be had.
+fn concurrency(at: &Evaluator<'_>, field: Option<&IntegerField>, input: &Payload) -> Result<u32, Fault> {
+    let most = u32::try_from(at.env.limits.inline_map_concurrency_max).unwrap_or(u32::MAX).max(1);
+    let Some(field) = field else { return Ok(most) };
+    match data_flow::integer(at, field, "MaxConcurrency", input)? {
+        0 => Ok(most),
+        wanted @ 1.. => Ok(u32::try_from(wanted).unwrap_or(u32::MAX).min(most)),
+        _ => Err(data_flow::unusable(at, field, "MaxConcurrency", "MaxConcurrency cannot be negative.")),
+    }
+}

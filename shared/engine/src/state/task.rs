@@ -1,0 +1,45 @@
+//! Task states: what is to be done, with what, until when, and as whom. Doing it is somebody else's.
+
+use std::sync::Arc;
+
+use baton_asl::{IntegerField, Task};
+use baton_query::{PayloadTemplate, Value};
+
+use super::{Answer, Schedule};
+use crate::{
+    data_flow,
+    error_handling::{Fault, fault::RUNTIME, size},
+    evaluator::Evaluator,
+};
+
+/// Has an attempt of the task scheduled.
+pub(super) fn enter(at: &Evaluator<'_>, task: &Task) -> Result<Answer, Fault> {
+    let input = size::checked(at, data_flow::work_input(at)?)?;
+    let timeout_seconds = seconds(at, task.timeout.as_ref(), "TimeoutSeconds")?;
+    let heartbeat_seconds = seconds(at, task.heartbeat.as_ref(), "HeartbeatSeconds")?;
+    let role_arn = task.credentials.as_ref().map(|credentials| role_arn(at, credentials)).transpose()?;
+    let refusal = at.env.services.check(&task.resource, &input).err();
+    if let Some(refusal) = refusal {
+        let error = refusal.error.as_deref().unwrap_or(RUNTIME);
+        return Err(at.fault(error, refusal.cause.as_deref().unwrap_or_default()));
+    }
+    Ok(Answer::Schedule(Schedule { input, timeout_seconds, heartbeat_seconds, role_arn }))
+}
+
+fn seconds(at: &Evaluator<'_>, field: Option<&IntegerField>, name: &str) -> Result<Option<u64>, Fault> {
+    let Some(field) = field else { return Ok(None) };
+    let input = data_flow::effective_input(at)?;
+    let seconds = data_flow::integer(at, field, name, &input)?;
+    match u64::try_from(seconds) {
+        Ok(seconds @ 1..) => Ok(Some(seconds)),
+        Ok(0) | Err(_) => Err(data_flow::unusable(at, field, name, format!("{name} must be a positive integer."))),
+    }
+}
+
+/// `RoleArn` of `Credentials`.
+fn role_arn(at: &Evaluator<'_>, credentials: &PayloadTemplate) -> Result<Arc<str>, Fault> {
+    let input = data_flow::effective_input(at)?;
+    let rendered = credentials.render(&at.scope(input.value()), "Credentials").map_err(|error| at.query(error))?;
+    let role_arn = rendered.get("RoleArn").and_then(Value::as_str);
+    role_arn.map(Arc::from).ok_or_else(|| at.runtime("The field 'RoleArn' of 'Credentials' must be a string."))
+}
