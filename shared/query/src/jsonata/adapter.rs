@@ -1,0 +1,154 @@
+//! The way to and from `jlens-core`: options, limits, results and errors.
+
+use std::fmt;
+
+use jlens_core::audit::{Outcome, Tracer};
+use jlens_core::{Bindings, Document, Error, Options};
+use serde_json::Value;
+use thiserror::Error as ThisError;
+
+use super::Expression;
+use super::documents::Documents;
+use super::fast_path::whole_states;
+use super::functions::{Functions, draws_random};
+use crate::{QueryError, Scope};
+
+/// How much one evaluation may do. Never measured by the clock, so that the same evaluation always ends the same way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// The nodes evaluated.
+    pub steps_max: u64,
+    /// How deep the evaluation nests: calls, and operators inside of each other.
+    pub depth_max: usize,
+}
+
+/// The limits of the expressions of a state machine. AWS stops at 100 levels of its own, which are coarser.
+const LIMITS: Limits = Limits { steps_max: 5_000_000, depth_max: 1_000 };
+
+/// The longest text that an evaluation may build, in bytes.
+const TEXT_BYTES_MAX: usize = 1 << 20;
+
+/// The longest array that an evaluation may build (AWS: 873,782).
+const ITEMS_MAX: usize = 1_000_000;
+
+/// The largest result, in bytes of JSON; far above any payload limit, which is checked elsewhere.
+const RESULT_BYTES_MAX: usize = 16 << 20;
+
+/// Evaluates an expression on documents converted for it.
+pub(super) fn evaluate(
+    expression: &Expression,
+    documents: &Documents,
+    scope: &Scope<'_>,
+    field: &dyn fmt::Display,
+) -> Result<Value, QueryError> {
+    let drawn_before = scope.random.counter();
+    let options = options(expression, scope);
+    let functions = Functions::new(draws(expression), scope.random);
+    // No context exists; the restrictions see to it that none is asked for.
+    let context = Document::new(&Value::Null);
+    let outcome = expression.program().evaluate_document_with(&context, &documents.bound(), functions.bindings(), &options);
+    functions.finish(scope.random);
+    match outcome {
+        Ok(Some(value)) => Ok(value),
+        Ok(None) if gives_function(expression, scope, drawn_before) => {
+            Err(QueryError::UnsupportedResult { expression: expression.text().to_owned(), field: field.to_string() })
+        }
+        Ok(None) => Err(QueryError::Undefined { expression: expression.text().to_owned(), field: field.to_string() }),
+        Err(error) => {
+            Err(QueryError::Thrown { expression: expression.text().to_owned(), field: field.to_string(), reason: reason(&error) })
+        }
+    }
+}
+
+fn draws(expression: &Expression) -> bool {
+    expression.needs().functions.iter().any(|name| draws_random(name))
+}
+
+fn options(expression: &Expression, scope: &Scope<'_>) -> Options {
+    let shuffles = expression.needs().functions.contains("shuffle");
+    Options::new()
+        .now(scope.now_ms)
+        .seed(if shuffles { scope.random.next_u64() } else { 0 })
+        .max_steps(LIMITS.steps_max)
+        .max_depth(LIMITS.depth_max)
+        .max_string_length(TEXT_BYTES_MAX)
+        .max_array_length(ITEMS_MAX)
+        .max_result_size(RESULT_BYTES_MAX)
+}
+
+/// JSONata's code and message. The codes of limits are the engine's own, so their texts are AWS's instead.
+fn reason(error: &Error) -> String {
+    match error.code() {
+        "U1001" => "Expression evaluation memory limit exceeded".to_owned(),
+        "U1006" => "Expression evaluation step limit exceeded".to_owned(),
+        code => format!("{code}: {}", error.message()),
+    }
+}
+
+/// Whether a result that is no value is a function rather than nothing. Only a traced evaluation tells, and only a
+/// failing state pays for it.
+fn gives_function(expression: &Expression, scope: &Scope<'_>, drawn_before: u64) -> bool {
+    let random = crate::Random::new(0, 0);
+    random.set_counter(drawn_before);
+    let options = options(expression, &Scope { random: &random, ..*scope });
+    let functions = Functions::new(draws(expression), &random);
+    let bindings = scope.variables.names().into_iter().fold(functions.bindings().clone(), |bindings, name| {
+        let value = scope.variables.get(&name).cloned().unwrap_or_default();
+        bindings.var(name, value)
+    });
+    let bindings = bindings.var("states", whole_states(scope));
+    let mut tracer = ResultType::default();
+    // The error, if there is one, is that of the first evaluation.
+    let _ = expression.program().evaluate_traced(Some(&Value::Null), &bindings, &options, &mut tracer);
+    tracer.is_function
+}
+
+#[derive(Default)]
+struct ResultType {
+    is_function: bool,
+}
+
+impl Tracer for ResultType {
+    fn end(&mut self, outcome: Outcome<'_>) {
+        self.is_function = matches!(outcome, Outcome::Value(value) if value.type_name() == "function");
+    }
+}
+
+/// Why plain JSONata failed.
+#[derive(Debug, Clone, PartialEq, Eq, ThisError)]
+#[error("{code}: {message}")]
+pub struct JsonataError {
+    /// JSONata's code, `S0201` for example.
+    pub code: String,
+    /// JSONata's message.
+    pub message: String,
+    /// The token that the error is about.
+    pub token: Option<String>,
+}
+
+/// Evaluates JSONata without Step Functions' restrictions and additions: `data` is the context, `bindings` are
+/// variables, all functions are JSONata's own. `None` is JSONata's undefined, for `data` and for the result. `$now()`
+/// is `now_ms`, milliseconds since 1970 UTC.
+///
+/// It is what the official test suite of JSONata is run through.
+pub fn evaluate_plain(
+    expression: &str,
+    data: Option<&Value>,
+    bindings: &[(String, Value)],
+    now_ms: i64,
+    limits: Limits,
+) -> Result<Option<Value>, JsonataError> {
+    let options = Options::new().now(now_ms).seed(0).max_steps(limits.steps_max).max_depth(limits.depth_max);
+    let program = jlens_core::Expression::compile(expression).map_err(plain_error)?;
+    let documents: Vec<(&str, Document)> = bindings.iter().map(|(name, value)| (name.as_str(), Document::new(value))).collect();
+    let bound: Vec<(&str, &Document)> = documents.iter().map(|(name, document)| (*name, document)).collect();
+    let outcome = match data {
+        Some(data) => program.evaluate_document_with(&Document::new(data), &bound, &Bindings::new(), &options),
+        None => program.evaluate_with(None, &bindings.iter().cloned().collect(), &options),
+    };
+    outcome.map_err(plain_error)
+}
+
+fn plain_error(error: Error) -> JsonataError {
+    JsonataError { code: error.code().to_owned(), message: error.message(), token: error.token() }
+}

@@ -1,0 +1,147 @@
+//! What an evaluation reads, converted once into the form that JSONata works on, and only as far as it is read.
+
+use std::fmt;
+
+use jlens_core::Document;
+use jlens_core::reads::Read;
+use serde::ser::{SerializeMap, SerializeSeq};
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+
+use super::needs::Needs;
+use crate::{Expression, QueryError, Scope};
+
+/// A value that nests deeper than JSONata follows.
+#[derive(Debug)]
+pub(super) struct TooDeep;
+
+impl TooDeep {
+    /// The error of the expression that wanted to read the value.
+    pub(super) fn of(&self, expression: &Expression, field: &dyn fmt::Display) -> QueryError {
+        QueryError::Thrown {
+            expression: expression.text().to_owned(),
+            field: field.to_string(),
+            reason: "Expression evaluation nesting limit exceeded".to_owned(),
+        }
+    }
+}
+
+/// `$states` and the workflow variables of one scope.
+pub(super) struct Documents {
+    named: Vec<(String, Document)>,
+}
+
+impl Documents {
+    /// Converts what `needs` asks for.
+    pub(super) fn build(needs: &Needs, scope: &Scope<'_>) -> Result<Self, TooDeep> {
+        let shadowed: Vec<&String> = needs.functions.iter().filter(|name| scope.variables.get(name).is_some()).collect();
+        let reads = needs.reads.iter().filter(|(name, _)| !shadowed.contains(name));
+        let reads = reads.map(|(name, read)| (name, if shadowed.is_empty() { read } else { &Read::Whole }));
+        let shadowing = shadowed.iter().map(|name| (*name, &Read::Whole));
+        let named = reads.chain(shadowing).filter_map(|(name, read)| {
+            let document = convert(name, read, scope).transpose()?;
+            Some(document.map(|document| (name.clone(), document)))
+        });
+        Ok(Documents { named: named.collect::<Result<_, _>>()? })
+    }
+
+    /// The documents by the name they are bound to.
+    pub(super) fn bound(&self) -> Vec<(&str, &Document)> {
+        self.named.iter().map(|(name, document)| (name.as_str(), document)).collect()
+    }
+}
+
+/// The document of one name; `None` for a variable that is not assigned, and for a function.
+fn convert(name: &str, read: &Read, scope: &Scope<'_>) -> Result<Option<Document>, TooDeep> {
+    if name == "states" {
+        return document(&States { scope, read }).map(Some);
+    }
+    scope.variables.get(name).map(|value| document(&Cut { value, read })).transpose()
+}
+
+fn document(value: &impl Serialize) -> Result<Document, TooDeep> {
+    Document::from_serialize(value).map_err(|_| TooDeep)
+}
+
+/// The fields of `$states` that exist in a scope, in AWS's order. The Context Object is built only when asked for.
+pub(super) fn states_fields<'a>(scope: &Scope<'a>) -> impl Iterator<Item = (&'static str, impl Fn() -> &'a Value)> {
+    let (input, context) = (scope.input, scope.context);
+    let fields = [
+        ("input", Some(StatesField::Value(input))),
+        ("context", Some(StatesField::Context(context))),
+        ("result", scope.result.map(StatesField::Value)),
+        ("errorOutput", scope.error_output.map(StatesField::Value)),
+    ];
+    fields.into_iter().filter_map(|(name, field)| {
+        let field = field?;
+        Some((name, move || field.value()))
+    })
+}
+
+#[derive(Clone, Copy)]
+enum StatesField<'a> {
+    Value(&'a Value),
+    Context(&'a dyn crate::ContextObject),
+}
+
+impl<'a> StatesField<'a> {
+    fn value(self) -> &'a Value {
+        match self {
+            StatesField::Value(value) => value,
+            StatesField::Context(context) => context.value(),
+        }
+    }
+}
+
+/// `$states`, as far as it is read.
+struct States<'s, 'a> {
+    scope: &'s Scope<'a>,
+    read: &'s Read,
+}
+
+impl Serialize for States<'_, '_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for (name, value) in states_fields(self.scope) {
+            match self.read {
+                Read::Whole => map.serialize_entry(name, value())?,
+                Read::Fields(fields) => {
+                    if let Some(read) = fields.get(name) {
+                        map.serialize_entry(name, &Cut { value: value(), read })?;
+                    }
+                }
+            }
+        }
+        map.end()
+    }
+}
+
+/// A value, as far as it is read.
+struct Cut<'v> {
+    value: &'v Value,
+    read: &'v Read,
+}
+
+impl Serialize for Cut<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match (self.read, self.value) {
+            (Read::Fields(fields), Value::Object(members)) => {
+                let mut map = serializer.serialize_map(None)?;
+                for (name, value) in members {
+                    if let Some(read) = fields.get(name) {
+                        map.serialize_entry(name, &Cut { value, read })?;
+                    }
+                }
+                map.end()
+            }
+            (read @ Read::Fields(_), Value::Array(items)) => {
+                let mut seq = serializer.serialize_seq(Some(items.len()))?;
+                for value in items {
+                    seq.serialize_element(&Cut { value, read })?;
+                }
+                seq.end()
+            }
+            (_, value) => value.serialize(serializer),
+        }
+    }
+}
