@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use baton_asl::{Resource, StateId, StateKind, StateMachine};
 use baton_engine::{
-    Claim, Decision, Effect, Env, Event, EventKind, Execution, Holder, Input, Limits, NoServices, Payload, Start, Status, TaskRef, decode_with_table,
-    encode_with_table,
+    Claim, Decision, Effect, Env, Event, EventKind, Execution, Holder, Input, Limits, NoServices, Payload, Start, Status, TaskRef,
+    decode_with_table, encode_with_table,
 };
 use serde_json::Value;
 

@@ -20,7 +20,8 @@ fn flow(depth: u32, prefix: String) -> BoxedStrategy<Value> {
             let states: Vec<_> = (0..length).map(|index| state(depth, prefix.clone(), index, length)).collect();
             let prefix = prefix.clone();
             states.prop_map(move |states| {
-                let named: Map<String, Value> = states.into_iter().enumerate().map(|(index, state)| (name(&prefix, index), state)).collect();
+                let named: Map<String, Value> =
+                    states.into_iter().enumerate().map(|(index, state)| (name(&prefix, index), state)).collect();
                 json!({ "StartAt": name(&prefix, 0), "States": named })
             })
         })
@@ -84,7 +85,9 @@ fn retriers() -> impl Strategy<Value = Value> {
     prop_oneof![
         Just(json!([])),
         Just(json!([{ "ErrorEquals": ["Flaky"], "IntervalSeconds": 1, "MaxAttempts": 2 }])),
-        Just(json!([{ "ErrorEquals": ["Lambda.ServiceException"], "MaxAttempts": 0 }, { "ErrorEquals": ["States.ALL"], "IntervalSeconds": 2, "BackoffRate": 1.5, "MaxAttempts": 1, "MaxDelaySeconds": 3 }])),
+        Just(
+            json!([{ "ErrorEquals": ["Lambda.ServiceException"], "MaxAttempts": 0 }, { "ErrorEquals": ["States.ALL"], "IntervalSeconds": 2, "BackoffRate": 1.5, "MaxAttempts": 1, "MaxDelaySeconds": 3 }])
+        ),
         Just(json!([{ "ErrorEquals": ["States.Timeout"], "MaxAttempts": 1 }, { "ErrorEquals": ["States.TaskFailed"], "MaxAttempts": 1 }])),
     ]
 }

@@ -35,7 +35,7 @@ pub struct Failed {
 }
 
 pub fn interpret(definition: &Value, input: Value, script: &Script) -> Outcome {
-    let mut walk = Walk { script, events: Vec::new(), concurrent: false, cut: false };
+    let mut walk = Walk { script, events: Vec::new(), concurrent: false, cut: false, failed_in: String::new() };
     walk.see(0, 0, "ExecutionStarted", "", Some(input.clone()), None);
     let mut variables = Map::new();
     let (at, previous, result) = walk.flow(definition, input, 0, 0, &mut variables);
@@ -51,6 +51,8 @@ struct Walk<'s> {
     events: Vec<Seen>,
     concurrent: bool,
     cut: bool,
+    /// Type of the state that failed last.
+    failed_in: String,
 }
 
 /// Time, id of the last event, and how it went.
@@ -72,7 +74,10 @@ impl Walk<'_> {
             let (then, last, result) = self.state(&name, state, &input, at, entered, variables);
             at = then;
             match result {
-                Err(failed) => return (at, last, Err(failed)),
+                Err(failed) => {
+                    self.failed_in = kind.to_owned();
+                    return (at, last, Err(failed));
+                }
                 Ok((output, next, assigned)) => {
                     let exits_from = self.exits_from(kind, last);
                     previous = self.see(at, exits_from, &format!("{kind}StateExited"), &name, Some(output.clone()), None);
@@ -221,6 +226,11 @@ impl Walk<'_> {
         if result.is_ok() {
             let succeeded = self.see(end, last, "ParallelStateSucceeded", "", None, None);
             return (end, succeeded, result);
+        }
+        // A failed branch has no event of its own: the state that it was in is shown as aborted.
+        if ["Task", "Wait", "Parallel", "Map"].contains(&self.failed_in.as_str()) {
+            let aborted = format!("{}StateAborted", self.failed_in);
+            self.see(end, last, &aborted, "", None, None);
         }
         (end, last, result)
     }

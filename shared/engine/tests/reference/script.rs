@@ -22,7 +22,9 @@ impl Script {
         let takes = 1 + (draw >> 8) as i64 % 4_000;
         let takes = if takes % 1000 == 0 { takes + 1 } else { takes };
         let answer = match draw % 10 {
-            0..=5 => Answer::Success(json!({ "n": draw % 7, "s": ["x", "y", "z"][(draw % 3) as usize], "list": [{ "n": draw % 5, "s": "x", "list": [] }] })),
+            0..=5 => Answer::Success(
+                json!({ "n": draw % 7, "s": (["x", "y", "z"][(draw % 3) as usize]), "list": [{ "n": draw % 5, "s": "x", "list": [] }] }),
+            ),
             6 | 7 => Answer::Failure("Flaky".into(), "try again".into()),
             8 => Answer::Failure("Lambda.ServiceException".into(), "the service is not well".into()),
             _ => Answer::Failure("Fatal".into(), "never".into()),
