@@ -141,7 +141,7 @@ impl Execution {
     pub fn outstanding<'a>(&'a self, machine: &'a StateMachine) -> impl Iterator<Item = Outstanding> + 'a {
         self.strands.iter().filter_map(|(_, strand)| {
             let work = strand.visit()?.work()?;
-            Some(Outstanding { activation: activation(machine, strand)?, claim: work.claim.clone() })
+            Some(Outstanding { activation: activation(machine, strand)?, claim: work.claim.clone(), is_submitted: work.is_submitted })
         })
     }
 

@@ -75,6 +75,8 @@ pub struct Outstanding {
     pub activation: TaskActivation,
     /// Who does it; `None`: it is still to be offered.
     pub claim: Option<Claim>,
+    /// Its request is answered: nobody runs it any more, it waits for its token to come back or its job to end.
+    pub is_submitted: bool,
 }
 
 /// A state that an execution waits in, told for people.
