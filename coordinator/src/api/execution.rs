@@ -1,0 +1,51 @@
+//! What the operations on one execution have in common.
+
+use std::sync::Arc;
+
+use crate::catalog::CatalogRevision;
+use crate::cluster::{ExecutionId, ExecutionRecord, Status};
+
+use super::Api;
+use super::error::ApiError;
+use super::resource;
+
+/// AWS's order, as recorded. Executions that wait for a redrive of their Map Run do not exist here yet, so that nothing has that status.
+pub(super) const STATUS_FILTERS: [(&str, Option<Status>); 6] = [
+    ("SUCCEEDED", Some(Status::Succeeded)),
+    ("TIMED_OUT", Some(Status::TimedOut)),
+    ("PENDING_REDRIVE", None),
+    ("ABORTED", Some(Status::Aborted)),
+    ("FAILED", Some(Status::Failed)),
+    ("RUNNING", Some(Status::Running)),
+];
+
+/// `includedData`
+pub(super) const INCLUDED_DATA: [(&str, bool); 2] = [("ALL_DATA", true), ("METADATA_ONLY", false)];
+
+/// `status`
+pub(super) fn status_name(status: Status) -> &'static str {
+    match status {
+        Status::Running => "RUNNING",
+        Status::Succeeded => "SUCCEEDED",
+        Status::Failed => "FAILED",
+        Status::TimedOut => "TIMED_OUT",
+        Status::Aborted => "ABORTED",
+    }
+}
+
+/// The id of the Standard execution with this ARN.
+pub(super) fn id(arn: &str) -> Result<ExecutionId, ApiError> {
+    resource::check_execution(arn)?;
+    Ok(ExecutionId::of_arn(arn))
+}
+
+/// The execution with this ARN as it stands.
+pub(super) async fn describe(api: &Api, arn: &str) -> Result<ExecutionRecord, ApiError> {
+    api.cluster().describe(id(arn)?).await?.ok_or_else(|| ApiError::ExecutionDoesNotExist(arn.to_owned()))
+}
+
+/// The revision that the execution is pinned to.
+pub(super) fn revision(api: &Api, record: &ExecutionRecord) -> Result<Arc<CatalogRevision>, ApiError> {
+    let missing = || ApiError::InternalFailure(format!("the definition of {} is missing", record.start.execution_arn));
+    api.catalog().catalog_revision(record.start.revision).ok_or_else(missing)
+}

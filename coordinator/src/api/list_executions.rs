@@ -1,0 +1,128 @@
+//! ListExecutions.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::cluster::{Cursor, ExecutionId, ExecutionSummary, ListQuery};
+
+use super::constraint::{ARN, Constraints, LONG_ARN, MAX_RESULTS};
+use super::epoch::EpochSeconds;
+use super::execution::{STATUS_FILTERS, status_name};
+use super::resource::{Qualifier, StateMachineRef};
+use super::{Api, ApiError, Call, Operation, page};
+
+/// Executions that the cluster lists at once.
+const PAGE_LEN_MAX: usize = 1_000;
+
+const REDRIVE_FILTERS: [(&str, bool); 2] = [("REDRIVEN", true), ("NOT_REDRIVEN", false)];
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Request {
+    state_machine_arn: Option<String>,
+    status_filter: Option<String>,
+    max_results: Option<i64>,
+    next_token: Option<String>,
+    map_run_arn: Option<String>,
+    redrive_filter: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Response {
+    executions: Vec<Item>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_token: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Item {
+    execution_arn: Arc<str>,
+    state_machine_arn: Arc<str>,
+    name: Arc<str>,
+    status: &'static str,
+    start_date: EpochSeconds,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stop_date: Option<EpochSeconds>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_machine_version_arn: Option<Arc<str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_machine_alias_arn: Option<Arc<str>>,
+    redrive_count: u32,
+}
+
+pub(super) async fn run(api: &Api, call: &Call<'_>) -> Result<Response, ApiError> {
+    let request: Request = call.members()?;
+    let mut check = Constraints::new();
+    let arn = check.optional("stateMachineArn", request.state_machine_arn, ARN);
+    let status = check.one_of("statusFilter", request.status_filter.as_deref(), &STATUS_FILTERS);
+    check.number("maxResults", request.max_results, MAX_RESULTS);
+    let token = check.optional("nextToken", request.next_token, 1..=3096);
+    let map_run = check.optional("mapRunArn", request.map_run_arn, LONG_ARN);
+    let redriven = check.one_of("redriveFilter", request.redrive_filter.as_deref(), &REDRIVE_FILTERS);
+    check.done()?;
+
+    let arn = state_machine_arn(arn, map_run)?;
+    let target = StateMachineRef::resolve(api, &arn)?.standard()?;
+    let paging =
+        page::Request::new(Operation::ListExecutions, &[Some(&arn), request.status_filter.as_deref(), request.redrive_filter.as_deref()]);
+    let now = crate::clock::now();
+    let after = token.map(|token| cursor(&paging.place(&token, now)?)).transpose()?;
+    // Nothing has ever been redriven, and nothing waits for a redrive.
+    if redriven == Some(true) || status == Some(None) {
+        return Ok(Response { executions: Vec::new(), next_token: None });
+    }
+    let limit = page::limit(request.max_results).min(PAGE_LEN_MAX);
+    let through = (target.qualifier != Qualifier::Unqualified).then(|| arn.as_str().into());
+    // One more than fits tells whether there is a next page; behind a page of the largest size there may be an empty one.
+    let query = ListQuery {
+        state_machine_arn: target.machine.arn.clone(),
+        through,
+        status: status.flatten(),
+        after,
+        limit: (limit + 1).min(PAGE_LEN_MAX),
+    };
+    let mut found = api.cluster().list(query).await?;
+    let more = found.len() > limit || found.len() == PAGE_LEN_MAX;
+    found.truncate(limit);
+    let next_token = found.last().filter(|_| more).map(|last| paging.token(&place(last.cursor()), now));
+    Ok(Response { executions: found.into_iter().map(item).collect(), next_token })
+}
+
+/// Exactly one of the two. There are no Map Runs yet, so that none can be found.
+fn state_machine_arn(arn: Option<String>, map_run: Option<String>) -> Result<String, ApiError> {
+    match (arn, map_run) {
+        (Some(arn), None) => Ok(arn),
+        (None, Some(map_run)) => {
+            crate::arn::Arn::parse(&map_run)?;
+            Err(ApiError::ResourceNotFound(format!("Resource not found: '{map_run}'")))
+        }
+        (Some(_), Some(_)) | (None, None) => Err(ApiError::validation("Must specify exactly one of stateMachineArn and mapRunArn")),
+    }
+}
+
+fn item(summary: ExecutionSummary) -> Item {
+    Item {
+        execution_arn: summary.execution_arn,
+        state_machine_arn: summary.state_machine_arn,
+        name: summary.name,
+        status: status_name(summary.status),
+        start_date: EpochSeconds(summary.start_at),
+        stop_date: summary.stop_at.map(EpochSeconds),
+        state_machine_version_arn: summary.version_arn,
+        state_machine_alias_arn: summary.alias_arn,
+        redrive_count: 0,
+    }
+}
+
+fn place(cursor: Cursor) -> Vec<u8> {
+    [&cursor.start_at.to_le_bytes()[..], &cursor.id.0.to_le_bytes()].concat()
+}
+
+fn cursor(place: &[u8]) -> Result<Cursor, ApiError> {
+    let (start_at, id) = place.split_first_chunk::<8>().ok_or(ApiError::InvalidToken)?;
+    let id = id.try_into().map_err(|_| ApiError::InvalidToken)?;
+    Ok(Cursor { start_at: i64::from_le_bytes(*start_at), id: ExecutionId(u128::from_le_bytes(id)) })
+}

@@ -1,0 +1,152 @@
+//! HTTP in, HTTP out: any path and any Host; the operation is in `X-Amz-Target`.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::{Bytes, BytesMut};
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http_body_util::BodyExt;
+use serde::Serialize;
+
+use super::Api;
+use super::call::Call;
+use super::error::ApiError;
+use super::operation::Operation;
+use super::request_id::RequestId;
+use super::sts;
+
+const JSON: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.0");
+const XML: HeaderValue = HeaderValue::from_static("text/xml");
+const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+const PREFIX: &str = "AWSStepFunctions.";
+
+/// How long a body may take to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(60);
+/// How much of a body that is too large is read and dropped, so that its sender gets to read the answer.
+const DRAINED_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Answers one request of an AWS client.
+pub(super) async fn handle(api: &Api, request: Request<Body>) -> Response<Body> {
+    let request_id = RequestId::next();
+    let (parts, body) = request.into_parts();
+    let target = parts.headers.get(TARGET).map(|target| String::from_utf8_lossy(target.as_bytes()));
+    let operation = target.as_deref().and_then(|target| target.strip_prefix(PREFIX)).and_then(Operation::parse);
+    let body = match read_body(body, api.limits().request_bytes_max).await {
+        Ok(body) => body,
+        Err(error) => return failure(&error, request_id),
+    };
+    let call = Call { headers: &parts.headers, body: &body, defaults: api.defaults() };
+    match (operation, target) {
+        (Some(operation), _) => {
+            let answer = super::dispatch(api, operation, &call).await;
+            api.metrics().answered(operation, answer.as_ref().err());
+            match answer {
+                Ok(body) => success(body, request_id),
+                Err(error) => failure(&error, request_id),
+            }
+        }
+        (None, Some(target)) => failure(&unknown_target(&target), request_id),
+        (None, None) => without_target(&parts.method, &parts.headers, &call, request_id),
+    }
+}
+
+/// The whole body, if it is not larger than `len_max`.
+async fn read_body(mut body: Body, len_max: usize) -> Result<Bytes, ApiError> {
+    let read = async {
+        let first = next_data(&mut body).await?;
+        let mut whole = match next_data(&mut body).await? {
+            None => return Ok(first.unwrap_or_default()).and_then(|body| bounded(body, len_max)),
+            Some(second) => BytesMut::from_iter(first.into_iter().flatten().chain(second)),
+        };
+        while whole.len() <= len_max {
+            match next_data(&mut body).await? {
+                Some(data) => whole.extend_from_slice(&data),
+                None => return bounded(whole.freeze(), len_max),
+            }
+        }
+        drain(&mut body).await;
+        Err(ApiError::RequestEntityTooLarge { limit: len_max })
+    };
+    let timed_out = |_| ApiError::Serialization("The request body did not arrive in time".to_owned());
+    tokio::time::timeout(BODY_TIMEOUT, read).await.map_err(timed_out)?
+}
+
+fn bounded(body: Bytes, len_max: usize) -> Result<Bytes, ApiError> {
+    if body.len() > len_max { Err(ApiError::RequestEntityTooLarge { limit: len_max }) } else { Ok(body) }
+}
+
+async fn drain(body: &mut Body) {
+    let mut drained = 0;
+    while drained < DRAINED_BYTES_MAX {
+        match next_data(body).await {
+            Ok(Some(data)) => drained += data.len(),
+            Ok(None) | Err(_) => return,
+        }
+    }
+}
+
+/// The next piece of data; trailers are no data.
+async fn next_data(body: &mut Body) -> Result<Option<Bytes>, ApiError> {
+    while let Some(frame) = body.frame().await {
+        let broken = |error| ApiError::Serialization(format!("The request body could not be read: {error}"));
+        if let Ok(data) = frame.map_err(broken)?.into_data() {
+            return Ok(Some(data));
+        }
+    }
+    Ok(None)
+}
+
+fn unknown_target(target: &str) -> ApiError {
+    let target: String = target.chars().take(128).collect();
+    ApiError::UnknownOperation(match target.strip_prefix(PREFIX) {
+        Some(operation) => format!("AWS Step Functions has no operation {operation}"),
+        None => format!("baton serves AWS Step Functions (X-Amz-Target: {PREFIX}<Operation>) and STS GetCallerIdentity, not {target}"),
+    })
+}
+
+/// STS by form; anything else is for a service that is not here.
+fn without_target(method: &Method, headers: &HeaderMap, call: &Call<'_>, request_id: RequestId) -> Response<Body> {
+    let form = headers.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"application/x-www-form-urlencoded"));
+    if !form {
+        let error = ApiError::UnknownOperation(format!(
+            "baton serves AWS Step Functions: POST with a header X-Amz-Target: {PREFIX}<Operation>. This {method} request has none"
+        ));
+        return failure(&error, request_id);
+    }
+    let id = request_id.to_string();
+    if sts::asks_for_caller_identity(call.body) {
+        return response(StatusCode::OK, XML, sts::caller_identity(call, &id).into_bytes(), request_id);
+    }
+    response(StatusCode::BAD_REQUEST, XML, sts::not_served(&id).into_bytes(), request_id)
+}
+
+fn success(body: Vec<u8>, request_id: RequestId) -> Response<Body> {
+    response(StatusCode::OK, JSON, body, request_id)
+}
+
+/// The answer that an error is.
+pub(super) fn failure(error: &ApiError, request_id: RequestId) -> Response<Body> {
+    #[derive(Serialize)]
+    struct Answer<'a> {
+        #[serde(rename = "__type")]
+        code: &'a str,
+        message: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<&'a str>,
+    }
+    if error.status().is_server_error() {
+        tracing::warn!(%request_id, code = error.code(), %error, "a request could not be served");
+    }
+    let answer = Answer { code: error.code(), message: error.to_string(), reason: error.reason() };
+    response(error.status(), JSON, super::json(&answer), request_id)
+}
+
+fn response(status: StatusCode, content_type: HeaderValue, body: Vec<u8>, request_id: RequestId) -> Response<Body> {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, content_type);
+    response.headers_mut().insert(REQUEST_ID, request_id.header());
+    response
+}

@@ -1,0 +1,161 @@
+//! State machines, their revisions, versions and aliases, activities, tags, and the functions that workers have served.
+//!
+//! The catalog is one more shard over the same log: a [command](Command) is decided into [events](event), the events are appended
+//! and made durable, then they are applied, then the command is answered. Reads take what has been applied and never wait for the
+//! disk. Checkpoints write one record for each thing that changed; at the start the records are read and the rest of the log is
+//! applied to them.
+//!
+//! Definitions are compiled when they are first run. A revision stays as long as anything can be pinned to it, whatever becomes of
+//! its machine.
+
+mod checkpoint;
+mod codec;
+mod command;
+mod definition;
+mod error;
+mod event;
+mod limits;
+mod load;
+mod model;
+mod revision;
+mod state;
+mod writer;
+
+pub use codec::DecodeError;
+pub(crate) use command::merge_tags;
+pub use command::*;
+pub use definition::{InvalidDefinition, compile, diagnose};
+pub use error::{CatalogError, OpenError};
+pub use event::CatalogEvent;
+pub use model::*;
+pub use revision::CatalogRevision;
+pub use state::{State, StateMachineEntry};
+
+use std::sync::Arc;
+
+use baton_engine::Timestamp;
+use parking_lot::RwLock;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::cluster::{Activities, Functions, Revision, Revisions};
+use crate::store::ShardStore;
+
+/// The catalog. Clones are cheap and are the same catalog.
+#[derive(Clone)]
+pub struct Catalog {
+    /// What is durable.
+    state: Arc<RwLock<State>>,
+    writer: mpsc::Sender<writer::Message>,
+}
+
+impl Catalog {
+    /// Takes the catalog's shard and reads it. It is written to by a task on the present runtime, until [`close`](Self::close).
+    pub async fn open(store: Arc<dyn ShardStore>) -> Result<Self, OpenError> {
+        let loaded = load::load(&*store).await?;
+        let state = Arc::new(RwLock::new(loaded.state.clone()));
+        let writer = writer::spawn(store, loaded, state.clone());
+        Ok(Self { state, writer })
+    }
+
+    /// Carries out a command. When this answers, it is durable and every read sees it.
+    pub async fn execute<C: Command>(&self, command: C) -> Result<C::Reply, CatalogError> {
+        let (reply, answer) = oneshot::channel();
+        let message = writer::Message::command(command, reply);
+        self.writer.try_send(message).map_err(|refused| match refused {
+            mpsc::error::TrySendError::Full(_) => CatalogError::Throttled,
+            mpsc::error::TrySendError::Closed(_) => closed(),
+        })?;
+        answer.await.unwrap_or_else(|_| Err(closed()))
+    }
+
+    /// Whether it takes no more commands.
+    pub fn is_closed(&self) -> bool {
+        self.writer.is_closed()
+    }
+
+    /// Writes a last checkpoint and takes no more commands. Reads go on.
+    pub async fn close(&self) {
+        let (done, closed) = oneshot::channel();
+        if self.writer.send(writer::Message::Close(done)).await.is_ok() {
+            // The writer is gone when it answers, or was gone already.
+            let _ = closed.await;
+        }
+    }
+
+    /// The state machine with this unqualified ARN.
+    pub fn state_machine(&self, arn: &str) -> Option<Arc<StateMachineEntry>> {
+        self.state.read().machines.get(arn).cloned()
+    }
+
+    /// State machines whose ARN begins with `prefix` and comes after `after`, in the order of their ARNs.
+    pub fn state_machines(&self, prefix: &str, after: Option<&str>, limit: usize) -> Vec<Arc<StateMachineEntry>> {
+        page(&self.state.read().machines, prefix, after, limit)
+    }
+
+    /// The activity with this ARN.
+    pub fn activity(&self, arn: &str) -> Option<Arc<ActivityRecord>> {
+        self.state.read().activities.get(arn).cloned()
+    }
+
+    /// Activities whose ARN begins with `prefix` and comes after `after`, in the order of their ARNs.
+    pub fn activities(&self, prefix: &str, after: Option<&str>, limit: usize) -> Vec<Arc<ActivityRecord>> {
+        page(&self.state.read().activities, prefix, after, limit)
+    }
+
+    /// The tags of a machine or an activity.
+    pub fn tags(&self, arn: &str) -> Option<Vec<Tag>> {
+        self.state.read().tags(arn).map(<[Tag]>::to_vec)
+    }
+
+    /// A revision, whether it is still the current one of a machine or not.
+    pub fn catalog_revision(&self, digest: u128) -> Option<Arc<CatalogRevision>> {
+        self.state.read().revisions.get(&digest).cloned()
+    }
+
+    /// Deleted machines whose executions are still to be aborted: those that started up to the time given with each.
+    pub fn deletions(&self) -> Vec<(Arc<str>, Timestamp)> {
+        self.state.read().deleting.iter().map(|(arn, at)| (arn.clone(), *at)).collect()
+    }
+}
+
+fn page<T>(things: &std::collections::BTreeMap<Arc<str>, Arc<T>>, prefix: &str, after: Option<&str>, limit: usize) -> Vec<Arc<T>> {
+    use std::ops::Bound;
+    let from = after.map_or(Bound::Included(prefix), Bound::Excluded);
+    let all = things.range::<str, _>((from, Bound::Unbounded));
+    all.take_while(|(arn, _)| arn.starts_with(prefix)).take(limit).map(|(_, thing)| thing.clone()).collect()
+}
+
+fn closed() -> CatalogError {
+    CatalogError::Unavailable("the server is going away".to_owned())
+}
+
+impl Revisions for Catalog {
+    fn revision(&self, digest: u128) -> Option<Arc<Revision>> {
+        // Compiling may take a while, so the lock is given back first.
+        let revision = self.catalog_revision(digest)?;
+        revision.compiled()
+    }
+}
+
+impl Functions for Catalog {
+    fn knows(&self, name: &str) -> bool {
+        self.state.read().functions.contains(name)
+    }
+
+    /// A registration that finds the queue full is lost until the worker's next session says it again.
+    fn register(&self, name: &str) {
+        if !self.knows(name) {
+            let (reply, _) = oneshot::channel();
+            let _ = self.writer.try_send(writer::Message::command(RegisterFunction { name: name.into() }, reply));
+        }
+    }
+}
+
+impl Activities for Catalog {
+    fn exists(&self, activity_arn: &str) -> bool {
+        self.state.read().activities.contains_key(activity_arn)
+    }
+}
+
+#[cfg(test)]
+mod tests;

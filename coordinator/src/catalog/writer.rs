@@ -1,0 +1,225 @@
+//! The catalog's single writer: takes the commands that wait, decides them one after another, makes all their events durable in one
+//! append, applies them, answers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use parking_lot::RwLock;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::MissedTickBehavior;
+
+use super::checkpoint::Dirty;
+use super::codec;
+use super::command::{Command, Decision, Stamp};
+use super::error::CatalogError;
+use super::event::CatalogEvent;
+use super::load::Loaded;
+use super::state::State;
+use crate::store::{Durable, DurableReceiver, DurableSender, ShardId, ShardStore, StoreError, Token};
+
+/// Commands that may wait.
+const INBOX_LEN_MAX: usize = 1_024;
+/// A batch is closed when it has this many bytes; a definition comes on top.
+const BATCH_BYTES: usize = 1024 * 1024;
+/// A checkpoint is due when this many bytes were appended since the last one.
+const CHECKPOINT_BYTES: usize = 1024 * 1024;
+/// How often it is asked whether a checkpoint is due.
+const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(2);
+
+/// What the writer is sent.
+pub(super) enum Message {
+    /// Decide this.
+    Command(Box<dyn FnOnce(&State, Stamp) -> Decided + Send>),
+    /// Checkpoint, end, answer.
+    Close(oneshot::Sender<()>),
+}
+
+/// Events of one command and what is to be said once they are durable, or are not going to be.
+pub(super) struct Decided {
+    events: Vec<CatalogEvent>,
+    answer: Box<dyn FnOnce(Result<(), CatalogError>) + Send>,
+}
+
+impl Message {
+    pub(super) fn command<C: Command>(command: C, reply: oneshot::Sender<Result<C::Reply, CatalogError>>) -> Self {
+        Message::Command(Box::new(move |state, stamp| {
+            let (events, outcome) = match command.decide(state, stamp) {
+                Ok(Decision { events, reply }) => (events, Ok(reply)),
+                Err(error) => (Vec::new(), Err(error)),
+            };
+            // Whoever asked may have gone away; the command stands all the same.
+            let answer = Box::new(move |durable: Result<(), CatalogError>| drop(reply.send(durable.and(outcome))));
+            Decided { events, answer }
+        }))
+    }
+}
+
+/// Starts the writer.
+pub(super) fn spawn(store: Arc<dyn ShardStore>, loaded: Loaded, durable: Arc<RwLock<State>>) -> mpsc::Sender<Message> {
+    let (sender, inbox) = mpsc::channel(INBOX_LEN_MAX);
+    let (done, ends) = DurableSender::channel();
+    let writer = Writer {
+        store,
+        token: loaded.token,
+        seq: loaded.seq,
+        ahead: loaded.state,
+        durable,
+        dirty: loaded.dirty,
+        appended_bytes: 0,
+        done,
+        ends,
+    };
+    tokio::spawn(writer.run(inbox));
+    sender
+}
+
+struct Writer {
+    store: Arc<dyn ShardStore>,
+    token: Token,
+    /// Of the last durable batch.
+    seq: u64,
+    /// What commands are decided against: the durable state, and during a batch what the batch did so far.
+    ahead: State,
+    durable: Arc<RwLock<State>>,
+    dirty: Dirty,
+    appended_bytes: usize,
+    done: DurableSender,
+    ends: DurableReceiver,
+}
+
+impl Writer {
+    async fn run(mut self, mut inbox: mpsc::Receiver<Message>) {
+        let mut interval = tokio::time::interval(CHECKPOINT_INTERVAL);
+        interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                message = inbox.recv() => match message {
+                    Some(message) => {
+                        if let Some(closing) = self.batch(message, &mut inbox).await {
+                            inbox.close();
+                            self.close(closing).await;
+                            return;
+                        }
+                    }
+                    None => return,
+                },
+                _ = interval.tick() => self.checkpoint_if_due().await,
+            }
+        }
+    }
+
+    /// Decides `first` and what else waits, up to the batch's bound, and commits it. Answers with a request to close, if it met one.
+    async fn batch(&mut self, first: Message, inbox: &mut mpsc::Receiver<Message>) -> Option<oneshot::Sender<()>> {
+        let mut batch = Batch::default();
+        let mut next = Some(first);
+        let mut closing = None;
+        while let Some(message) = next {
+            match message {
+                Message::Command(decide) => batch.add(decide(&self.ahead, stamp()), &mut self.ahead),
+                Message::Close(done) => {
+                    closing = Some(done);
+                    break;
+                }
+            }
+            next = if batch.bytes.len() < BATCH_BYTES { inbox.try_recv().ok() } else { None };
+        }
+        self.commit(batch).await;
+        closing
+    }
+
+    async fn commit(&mut self, mut batch: Batch) {
+        let bytes = std::mem::take(&mut batch.bytes);
+        let outcome = if bytes.is_empty() { Ok(()) } else { self.append(bytes.into()).await };
+        match &outcome {
+            Ok(()) => self.applied(&batch),
+            // Nothing of the batch is in the log, so nothing of it has happened.
+            Err(_) => self.ahead = self.durable.read().clone(),
+        }
+        let outcome = outcome.map_err(|error| unavailable(&error));
+        for answer in batch.answers {
+            answer(outcome.clone());
+        }
+    }
+
+    async fn append(&mut self, batch: Bytes) -> Result<(), StoreError> {
+        if !self.store.accepts_intake() {
+            return Err(StoreError::Full);
+        }
+        let len = batch.len();
+        self.store.append(ShardId::CATALOG, self.token, self.seq, batch, &self.done);
+        let Durable { seq, result, .. } = self.ends.recv().await.expect("the writer holds a sender of its own");
+        result.inspect(|()| {
+            self.seq = seq;
+            self.appended_bytes += len;
+        })
+    }
+
+    fn applied(&mut self, batch: &Batch) {
+        let mut durable = self.durable.write();
+        for event in &batch.events {
+            durable.apply(event);
+            self.dirty.mark(event);
+        }
+    }
+
+    async fn checkpoint_if_due(&mut self) {
+        let holds_back = || self.store.oldest_shard() == Some(ShardId::CATALOG);
+        if !self.dirty.is_empty() && (self.appended_bytes >= CHECKPOINT_BYTES || holds_back()) {
+            self.checkpoint().await;
+        }
+    }
+
+    async fn checkpoint(&mut self) {
+        let ops = self.dirty.ops(&self.ahead);
+        match self.store.checkpoint(ShardId::CATALOG, self.token, self.seq, ops).await {
+            Ok(()) => {
+                self.dirty = Dirty::default();
+                self.appended_bytes = 0;
+            }
+            Err(error) => tracing::warn!(%error, "the catalog's checkpoint failed and will be tried again"),
+        }
+    }
+
+    async fn close(mut self, done: oneshot::Sender<()>) {
+        if !self.dirty.is_empty() {
+            self.checkpoint().await;
+        }
+        if let Err(error) = self.store.release(ShardId::CATALOG, self.token).await {
+            tracing::debug!(%error, "the catalog's shard was not released");
+        }
+        let _ = done.send(());
+    }
+}
+
+#[derive(Default)]
+struct Batch {
+    events: Vec<CatalogEvent>,
+    bytes: Vec<u8>,
+    answers: Vec<Box<dyn FnOnce(Result<(), CatalogError>) + Send>>,
+}
+
+impl Batch {
+    fn add(&mut self, decided: Decided, ahead: &mut State) {
+        for event in &decided.events {
+            ahead.apply(event);
+        }
+        self.bytes.extend(codec::encode_batch(&decided.events));
+        self.events.extend(decided.events);
+        self.answers.push(decided.answer);
+    }
+}
+
+fn stamp() -> Stamp {
+    Stamp { now: crate::clock::now(), id: uuid::Uuid::new_v4().to_string().into() }
+}
+
+fn unavailable(error: &StoreError) -> CatalogError {
+    match error {
+        StoreError::Full => CatalogError::Unavailable("the disk is full: nothing new is taken until there is room".to_owned()),
+        error => {
+            tracing::error!(%error, "the catalog's log refused a batch");
+            CatalogError::Unavailable(error.to_string())
+        }
+    }
+}
