@@ -15,13 +15,7 @@ pub(crate) struct Head {
 impl Head {
     /// Nobody's yet; `epoch` is the last one given.
     pub(crate) fn new(shard: ShardId, epoch: u64, last_seq: u64) -> Self {
-        Self {
-            shard,
-            owner: None,
-            epoch,
-            last_seq,
-            refused: None,
-        }
+        Self { shard, owner: None, epoch, last_seq, refused: None }
     }
 
     /// Number of the last batch that was queued.
@@ -61,11 +55,7 @@ impl Head {
         }
         match &self.refused {
             Some(reason) if expected_seq > self.last_seq => Err(reason.clone()),
-            Some(_) | None => Err(StoreError::SeqConflict {
-                shard: self.shard,
-                expected: expected_seq,
-                last: self.last_seq,
-            }),
+            Some(_) | None => Err(StoreError::SeqConflict { shard: self.shard, expected: expected_seq, last: self.last_seq }),
         }
     }
 
@@ -73,6 +63,12 @@ impl Head {
     pub(crate) fn queued(&mut self) {
         self.last_seq += 1;
         self.refused = None;
+    }
+
+    /// The last batch that was queued could not be written after all.
+    pub(crate) fn unqueue(&mut self, reason: StoreError) {
+        self.last_seq -= 1;
+        self.refused = Some(reason);
     }
 
     /// The batch that was checked last could not be queued; those behind it will share its fate.
@@ -109,11 +105,7 @@ mod tests {
     fn a_batch_out_of_order_conflicts() {
         let mut head = Head::new(ShardId(1), 0, 7);
         let token = head.acquire();
-        let conflict = |expected| StoreError::SeqConflict {
-            shard: ShardId(1),
-            expected,
-            last: 7,
-        };
+        let conflict = |expected| StoreError::SeqConflict { shard: ShardId(1), expected, last: 7 };
         assert_eq!(head.check(token, 6), Err(conflict(6)));
         assert_eq!(head.check(token, 8), Err(conflict(8)));
     }

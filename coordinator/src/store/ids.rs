@@ -75,6 +75,12 @@ impl StoreId {
     pub(crate) fn random() -> StoreId {
         StoreId(uuid::Uuid::new_v4().as_u128())
     }
+
+    /// The inverse of `Display`.
+    pub(crate) fn parse(text: &str) -> Option<StoreId> {
+        let id = uuid::Uuid::try_parse(text).ok()?;
+        Some(StoreId(id.as_u128()))
+    }
 }
 
 impl fmt::Display for StoreId {

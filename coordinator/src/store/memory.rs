@@ -13,10 +13,7 @@ use futures_util::stream::{self, BoxStream, StreamExt};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use super::{
-    Acquired, Checkpoint, Durable, DurableSender, KeyRange, ShardId, ShardStore, StoreError,
-    StoreId, Table, Token,
-};
+use super::{Acquired, Checkpoint, Durable, DurableSender, KeyRange, ShardId, ShardStore, StoreError, StoreId, Table, Token};
 use state::State;
 
 /// The store. See [`faults`] for the ways to make it fail.
@@ -30,23 +27,13 @@ pub struct MemoryStore {
 impl MemoryStore {
     /// An empty store of `shard_count` shards, a power of two, and the catalog.
     pub fn new(shard_count: u16) -> Self {
-        assert!(
-            shard_count.is_power_of_two(),
-            "the number of shards is a power of two"
-        );
-        Self {
-            id: StoreId::random(),
-            shard_count,
-            state: Mutex::new(State::new(shard_count)),
-            intake: watch::Sender::new(true),
-        }
+        assert!(shard_count.is_power_of_two(), "the number of shards is a power of two");
+        Self { id: StoreId::random(), shard_count, state: Mutex::new(State::new(shard_count)), intake: watch::Sender::new(true) }
     }
 
     fn index(&self, shard: ShardId) -> Result<usize, StoreError> {
         let count = self.shard_count;
-        shard
-            .index(count)
-            .ok_or(StoreError::UnknownShard { shard, count })
+        shard.index(count).ok_or(StoreError::UnknownShard { shard, count })
     }
 
     /// Does `act` with the state, then delivers what became durable or was refused, outside the lock.
@@ -73,9 +60,7 @@ impl ShardStore for MemoryStore {
 
     /// Batches whose durability is held back become durable: a new owner begins with a settled log.
     fn acquire(&self, shard: ShardId) -> BoxFuture<'_, Result<Acquired, StoreError>> {
-        let acquired = self
-            .index(shard)
-            .map(|index| self.with_state(|state| state.acquire(index)));
+        let acquired = self.index(shard).map(|index| self.with_state(|state| state.acquire(index)));
         ready(acquired).boxed()
     }
 
@@ -88,49 +73,25 @@ impl ShardStore for MemoryStore {
     }
 
     fn release(&self, shard: ShardId, token: Token) -> BoxFuture<'_, Result<(), StoreError>> {
-        let released = self
-            .index(shard)
-            .and_then(|index| self.state.lock().shards[index].head.release(token));
+        let released = self.index(shard).and_then(|index| self.state.lock().shards[index].head.release(token));
         ready(released).boxed()
     }
 
-    fn append(
-        &self,
-        shard: ShardId,
-        token: Token,
-        expected_seq: u64,
-        batch: Bytes,
-        done: &DurableSender,
-    ) {
+    fn append(&self, shard: ShardId, token: Token, expected_seq: u64, batch: Bytes, done: &DurableSender) {
         match self.index(shard) {
-            Ok(index) => {
-                self.with_state(|state| state.append(index, token, expected_seq, batch, done))
-            }
-            Err(error) => done.deliver(Durable {
-                shard,
-                seq: expected_seq + 1,
-                result: Err(error),
-            }),
+            Ok(index) => self.with_state(|state| state.append(index, token, expected_seq, batch, done)),
+            Err(error) => done.deliver(Durable { shard, seq: expected_seq + 1, result: Err(error) }),
         }
     }
 
-    fn read_log(
-        &self,
-        shard: ShardId,
-        after_seq: u64,
-    ) -> BoxStream<'static, Result<(u64, Bytes), StoreError>> {
+    fn read_log(&self, shard: ShardId, after_seq: u64) -> BoxStream<'static, Result<(u64, Bytes), StoreError>> {
         match self.index(shard) {
-            Ok(index) => {
-                stream::iter(self.state.lock().shards[index].batches_after(after_seq)).boxed()
-            }
+            Ok(index) => stream::iter(self.state.lock().shards[index].batches_after(after_seq)).boxed(),
             Err(error) => stream::iter([Err(error)]).boxed(),
         }
     }
 
-    fn checkpoint_many(
-        &self,
-        checkpoints: Vec<Checkpoint>,
-    ) -> BoxFuture<'_, Vec<Result<(), StoreError>>> {
+    fn checkpoint_many(&self, checkpoints: Vec<Checkpoint>) -> BoxFuture<'_, Vec<Result<(), StoreError>>> {
         let mut state = self.state.lock();
         let apply = |checkpoint: Checkpoint| {
             let index = self.index(checkpoint.shard)?;
@@ -143,13 +104,7 @@ impl ShardStore for MemoryStore {
         ready(Ok(self.state.lock().get(table, key))).boxed()
     }
 
-    fn scan(
-        &self,
-        table: Table,
-        range: KeyRange,
-        limit: usize,
-        reverse: bool,
-    ) -> BoxFuture<'_, Result<Vec<(Bytes, Bytes)>, StoreError>> {
+    fn scan(&self, table: Table, range: KeyRange, limit: usize, reverse: bool) -> BoxFuture<'_, Result<Vec<(Bytes, Bytes)>, StoreError>> {
         ready(Ok(self.state.lock().scan(table, range, limit, reverse))).boxed()
     }
 

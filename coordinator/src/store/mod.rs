@@ -17,10 +17,11 @@ mod error;
 mod head;
 mod ids;
 pub mod keys;
+pub mod local;
 pub mod memory;
 mod table;
 
-pub use checkpoint::{Checkpoint, KvOp};
+pub use checkpoint::{Checkpoint, KEY_BYTES_MAX, KvOp, VALUE_BYTES_MAX};
 pub use durable::{Durable, DurableReceiver, DurableSender};
 pub use error::StoreError;
 pub use ids::{Acquired, ShardId, StoreId, Token};
@@ -30,6 +31,9 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use tokio::sync::watch;
+
+/// Largest batch that any store takes, bytes. A local one with small segments takes less.
+pub const BATCH_BYTES_MAX: usize = 16 << 20;
 
 /// A log of batches per shard and a key-value side, both fenced by the owner's [`Token`].
 ///
@@ -62,45 +66,18 @@ pub trait ShardStore: Send + Sync + 'static {
     ///
     /// When a batch is refused, those queued behind it are refused too, for the same reason, since their predecessor is missing. The shard
     /// keeps the bytes and appends the same batches again, in order, once the reason is gone ([`StoreError::is_retryable`]).
-    fn append(
-        &self,
-        shard: ShardId,
-        token: Token,
-        expected_seq: u64,
-        batch: Bytes,
-        done: &DurableSender,
-    );
+    fn append(&self, shard: ShardId, token: Token, expected_seq: u64, batch: Bytes, done: &DurableSender);
 
     /// The durable batches with a `seq` greater than `after_seq`, in order, without gaps; ends at the last durable one.
     ///
     /// What a checkpoint has covered may be gone: reading from before [`Acquired::checkpoint_seq`] starts at the first batch that
     /// is still there.
-    fn read_log(
-        &self,
-        shard: ShardId,
-        after_seq: u64,
-    ) -> BoxStream<'static, Result<(u64, Bytes), StoreError>>;
+    fn read_log(&self, shard: ShardId, after_seq: u64) -> BoxStream<'static, Result<(u64, Bytes), StoreError>>;
 
     /// [`checkpoint_many`](Self::checkpoint_many) of one.
-    fn checkpoint(
-        &self,
-        shard: ShardId,
-        token: Token,
-        upto_seq: u64,
-        ops: Vec<KvOp>,
-    ) -> BoxFuture<'_, Result<(), StoreError>> {
-        let checkpoint = Checkpoint {
-            shard,
-            token,
-            upto_seq,
-            ops,
-        };
-        Box::pin(async move {
-            self.checkpoint_many(vec![checkpoint])
-                .await
-                .pop()
-                .expect("each checkpoint has one answer")
-        })
+    fn checkpoint(&self, shard: ShardId, token: Token, upto_seq: u64, ops: Vec<KvOp>) -> BoxFuture<'_, Result<(), StoreError>> {
+        let checkpoint = Checkpoint { shard, token, upto_seq, ops };
+        Box::pin(async move { self.checkpoint_many(vec![checkpoint]).await.pop().expect("each checkpoint has one answer") })
     }
 
     /// Applies the operations of each checkpoint, then moves its shard's `checkpoint_seq` to `upto_seq`; one answer each, in order.
@@ -111,22 +88,13 @@ pub trait ShardStore: Send + Sync + 'static {
     /// `checkpoint_seq` leaves it where it is.
     ///
     /// Calls that meet share one flush, as do the checkpoints of one call.
-    fn checkpoint_many(
-        &self,
-        checkpoints: Vec<Checkpoint>,
-    ) -> BoxFuture<'_, Vec<Result<(), StoreError>>>;
+    fn checkpoint_many(&self, checkpoints: Vec<Checkpoint>) -> BoxFuture<'_, Vec<Result<(), StoreError>>>;
 
     /// The value under `key`. Sees every checkpoint answered before the call.
     fn get(&self, table: Table, key: &[u8]) -> BoxFuture<'_, Result<Option<Bytes>, StoreError>>;
 
     /// At most `limit` entries of the range, in the order of their keys, or from the last one down if `reverse`.
-    fn scan(
-        &self,
-        table: Table,
-        range: KeyRange,
-        limit: usize,
-        reverse: bool,
-    ) -> BoxFuture<'_, Result<Vec<(Bytes, Bytes)>, StoreError>>;
+    fn scan(&self, table: Table, range: KeyRange, limit: usize, reverse: bool) -> BoxFuture<'_, Result<Vec<(Bytes, Bytes)>, StoreError>>;
 
     /// Whether new work may be taken in. False on a full disk: the API then answers 503. Running work goes on while the log has
     /// room, and is refused with [`StoreError::Full`] after that.

@@ -10,10 +10,7 @@ pub(crate) fn is_empty_range(range: &KeyRange) -> bool {
     match range {
         (Bound::Unbounded, _) | (_, Bound::Unbounded) => false,
         (Bound::Included(from), Bound::Included(to)) => from > to,
-        (
-            Bound::Included(from) | Bound::Excluded(from),
-            Bound::Included(to) | Bound::Excluded(to),
-        ) => from >= to,
+        (Bound::Included(from) | Bound::Excluded(from), Bound::Included(to) | Bound::Excluded(to)) => from >= to,
     }
 }
 
@@ -38,15 +35,8 @@ pub enum Table {
 
 impl Table {
     /// All of them.
-    pub const ALL: [Table; 7] = [
-        Table::Meta,
-        Table::Executions,
-        Table::History,
-        Table::ExecutionIndex,
-        Table::Timers,
-        Table::Retention,
-        Table::Catalog,
-    ];
+    pub const ALL: [Table; 7] =
+        [Table::Meta, Table::Executions, Table::History, Table::ExecutionIndex, Table::Timers, Table::Retention, Table::Catalog];
 
     /// Name, as on disk.
     pub fn name(self) -> &'static str {

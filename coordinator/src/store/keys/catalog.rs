@@ -53,11 +53,7 @@ pub struct CatalogKey<'a> {
 impl<'a> CatalogKey<'a> {
     /// The entry of a kind without version numbers.
     pub fn of(kind: CatalogKind, name: &'a str) -> Self {
-        Self {
-            kind,
-            name,
-            number: 0,
-        }
+        Self { kind, name, number: 0 }
     }
 
     /// Bytes of the key.
@@ -89,10 +85,7 @@ impl<'a> CatalogKey<'a> {
 
     /// The entries of this one's kind that come after it.
     pub fn after(self) -> KeyRange {
-        (
-            Bound::Excluded(self.encode()),
-            prefix_end(&[self.kind as u8]),
-        )
+        (Bound::Excluded(self.encode()), prefix_end(&[self.kind as u8]))
     }
 
     fn name_prefix(kind: CatalogKind, name: &str) -> Vec<u8> {
@@ -111,11 +104,7 @@ mod tests {
     use std::ops::RangeBounds;
 
     fn version(name: &str, number: u64) -> CatalogKey<'_> {
-        CatalogKey {
-            kind: CatalogKind::Version,
-            name,
-            number,
-        }
+        CatalogKey { kind: CatalogKind::Version, name, number }
     }
 
     #[test]

@@ -32,10 +32,7 @@ impl ExecutionKey {
         let shift = 128 - shard_bits;
         let first = u128::from(shard) << shift;
         let last = first | ((1 << shift) - 1);
-        (
-            Bound::Included(first.to_be_bytes().to_vec()),
-            Bound::Included(last.to_be_bytes().to_vec()),
-        )
+        (Bound::Included(first.to_be_bytes().to_vec()), Bound::Included(last.to_be_bytes().to_vec()))
     }
 }
 

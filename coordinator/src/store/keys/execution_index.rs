@@ -30,11 +30,7 @@ impl ExecutionIndexKey {
     /// The inverse of [`encode`](Self::encode).
     pub fn decode(key: &[u8]) -> Option<Self> {
         let mut parts = Parts(key);
-        let decoded = Self {
-            state_machine: parts.u128()?,
-            start_ms: unordered(!parts.u64()?),
-            execution: parts.u128()?,
-        };
+        let decoded = Self { state_machine: parts.u128()?, start_ms: unordered(!parts.u64()?), execution: parts.u128()? };
         parts.end()?;
         Some(decoded)
     }
@@ -46,10 +42,7 @@ impl ExecutionIndexKey {
 
     /// Those that come after this one in its state machine's list.
     pub fn after(self) -> KeyRange {
-        (
-            Bound::Excluded(self.encode()),
-            prefix_end(&self.state_machine.to_be_bytes()),
-        )
+        (Bound::Excluded(self.encode()), prefix_end(&self.state_machine.to_be_bytes()))
     }
 }
 

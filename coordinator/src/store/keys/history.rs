@@ -27,10 +27,7 @@ impl HistoryKey {
         let execution = parts.u128()?;
         let first_event = parts.u64()?;
         parts.end()?;
-        Some(Self {
-            execution,
-            first_event,
-        })
+        Some(Self { execution, first_event })
     }
 
     /// All segments of an execution, in the order of their events.

@@ -46,10 +46,7 @@ mod tests {
     #[test]
     fn keys_come_back_and_stand_with_their_shard() {
         let shard = ShardId::CATALOG;
-        let key = MetaKey {
-            shard,
-            name: "seen",
-        };
+        let key = MetaKey { shard, name: "seen" };
         assert_eq!(MetaKey::decode(&key.encode()), Some(key));
         assert_eq!(MetaKey::decode(b"\0\x01seen"), None);
         assert!(MetaKey::of_shard(shard).contains(&key.encode()));

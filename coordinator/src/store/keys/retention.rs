@@ -29,11 +29,7 @@ impl RetentionKey {
     /// The inverse of [`encode`](Self::encode).
     pub fn decode(key: &[u8]) -> Option<Self> {
         let mut parts = Parts(key);
-        let decoded = Self {
-            shard: ShardId(parts.u16()?),
-            stop_ms: unordered(parts.u64()?),
-            execution: parts.u128()?,
-        };
+        let decoded = Self { shard: ShardId(parts.u16()?), stop_ms: unordered(parts.u64()?), execution: parts.u128()? };
         parts.end()?;
         Some(decoded)
     }

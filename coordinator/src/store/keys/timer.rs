@@ -32,12 +32,7 @@ impl TimerKey {
     /// The inverse of [`encode`](Self::encode).
     pub fn decode(key: &[u8]) -> Option<Self> {
         let mut parts = Parts(key);
-        let decoded = Self {
-            shard: ShardId(parts.u16()?),
-            due_ms: unordered(parts.u64()?),
-            execution: parts.u128()?,
-            timer: parts.u64()?,
-        };
+        let decoded = Self { shard: ShardId(parts.u16()?), due_ms: unordered(parts.u64()?), execution: parts.u128()?, timer: parts.u64()? };
         parts.end()?;
         Some(decoded)
     }
@@ -61,12 +56,7 @@ mod tests {
 
     fn key((shard, due_ms, execution, timer): (u16, i64, u128, u64)) -> TimerKey {
         let shard = ShardId(shard);
-        TimerKey {
-            shard,
-            due_ms,
-            execution,
-            timer,
-        }
+        TimerKey { shard, due_ms, execution, timer }
     }
 
     proptest! {

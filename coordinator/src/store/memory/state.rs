@@ -6,9 +6,7 @@ use bytes::Bytes;
 
 use crate::store::head::Head;
 use crate::store::table::is_empty_range;
-use crate::store::{
-    Acquired, Checkpoint, Durable, DurableSender, KeyRange, KvOp, ShardId, StoreError, Table, Token,
-};
+use crate::store::{Acquired, BATCH_BYTES_MAX, Checkpoint, Durable, DurableSender, KeyRange, KvOp, ShardId, StoreError, Table, Token};
 
 /// Everything.
 pub(super) struct State {
@@ -61,22 +59,11 @@ impl State {
     pub(super) fn acquire(&mut self, index: usize) -> Acquired {
         self.let_go_of(index);
         let shard = &mut self.shards[index];
-        Acquired {
-            token: shard.head.acquire(),
-            seq: shard.durable_seq,
-            checkpoint_seq: shard.checkpoint_seq,
-        }
+        Acquired { token: shard.head.acquire(), seq: shard.durable_seq, checkpoint_seq: shard.checkpoint_seq }
     }
 
-    pub(super) fn append(
-        &mut self,
-        index: usize,
-        token: Token,
-        expected_seq: u64,
-        batch: Bytes,
-        done: &DurableSender,
-    ) {
-        let refused = self.take_refusal();
+    pub(super) fn append(&mut self, index: usize, token: Token, expected_seq: u64, batch: Bytes, done: &DurableSender) {
+        let refused = self.take_refusal().or_else(|| too_large(&batch));
         let shard = &mut self.shards[index];
         let admitted = shard.head.check(token, expected_seq).and_then(|seq| {
             let Some(reason) = refused else {
@@ -90,8 +77,7 @@ impl State {
             Err(error) => {
                 let (shard, seq) = (shard.id, expected_seq.wrapping_add(1));
                 let result = Err(error);
-                self.ends
-                    .push((done.clone(), Durable { shard, seq, result }));
+                self.ends.push((done.clone(), Durable { shard, seq, result }));
             }
         }
     }
@@ -108,12 +94,7 @@ impl State {
 
     fn queue(&mut self, index: usize, seq: u64, batch: Bytes, done: DurableSender) {
         self.shards[index].head.queued();
-        self.held.push_back(Held {
-            index,
-            seq,
-            batch,
-            done,
-        });
+        self.held.push_back(Held { index, seq, batch, done });
         if !self.holding {
             self.let_go(usize::MAX);
         }
@@ -129,9 +110,7 @@ impl State {
     }
 
     fn let_go_of(&mut self, index: usize) {
-        let (own, others) = std::mem::take(&mut self.held)
-            .into_iter()
-            .partition::<VecDeque<_>, _>(|held| held.index == index);
+        let (own, others) = std::mem::take(&mut self.held).into_iter().partition::<VecDeque<_>, _>(|held| held.index == index);
         self.held = own;
         self.let_go(usize::MAX);
         self.held = others;
@@ -149,14 +128,10 @@ impl State {
         }
     }
 
-    pub(super) fn checkpoint(
-        &mut self,
-        index: usize,
-        checkpoint: Checkpoint,
-    ) -> Result<(), StoreError> {
+    pub(super) fn checkpoint(&mut self, index: usize, checkpoint: Checkpoint) -> Result<(), StoreError> {
         let shard = &self.shards[index];
         shard.head.check_owner(checkpoint.token)?;
-        shard.check_durable(checkpoint.upto_seq)?;
+        checkpoint.check(shard.durable_seq)?;
         let interrupted = self.interrupt_after.take();
         let applied = interrupted.unwrap_or(usize::MAX);
         for op in checkpoint.ops.into_iter().take(applied) {
@@ -184,13 +159,7 @@ impl State {
         self.tables[table.index()].get(key).cloned()
     }
 
-    pub(super) fn scan(
-        &self,
-        table: Table,
-        range: KeyRange,
-        limit: usize,
-        reverse: bool,
-    ) -> Vec<(Bytes, Bytes)> {
+    pub(super) fn scan(&self, table: Table, range: KeyRange, limit: usize, reverse: bool) -> Vec<(Bytes, Bytes)> {
         if is_empty_range(&range) {
             return Vec::new();
         }
@@ -203,50 +172,26 @@ impl State {
     }
 }
 
+fn too_large(batch: &Bytes) -> Option<StoreError> {
+    let (len, max) = (batch.len(), BATCH_BYTES_MAX);
+    (len > max).then_some(StoreError::TooLarge { len, max })
+}
+
 impl Shard {
     fn new(id: ShardId) -> Self {
-        Self {
-            id,
-            head: Head::new(id, 0, 0),
-            log: VecDeque::new(),
-            durable_seq: 0,
-            checkpoint_seq: 0,
-        }
+        Self { id, head: Head::new(id, 0, 0), log: VecDeque::new(), durable_seq: 0, checkpoint_seq: 0 }
     }
 
     fn keep(&mut self, seq: u64, batch: Bytes) -> Durable {
-        assert_eq!(
-            seq,
-            self.durable_seq + 1,
-            "held batches of a shard are in order"
-        );
+        assert_eq!(seq, self.durable_seq + 1, "held batches of a shard are in order");
         self.log.push_back(batch);
         self.durable_seq = seq;
-        Durable {
-            shard: self.id,
-            seq,
-            result: Ok(()),
-        }
+        Durable { shard: self.id, seq, result: Ok(()) }
     }
 
     pub(super) fn batches_after(&self, after_seq: u64) -> Vec<Result<(u64, Bytes), StoreError>> {
         let before_first = self.durable_seq - self.log.len() as u64;
-        (before_first + 1..)
-            .zip(&self.log)
-            .filter(|(seq, _)| *seq > after_seq)
-            .map(|(seq, batch)| Ok((seq, batch.clone())))
-            .collect()
-    }
-
-    fn check_durable(&self, upto_seq: u64) -> Result<(), StoreError> {
-        if upto_seq <= self.durable_seq {
-            return Ok(());
-        }
-        Err(StoreError::SeqConflict {
-            shard: self.id,
-            expected: upto_seq,
-            last: self.durable_seq,
-        })
+        (before_first + 1..).zip(&self.log).filter(|(seq, _)| *seq > after_seq).map(|(seq, batch)| Ok((seq, batch.clone()))).collect()
     }
 
     fn trim(&mut self, upto_seq: u64) {

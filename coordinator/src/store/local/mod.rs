@@ -1,0 +1,223 @@
+//! A store in one data folder, on one disk, for one process.
+//!
+//! ```text
+//! data folder
+//!   lock          who has the folder
+//!   store.json    what it is: format, id, number of shards
+//!   log/          segments of the log, zero-filled files of one size
+//!   kv/           the key-value side, an LSM tree
+//! ```
+//!
+//! Three threads: `log-write` writes groups and flushes, `log-prepare` makes the next segment ready and watches the room that is
+//! left, `checkpoint` writes the key-value side. Each takes everything that is queued at once, so that many small writes share a
+//! flush. Callers only queue, except for reads, which go to the tree directly.
+//!
+//! A failure to flush ends the process (`disk::fatal`). A full disk does not: appends and checkpoints are refused
+//! until there is room.
+
+mod checkpointer;
+mod disk;
+mod error;
+mod frame;
+mod identity;
+mod kv;
+mod lock;
+mod options;
+mod prepare;
+mod queue;
+mod read;
+mod recovery;
+mod repair;
+mod scan;
+mod segment;
+mod shard_log;
+mod shared;
+mod space;
+mod survey;
+mod threads;
+mod writer;
+
+pub use disk::{LogDisk, OsDisk, OsSpace, SpaceProbe};
+pub use error::OpenError;
+pub use lock::Holder;
+pub use options::LocalOptions;
+pub use repair::{CutBatches, RepairReport, repair};
+pub use shared::LogStats;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
+use tokio::sync::{oneshot, watch};
+
+use super::{Acquired, Checkpoint, Durable, DurableSender, KeyRange, ShardId, ShardStore, StoreError, StoreId, Table, Token};
+use checkpointer::{Answers, Request, all_failed, own};
+use identity::{Found, Identity};
+use kv::Kv;
+use lock::FolderLock;
+use shared::Shared;
+use space::Space;
+use threads::Threads;
+use writer::{Append, Command};
+
+/// The store. Dropping it writes what is queued and gives the folder back.
+pub struct LocalStore {
+    dir: PathBuf,
+    shared: Arc<Shared>,
+    kv: Arc<Kv>,
+    threads: Threads,
+    // Dropped last: the folder is given back when nothing more is written.
+    _lock: FolderLock,
+}
+
+impl LocalStore {
+    /// Opens the store in `dir`, or creates one there. Blocks until the log has been read.
+    pub fn open(dir: impl AsRef<Path>, options: LocalOptions) -> Result<LocalStore, OpenError> {
+        options.check();
+        let dir = dir.as_ref();
+        fs::create_dir_all(dir).map_err(|error| OpenError::io(dir, error))?;
+        let lock = FolderLock::take(dir)?;
+        let (identity, kv) = open_or_create(dir, &options)?;
+        let kv = Arc::new(kv);
+        let marks = read_marks(dir, &kv, &identity)?;
+        let recovered = recovery::recover(dir, &identity, &marks, &*options.disk)?;
+        let space = Arc::new(Space::new(dir.to_owned(), &options));
+        let shared = Arc::new(Shared::new(identity, space));
+        let threads = Threads::start(dir, &options, &shared, &kv, marks, recovered).map_err(|error| OpenError::io(dir, error))?;
+        Ok(LocalStore { dir: dir.to_owned(), shared, kv, threads, _lock: lock })
+    }
+
+    /// The data folder.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// How the log is doing.
+    pub fn log_stats(&self) -> LogStats {
+        self.shared.stats()
+    }
+
+    /// Asks the thread that writes the log, and waits for its answer.
+    fn ask<T: Send + 'static>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<T>) -> Command,
+    ) -> impl Future<Output = Result<T, StoreError>> + Send + 'static {
+        let (reply, answer) = oneshot::channel();
+        let queued = self.threads.log.push(command(reply));
+        async move {
+            queued.map_err(|_| StoreError::Closed)?;
+            answer.await.map_err(|_| StoreError::Closed)
+        }
+    }
+}
+
+/// What is in `dir`, or a new store there.
+fn open_or_create(dir: &Path, options: &LocalOptions) -> Result<(Identity, Kv), OpenError> {
+    let kv_dir = dir.join("kv");
+    if let Found::Store(identity) = Identity::find(dir)? {
+        return Ok((identity, Kv::open(&kv_dir, options.kv_cache_bytes)?));
+    }
+    let identity = Identity::new(options.shard_count);
+    identity.begin(dir).map_err(|error| OpenError::io(dir, error))?;
+    recovery::create_log(dir, &identity, options)?;
+    let kv = Kv::create(&kv_dir, options.kv_cache_bytes)?;
+    Identity::finish(dir).map_err(|error| OpenError::io(dir, error))?;
+    Ok((identity, kv))
+}
+
+fn read_marks(dir: &Path, kv: &Kv, identity: &Identity) -> Result<Vec<u64>, OpenError> {
+    kv.marks(identity.shard_count).map_err(|error| OpenError::KeyValue { path: dir.join("kv"), detail: error.to_string() })
+}
+
+impl ShardStore for LocalStore {
+    fn store_id(&self) -> StoreId {
+        self.shared.identity.store_id
+    }
+
+    fn shard_count(&self) -> u16 {
+        self.shared.identity.shard_count
+    }
+
+    fn acquire(&self, shard: ShardId) -> BoxFuture<'_, Result<Acquired, StoreError>> {
+        Box::pin(async move {
+            let index = self.shared.index(shard)?;
+            // First the checkpoints of the owner before are settled and its further ones refused, then its appends: what the new
+            // owner is told about both then holds.
+            own(&self.threads.checkpoints, index, None).await?;
+            let acquired = self.ask(move |reply| Command::Acquire { index, reply }).await?;
+            own(&self.threads.checkpoints, index, Some(acquired.token)).await?;
+            Ok(acquired)
+        })
+    }
+
+    fn renew(&self, held: Vec<(ShardId, Token)>) -> BoxFuture<'_, Vec<Result<(), StoreError>>> {
+        Box::pin(async move {
+            let count = held.len();
+            let known =
+                held.into_iter().map(|(shard, token)| Ok((self.shared.index(shard)?, token))).collect::<Result<Vec<_>, StoreError>>();
+            let answers = match known {
+                Ok(held) => self.ask(move |reply| Command::Renew { held, reply }).await,
+                Err(error) => Err(error),
+            };
+            answers.unwrap_or_else(|error| all_failed(count, error))
+        })
+    }
+
+    fn release(&self, shard: ShardId, token: Token) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            let index = self.shared.index(shard)?;
+            self.ask(move |reply| Command::Release { index, token, reply }).await??;
+            own(&self.threads.checkpoints, index, None).await
+        })
+    }
+
+    fn append(&self, shard: ShardId, token: Token, expected_seq: u64, batch: Bytes, done: &DurableSender) {
+        let queued = self.shared.index(shard).and_then(|index| {
+            let append = Append { index, token, expected_seq, batch, done: done.clone() };
+            let queued = self.threads.log.push(Command::Append(append));
+            queued.map_err(|_| StoreError::Closed)
+        });
+        if let Err(error) = queued {
+            done.deliver(Durable { shard, seq: expected_seq.wrapping_add(1), result: Err(error) });
+        }
+    }
+
+    fn read_log(&self, shard: ShardId, after_seq: u64) -> BoxStream<'static, Result<(u64, Bytes), StoreError>> {
+        let found = self.shared.index(shard).map(|index| self.ask(move |reply| Command::Find { index, after_seq, reply }));
+        let places = async move { found?.await };
+        read::batches(places, shard, self.shared.identity.log_seed)
+    }
+
+    fn checkpoint_many(&self, checkpoints: Vec<Checkpoint>) -> BoxFuture<'_, Vec<Result<(), StoreError>>> {
+        Box::pin(async move {
+            let count = checkpoints.len();
+            let (reply, answer) = oneshot::channel::<Answers>();
+            let request = Request::Write { checkpoints, reply };
+            if self.threads.checkpoints.push(request).is_err() {
+                return all_failed(count, StoreError::Closed);
+            }
+            let answers = answer.await;
+            answers.unwrap_or_else(|_| all_failed(count, StoreError::Closed))
+        })
+    }
+
+    fn get(&self, table: Table, key: &[u8]) -> BoxFuture<'_, Result<Option<Bytes>, StoreError>> {
+        let value = self.kv.get(table, key);
+        Box::pin(std::future::ready(value))
+    }
+
+    fn scan(&self, table: Table, range: KeyRange, limit: usize, reverse: bool) -> BoxFuture<'_, Result<Vec<(Bytes, Bytes)>, StoreError>> {
+        Box::pin(async move { self.kv.scan(table, range, limit, reverse) })
+    }
+
+    fn intake(&self) -> watch::Receiver<bool> {
+        self.shared.space.intake()
+    }
+
+    fn oldest_shard(&self) -> Option<ShardId> {
+        self.shared.oldest_shard()
+    }
+}
