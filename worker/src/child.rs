@@ -8,6 +8,9 @@
 //! Without that call the worker falls back on `setpriv --pdeathsig` of util-linux if it is installed. In any case the runtimes end when
 //! the Runtime API goes away, which happens when they are between two invocations or finish one.
 //!
+//! What a handler itself has started is ended with it on timeouts and cancellations, by its process group; when the worker is killed, only
+//! the handler's own process gets the signal.
+//!
 //! The signal is bound to the *thread* that forked. All children are therefore started from one thread that lives as long as the process.
 
 use std::ffi::OsString;
@@ -18,7 +21,7 @@ use std::process::Command as StdCommand;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{OnceLock, mpsc};
 
-use rustix::process::{Pid, Signal, getppid, kill_process_group, set_parent_process_death_signal};
+use rustix::process::{Pid, Signal, getppid, kill_process_group};
 use tokio::process::{Child, Command};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -44,24 +47,29 @@ pub fn run_if_requested() {
 
 /// Arguments: the parent's process id, the program, its arguments. Returns only on failure.
 fn become_child(mut arguments: impl Iterator<Item = OsString>) -> io::Error {
-    let parent = arguments
-        .next()
-        .and_then(|id| id.to_str()?.parse::<i32>().ok());
+    let parent = arguments.next().and_then(|id| id.to_str()?.parse::<i32>().ok());
     let (Some(parent), Some(program)) = (parent, arguments.next()) else {
         return io::Error::new(io::ErrorKind::InvalidInput, "no parent and program");
     };
-    if let Err(error) = set_parent_process_death_signal(Some(Signal::KILL)) {
-        return error.into();
+    if let Err(error) = ask_for_death_signal() {
+        return error;
     }
     // The parent may have died before the request was made; then nobody will ever send the signal.
-    if getppid()
-        .map(Pid::as_raw_nonzero)
-        .map(std::num::NonZero::get)
-        != Some(parent)
-    {
+    if getppid().map(Pid::as_raw_nonzero).map(std::num::NonZero::get) != Some(parent) {
         return io::Error::new(io::ErrorKind::BrokenPipe, "the worker has ended");
     }
     StdCommand::new(program).args(arguments).exec()
+}
+
+#[cfg(target_os = "linux")]
+fn ask_for_death_signal() -> io::Result<()> {
+    Ok(rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?)
+}
+
+/// Elsewhere a child ends when it finds the Runtime API gone.
+#[cfg(not(target_os = "linux"))]
+fn ask_for_death_signal() -> io::Result<()> {
+    Ok(())
 }
 
 /// A command whose process will end with this one, in a process group of its own.
@@ -69,10 +77,7 @@ pub(crate) fn command(program: &std::path::Path) -> Command {
     let mut command = match Launcher::detect() {
         Launcher::ReExec => {
             let mut command = Command::new("/proc/self/exe");
-            command
-                .arg(MARKER)
-                .arg(std::process::id().to_string())
-                .arg(program);
+            command.arg(MARKER).arg(std::process::id().to_string()).arg(program);
             command
         }
         Launcher::Setpriv(setpriv) => {
@@ -98,13 +103,7 @@ impl Launcher {
         if RE_EXEC.load(Ordering::Relaxed) && cfg!(target_os = "linux") {
             return Self::ReExec;
         }
-        let setpriv = SETPRIV.get_or_init(|| {
-            if cfg!(target_os = "linux") {
-                which("setpriv")
-            } else {
-                None
-            }
-        });
+        let setpriv = SETPRIV.get_or_init(|| if cfg!(target_os = "linux") { which("setpriv") } else { None });
         setpriv.as_ref().map_or(Self::Direct, Self::Setpriv)
     }
 }
@@ -112,15 +111,12 @@ impl Launcher {
 /// Looks for an executable on `PATH`.
 pub(crate) fn which(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
-        .map(|folder| folder.join(program))
-        .find(|candidate| is_executable(candidate))
+    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|candidate| is_executable(candidate))
 }
 
 pub(crate) fn is_executable(file: &std::path::Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
-    file.metadata()
-        .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+    file.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
 }
 
 struct Request {
@@ -134,21 +130,12 @@ pub(crate) async fn spawn(command: Command) -> io::Result<Child> {
     static REQUESTS: OnceLock<mpsc::Sender<Request>> = OnceLock::new();
     let requests = REQUESTS.get_or_init(|| {
         let (sender, receiver) = mpsc::channel();
-        std::thread::Builder::new()
-            .name("baton-spawn".to_owned())
-            .spawn(|| serve(receiver))
-            .expect("a thread can be started");
+        std::thread::Builder::new().name("baton-spawn".to_owned()).spawn(|| serve(receiver)).expect("a thread can be started");
         sender
     });
     let (reply, child) = oneshot::channel();
     let gone = |_| io::Error::other("the thread that starts processes has ended");
-    requests
-        .send(Request {
-            command,
-            runtime: Handle::current(),
-            reply,
-        })
-        .map_err(|_| gone(()))?;
+    requests.send(Request { command, runtime: Handle::current(), reply }).map_err(|_| gone(()))?;
     child.await.map_err(|_| gone(()))?
 }
 

@@ -23,11 +23,7 @@ pub struct Invocation {
 
 impl Invocation {
     pub(crate) fn new(granted: Granted, logs: LogSender) -> Self {
-        Self {
-            granted,
-            request_id: OnceLock::new(),
-            logs,
-        }
+        Self { granted, request_id: OnceLock::new(), logs }
     }
 
     /// JSON text that the handler is called with.
@@ -40,18 +36,13 @@ impl Invocation {
     /// # Errors
     /// `Runtime.UnmarshalError` when the input does not have the type's form.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, FunctionError> {
-        serde_json::from_slice(&self.granted.input).map_err(|error| {
-            FunctionError::lambda(
-                "Runtime.UnmarshalError",
-                &format!("Unable to unmarshal input: {error}"),
-            )
-        })
+        serde_json::from_slice(&self.granted.input)
+            .map_err(|error| FunctionError::lambda("Runtime.UnmarshalError", &format!("Unable to unmarshal input: {error}")))
     }
 
     /// Id of this invocation, Lambda's `aws_request_id`: random, made when first asked for.
     pub fn request_id(&self) -> &str {
-        self.request_id
-            .get_or_init(|| uuid::Uuid::new_v4().to_string())
+        self.request_id.get_or_init(|| uuid::Uuid::new_v4().to_string())
     }
 
     /// ARN of the function or activity, as the definition names it.
@@ -100,12 +91,7 @@ impl Invocation {
     }
 
     pub(crate) fn open_log(&self, function: &str) -> InvocationLog {
-        InvocationLog::new(
-            self.logs.clone(),
-            self.granted.token.clone(),
-            function.into(),
-            self.granted.log_tail,
-        )
+        InvocationLog::new(self.logs.clone(), self.granted.token.clone(), function.into(), self.granted.log_tail)
     }
 }
 
@@ -118,10 +104,7 @@ pub(crate) struct Completion {
 
 impl From<Result<Bytes, FunctionError>> for Completion {
     fn from(result: Result<Bytes, FunctionError>) -> Self {
-        Self {
-            result,
-            log_tail: Bytes::new(),
-        }
+        Self { result, log_tail: Bytes::new() }
     }
 }
 
@@ -153,23 +136,14 @@ impl FunctionError {
     /// The error payload of a function, kept as it was written. Its `errorType` is the error name; `Lambda.Unknown` without one.
     pub fn from_payload(payload: &[u8]) -> Self {
         let error_type = serde_json::from_slice::<serde_json::Value>(payload).ok();
-        let error_type = error_type
-            .as_ref()
-            .and_then(|payload| payload.get("errorType")?.as_str())
-            .filter(|name| !name.is_empty());
-        Self::new(
-            error_type.unwrap_or("Lambda.Unknown"),
-            String::from_utf8_lossy(payload),
-        )
+        let error_type = error_type.as_ref().and_then(|payload| payload.get("errorType")?.as_str()).filter(|name| !name.is_empty());
+        Self::new(error_type.unwrap_or("Lambda.Unknown"), String::from_utf8_lossy(payload))
     }
 
     /// The same failure, marked as one in which the handler itself never ran.
     #[must_use]
     pub fn before_handler(self) -> Self {
-        Self {
-            function_error: false,
-            ..self
-        }
+        Self { function_error: false, ..self }
     }
 
     /// The error name, at most 256 characters.
@@ -188,11 +162,7 @@ impl FunctionError {
     }
 
     pub(crate) fn into_failure(self) -> baton_proto::worker::v1::Failure {
-        baton_proto::worker::v1::Failure {
-            error: self.error,
-            cause: self.cause,
-            function_error: self.function_error,
-        }
+        baton_proto::worker::v1::Failure { error: self.error, cause: self.cause, function_error: self.function_error }
     }
 }
 
@@ -216,11 +186,7 @@ mod tests {
         let failure = FunctionError::from_payload(payload.as_bytes());
         assert_eq!((failure.error(), failure.cause()), ("Declined", payload));
         for without in ["{}", r#"{"errorType": 3}"#, "not JSON", ""] {
-            assert_eq!(
-                FunctionError::from_payload(without.as_bytes()).error(),
-                "Lambda.Unknown",
-                "{without}"
-            );
+            assert_eq!(FunctionError::from_payload(without.as_bytes()).error(), "Lambda.Unknown", "{without}");
         }
     }
 

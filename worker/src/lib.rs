@@ -18,6 +18,4 @@ pub use bytes::Bytes;
 pub use invocation::{FunctionError, Invocation};
 pub use session::WorkerStatus;
 pub use tokio_util::sync::CancellationToken;
-pub use worker::{
-    BuildError, DrainReport, MissingInterpreter, Worker, WorkerBuilder, WorkerHandle,
-};
+pub use worker::{BuildError, DrainReport, MissingInterpreter, Worker, WorkerBuilder, WorkerHandle};

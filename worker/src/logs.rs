@@ -36,25 +36,12 @@ pub(crate) struct LogReceiver {
 pub(crate) fn channel() -> (LogSender, LogReceiver) {
     let (sender, receiver) = mpsc::channel(LINES_WAITING_MAX);
     let dropped = Arc::new(AtomicU64::new(0));
-    (
-        LogSender {
-            lines: sender,
-            dropped: dropped.clone(),
-        },
-        LogReceiver {
-            lines: receiver,
-            dropped,
-        },
-    )
+    (LogSender { lines: sender, dropped: dropped.clone() }, LogReceiver { lines: receiver, dropped })
 }
 
 impl LogSender {
     pub(crate) fn line(&self, token: &Bytes, text: &str) {
-        let line = LogLine {
-            token: token.clone(),
-            at_ms: now_ms(),
-            text: text.to_owned(),
-        };
+        let line = LogLine { token: token.clone(), at_ms: now_ms(), text: text.to_owned() };
         if self.lines.try_send(line).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
@@ -79,12 +66,7 @@ pub(crate) struct InvocationLog {
 
 impl InvocationLog {
     pub(crate) fn new(sender: LogSender, token: Bytes, function: Arc<str>, tail: bool) -> Self {
-        Self {
-            sender,
-            token,
-            function,
-            tail: tail.then(Tail::default),
-        }
+        Self { sender, token, function, tail: tail.then(Tail::default) }
     }
 
     pub(crate) fn line(&mut self, text: &str) {
@@ -165,9 +147,7 @@ impl LineSplitter {
 }
 
 pub(crate) fn now_ms() -> i64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_millis() as i64)
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
 }
 
 #[cfg(test)]

@@ -144,12 +144,7 @@ impl WorkerBuilder {
         R: Future<Output = Result<Bytes, FunctionError>> + Send + 'static,
     {
         let handler = Handler::Rust(RustFunction::new(function));
-        self.in_process_services.push(Service {
-            queue,
-            handler,
-            concurrency,
-            timeout_seconds: 0,
-        });
+        self.in_process_services.push(Service { queue, handler, concurrency, timeout_seconds: 0 });
         self
     }
 
@@ -179,12 +174,8 @@ impl WorkerBuilder {
     /// # Errors
     /// No or a malformed address, or one queue served twice.
     pub fn build(self) -> Result<Worker, BuildError> {
-        let endpoints = self.urls.iter().map(|url| {
-            session::endpoint(url).map_err(|reason| BuildError::Address {
-                url: url.clone(),
-                reason,
-            })
-        });
+        let endpoints =
+            self.urls.iter().map(|url| session::endpoint(url).map_err(|reason| BuildError::Address { url: url.clone(), reason }));
         let endpoints = endpoints.collect::<Result<Vec<_>, _>>()?;
         if endpoints.is_empty() {
             return Err(BuildError::NoCoordinator);
@@ -206,10 +197,7 @@ impl WorkerBuilder {
             handlers: Arc::default(),
         };
         let services = handle.services_of(self.table)?;
-        Ok(Worker {
-            session: Session::new(config, services, receiver, status_sender),
-            handle,
-        })
+        Ok(Worker { session: Session::new(config, services, receiver, status_sender), handle })
     }
 }
 
@@ -237,11 +225,7 @@ impl WorkerHandle {
     /// Waits until the worker is connected for the first time, or has ended.
     pub async fn ready(&self) {
         // An error means that the session has ended, and then there is nothing to wait for.
-        let _ = self
-            .status
-            .clone()
-            .wait_for(|status| status.connected)
-            .await;
+        let _ = self.status.clone().wait_for(|status| status.connected).await;
     }
 
     /// What can be seen of the worker now.
@@ -259,10 +243,7 @@ impl WorkerHandle {
             let _ = tokio::time::timeout(patience, drained).await;
         }
         let status = self.status();
-        DrainReport {
-            unfinished: status.running,
-            unacknowledged: status.unacknowledged,
-        }
+        DrainReport { unfinished: status.running, unacknowledged: status.unacknowledged }
     }
 
     /// Serves another function table from now on. Functions that are the same keep their warm processes; what runs may end.
@@ -278,10 +259,7 @@ impl WorkerHandle {
 
     /// The code of these functions has changed: idle processes end at once, busy ones when they have answered.
     pub fn reload<'a>(&self, functions: impl IntoIterator<Item = &'a str>) {
-        let queues = functions
-            .into_iter()
-            .map(|name| format!("lambda:{name}"))
-            .collect();
+        let queues = functions.into_iter().map(|name| format!("lambda:{name}")).collect();
         let _ = self.commands.send(Command::Reload(queues));
     }
 
@@ -297,10 +275,7 @@ impl WorkerHandle {
         let mut kept = Vec::new();
         let mut services = self.in_process.as_ref().clone();
         for function in table.iter() {
-            let same = handlers
-                .iter()
-                .find(|(other, _)| other == function)
-                .map(|(_, handler)| handler.clone());
+            let same = handlers.iter().find(|(other, _)| other == function).map(|(_, handler)| handler.clone());
             let handler = same.unwrap_or_else(|| Handler::of_function(Arc::new(function.clone())));
             kept.push((function.clone(), handler.clone()));
             let timeout_seconds = u32::try_from(function.timeout.as_secs()).unwrap_or(u32::MAX);
@@ -340,19 +315,13 @@ pub async fn missing_interpreters(table: &FunctionTable) -> Vec<MissingInterpret
         let name = absent.tried[0].clone();
         match missing.iter_mut().find(|entry| entry.interpreter == name) {
             Some(entry) => entry.functions.push(function.name.clone()),
-            None => missing.push(MissingInterpreter {
-                interpreter: name,
-                functions: vec![function.name.clone()],
-            }),
+            None => missing.push(MissingInterpreter { interpreter: name, functions: vec![function.name.clone()] }),
         }
     }
     missing
 }
 
 fn default_name() -> String {
-    let host = rustix::system::uname()
-        .nodename()
-        .to_string_lossy()
-        .into_owned();
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     format!("{host}-{}", std::process::id())
 }

@@ -25,40 +25,20 @@ impl Stage {
     /// `files` are paths and texts; a `baton.toml` is among them.
     async fn new(files: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        files
-            .iter()
-            .for_each(|(path, text)| write(folder.path(), path, text));
+        files.iter().for_each(|(path, text)| write(folder.path(), path, text));
         let mut coordinator = Coordinator::start().await;
-        let worker = run(Worker::builder()
-            .coordinator([&*coordinator.url])
-            .functions(table(folder.path())));
+        let worker = run(Worker::builder().coordinator([&*coordinator.url]).functions(table(folder.path())));
         let (session, _) = coordinator.welcomed().await;
-        Self {
-            folder,
-            coordinator,
-            session,
-            worker,
-            next_claim: 0,
-        }
+        Self { folder, coordinator, session, worker, next_claim: 0 }
     }
 
     fn write(&self, path: &str, text: &str) {
         write(self.folder.path(), path, text);
     }
 
-    fn grant_with(
-        &mut self,
-        function: &str,
-        input: &str,
-        change: impl FnOnce(&mut Granted),
-    ) -> u64 {
+    fn grant_with(&mut self, function: &str, input: &str, change: impl FnOnce(&mut Granted)) -> u64 {
         self.next_claim += 1;
-        let mut grant = granted(
-            &format!("lambda:{function}"),
-            &format!("t{}", self.next_claim),
-            self.next_claim,
-            input,
-        );
+        let mut grant = granted(&format!("lambda:{function}"), &format!("t{}", self.next_claim), self.next_claim, input);
         change(&mut grant);
         self.session.grant(grant);
         self.next_claim
@@ -89,8 +69,7 @@ fn write(folder: &Path, path: &str, text: &str) {
     std::fs::write(&path, text).expect("a file");
     if path.file_name().is_some_and(|name| name == "bootstrap") {
         use std::os::unix::fs::PermissionsExt;
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755))
-            .expect("permissions");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("permissions");
     }
 }
 
@@ -99,17 +78,13 @@ fn table(folder: &Path) -> FunctionTable {
 }
 
 fn payload(failure: &Failure) -> Value {
-    serde_json::from_str(&failure.cause)
-        .unwrap_or_else(|_| panic!("an error payload, not {}", failure.cause))
+    serde_json::from_str(&failure.cause).unwrap_or_else(|_| panic!("an error payload, not {}", failure.cause))
 }
 
 fn is_alive(process: &Value) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
     // The state follows the name in parentheses; a zombie is no longer alive.
-    status
-        .rsplit(") ")
-        .next()
-        .is_some_and(|rest| !rest.is_empty() && !rest.starts_with('Z'))
+    status.rsplit(") ").next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with('Z'))
 }
 
 async fn dies(process: &Value) -> bool {
@@ -179,10 +154,7 @@ async fn python_handlers_run_warm_with_lambdas_context() {
     let mut stage = Stage::new(&[("baton.toml", PYTHON), ("p/app.py", PYTHON_APP)]).await;
     let first = stage.output("P", "{}").await;
     let second = stage.output("P", "{}").await;
-    assert_eq!(
-        (&first["count"], &second["count"], &first["pid"]),
-        (&json!(1), &json!(2), &second["pid"])
-    );
+    assert_eq!((&first["count"], &second["count"], &first["pid"]), (&json!(1), &json!(2), &second["pid"]));
     assert_eq!((&first["n"], &first["text"]), (&json!(1.5), &json!("ü")));
 
     stage.grant_with("P", r#"{"do": "context"}"#, |grant| {
@@ -195,38 +167,17 @@ async fn python_handlers_run_warm_with_lambdas_context() {
     let context: Value = serde_json::from_str(output(&outcome)).expect("JSON");
     assert_eq!(context["function_name"], "P");
     assert_eq!(context["function_version"], "$LATEST");
-    assert_eq!(
-        context["invoked_function_arn"],
-        "arn:aws:lambda:us-east-1:123456789012:function:P:live"
-    );
+    assert_eq!(context["invoked_function_arn"], "arn:aws:lambda:us-east-1:123456789012:function:P:live");
     assert_eq!(context["memory_limit_in_mb"], "256");
     assert_eq!(context["log_group_name"], "/aws/lambda/P");
-    assert!(
-        context["log_stream_name"]
-            .as_str()
-            .is_some_and(|name| name.contains("/[$LATEST]"))
-    );
+    assert!(context["log_stream_name"].as_str().is_some_and(|name| name.contains("/[$LATEST]")));
     assert_eq!(context["aws_request_id"].as_str().map(str::len), Some(36));
-    assert!(
-        context["remaining"]
-            .as_i64()
-            .is_some_and(|left| (1..=2_000).contains(&left)),
-        "{context}"
-    );
+    assert!(context["remaining"].as_i64().is_some_and(|left| (1..=2_000).contains(&left)), "{context}");
     assert_eq!(context["client"], json!({"k": "v"}));
     let env = &context["env"];
-    assert_eq!(
-        (&env["TABLE"], &env["_HANDLER"], &env["AWS_REGION"]),
-        (&json!("orders"), &json!("app.handler"), &json!("us-east-1"))
-    );
-    assert_eq!(
-        (&env["AWS_EXECUTION_ENV"], &env["_X_AMZN_TRACE_ID"]),
-        (&json!("AWS_Lambda_python3.11"), &json!("Root=1-2"))
-    );
-    assert_eq!(
-        env["LAMBDA_TASK_ROOT"],
-        json!(stage.folder.path().join("p"))
-    );
+    assert_eq!((&env["TABLE"], &env["_HANDLER"], &env["AWS_REGION"]), (&json!("orders"), &json!("app.handler"), &json!("us-east-1")));
+    assert_eq!((&env["AWS_EXECUTION_ENV"], &env["_X_AMZN_TRACE_ID"]), (&json!("AWS_Lambda_python3.11"), &json!("Root=1-2")));
+    assert_eq!(env["LAMBDA_TASK_ROOT"], json!(stage.folder.path().join("p")));
 }
 
 #[tokio::test]
@@ -234,115 +185,55 @@ async fn python_exceptions_have_lambdas_payload() {
     let mut stage = Stage::new(&[("baton.toml", PYTHON), ("p/app.py", PYTHON_APP)]).await;
     let pid = stage.output("P", "{}").await["pid"].clone();
     let failure = stage.failure("P", r#"{"do": "raise"}"#).await;
-    assert_eq!(
-        (failure.error.as_str(), failure.function_error),
-        ("Declined", true)
-    );
+    assert_eq!((failure.error.as_str(), failure.function_error), ("Declined", true));
     let file = stage.folder.path().join("p/app.py");
-    let id = payload(&failure)["requestId"]
-        .as_str()
-        .expect("an id")
-        .to_owned();
-    let frame = format!(
-        "  File \\\"{}\\\", line 21, in handler\\n    raise Declined(\\\"card declined\\\")\\n",
-        file.display()
-    );
+    let id = payload(&failure)["requestId"].as_str().expect("an id").to_owned();
+    let frame = format!("  File \\\"{}\\\", line 21, in handler\\n    raise Declined(\\\"card declined\\\")\\n", file.display());
     assert_eq!(
         failure.cause,
-        format!(
-            r#"{{"errorMessage": "card declined", "errorType": "Declined", "requestId": "{id}", "stackTrace": ["{frame}"]}}"#
-        )
+        format!(r#"{{"errorMessage": "card declined", "errorType": "Declined", "requestId": "{id}", "stackTrace": ["{frame}"]}}"#)
     );
-    assert_eq!(
-        stage.output("P", "{}").await["pid"],
-        pid,
-        "an exception does not cost the process"
-    );
+    assert_eq!(stage.output("P", "{}").await["pid"], pid, "an exception does not cost the process");
 
     let failure = stage.failure("P", r#"{"do": "set"}"#).await;
     assert_eq!(failure.error, "Runtime.MarshalError");
-    assert_eq!(
-        payload(&failure)["errorMessage"],
-        "Unable to marshal response: Object of type set is not JSON serializable"
-    );
-    assert_eq!(
-        stage.failure("P", r#"{"do": "nan"}"#).await.error,
-        "Runtime.MarshalError"
-    );
+    assert_eq!(payload(&failure)["errorMessage"], "Unable to marshal response: Object of type set is not JSON serializable");
+    assert_eq!(stage.failure("P", r#"{"do": "nan"}"#).await.error, "Runtime.MarshalError");
 }
 
 #[tokio::test]
 async fn python_load_errors_have_lambdas_texts_and_are_tried_anew() {
-    let functions = [
-        "missing.handler",
-        "broken.handler",
-        "app.nothing",
-        "nodot",
-        "imports.handler",
-        "raises.handler",
-        "sub/nested.handler",
-    ];
-    let toml: String = functions.iter().enumerate().map(|(n, handler)| format!("[functions.F{n}]\nruntime = \"python3.11\"\nhandler = \"{handler}\"\ncode = \"p\"\n")).collect();
+    let functions =
+        ["missing.handler", "broken.handler", "app.nothing", "nodot", "imports.handler", "raises.handler", "sub/nested.handler"];
+    let toml: String = functions
+        .iter()
+        .enumerate()
+        .map(|(n, handler)| format!("[functions.F{n}]\nruntime = \"python3.11\"\nhandler = \"{handler}\"\ncode = \"p\"\n"))
+        .collect();
     let files = [
         ("baton.toml", toml.as_str()),
         ("p/app.py", "def handler(event, context):\n    return 1\n"),
         ("p/broken.py", "def handler(:\n"),
         ("p/imports.py", "import nowhere_to_be_found\n"),
-        (
-            "p/raises.py",
-            "def load():\n    raise ValueError('at import')\nload()\n",
-        ),
-        (
-            "p/sub/nested.py",
-            "def handler(event, context):\n    return event\n",
-        ),
+        ("p/raises.py", "def load():\n    raise ValueError('at import')\nload()\n"),
+        ("p/sub/nested.py", "def handler(event, context):\n    return event\n"),
     ];
     let mut stage = Stage::new(&files).await;
     for (function, error, message) in [
-        (
-            "F0",
-            "Runtime.ImportModuleError",
-            "Unable to import module 'missing': No module named 'missing'",
-        ),
-        (
-            "F1",
-            "Runtime.UserCodeSyntaxError",
-            "Syntax error in module 'broken': invalid syntax (broken.py, line 1)",
-        ),
-        (
-            "F2",
-            "Runtime.HandlerNotFound",
-            "Handler 'nothing' missing on module 'app'",
-        ),
-        (
-            "F3",
-            "Runtime.MalformedHandlerName",
-            "Bad handler 'nodot': not enough values to unpack (expected 2, got 1)",
-        ),
-        (
-            "F4",
-            "Runtime.ImportModuleError",
-            "Unable to import module 'imports': No module named 'nowhere_to_be_found'",
-        ),
+        ("F0", "Runtime.ImportModuleError", "Unable to import module 'missing': No module named 'missing'"),
+        ("F1", "Runtime.UserCodeSyntaxError", "Syntax error in module 'broken': invalid syntax (broken.py, line 1)"),
+        ("F2", "Runtime.HandlerNotFound", "Handler 'nothing' missing on module 'app'"),
+        ("F3", "Runtime.MalformedHandlerName", "Bad handler 'nodot': not enough values to unpack (expected 2, got 1)"),
+        ("F4", "Runtime.ImportModuleError", "Unable to import module 'imports': No module named 'nowhere_to_be_found'"),
         ("F5", "ValueError", "at import"),
     ] {
         let failure = stage.failure(function, "{}").await;
-        assert_eq!(
-            (failure.error.as_str(), failure.function_error),
-            (error, false),
-            "{function}: {failure:?}"
-        );
+        assert_eq!((failure.error.as_str(), failure.function_error), (error, false), "{function}: {failure:?}");
         assert_eq!(payload(&failure)["errorMessage"], message, "{function}");
-        assert_eq!(
-            payload(&failure)["requestId"].as_str().map(str::len),
-            Some(36)
-        );
+        assert_eq!(payload(&failure)["requestId"].as_str().map(str::len), Some(36));
     }
     assert_eq!(stage.output("F6", "[1]").await, json!([1]));
-    stage.write(
-        "p/missing.py",
-        "def handler(event, context):\n    return 'mended'\n",
-    );
+    stage.write("p/missing.py", "def handler(event, context):\n    return 'mended'\n");
     assert_eq!(stage.output("F0", "{}").await, json!("mended"));
 }
 
@@ -351,99 +242,48 @@ async fn a_timeout_kills_the_process_with_its_children() {
     let mut stage = Stage::new(&[("baton.toml", PYTHON), ("p/app.py", PYTHON_APP)]).await;
     let pid_file = stage.folder.path().join("pids");
     let started = Instant::now();
-    let failure = stage
-        .failure(
-            "P",
-            &json!({"do": "sleep", "pid_file": pid_file}).to_string(),
-        )
-        .await;
+    let failure = stage.failure("P", &json!({"do": "sleep", "pid_file": pid_file}).to_string()).await;
     assert!(started.elapsed() < Duration::from_secs(20));
     assert_eq!(failure.error, "Sandbox.Timedout");
-    let message = payload(&failure)["errorMessage"]
-        .as_str()
-        .expect("text")
-        .to_owned();
-    assert!(
-        message.starts_with("RequestId: ")
-            && message.ends_with(" Error: Task timed out after 2.00 seconds"),
-        "{message}"
-    );
-    for process in std::fs::read_to_string(&pid_file)
-        .expect("process ids")
-        .split(' ')
-    {
-        assert!(
-            dies(&json!(process.parse::<u32>().expect("a number"))).await,
-            "{process} lives on"
-        );
+    let message = payload(&failure)["errorMessage"].as_str().expect("text").to_owned();
+    assert!(message.starts_with("RequestId: ") && message.ends_with(" Error: Task timed out after 2.00 seconds"), "{message}");
+    for process in std::fs::read_to_string(&pid_file).expect("process ids").split(' ') {
+        assert!(dies(&json!(process.parse::<u32>().expect("a number"))).await, "{process} lives on");
     }
-    assert_eq!(
-        stage.output("P", "{}").await["count"],
-        1,
-        "another process serves the next"
-    );
+    assert_eq!(stage.output("P", "{}").await["count"], 1, "another process serves the next");
 }
 
 #[tokio::test]
 async fn crashes_are_exit_errors_and_the_process_is_replaced() {
     let mut stage = Stage::new(&[("baton.toml", PYTHON), ("p/app.py", PYTHON_APP)]).await;
-    for (input, reason) in [
-        (r#"{"do": "exit"}"#, "exit status 3"),
-        (r#"{"do": "kill"}"#, "signal: killed"),
-    ] {
+    for (input, reason) in [(r#"{"do": "exit"}"#, "exit status 3"), (r#"{"do": "kill"}"#, "signal: killed")] {
         let failure = stage.failure("P", input).await;
-        assert_eq!(
-            (failure.error.as_str(), failure.function_error),
-            ("Runtime.ExitError", true)
-        );
-        let message = payload(&failure)["errorMessage"]
-            .as_str()
-            .expect("text")
-            .to_owned();
+        assert_eq!((failure.error.as_str(), failure.function_error), ("Runtime.ExitError", true));
+        let message = payload(&failure)["errorMessage"].as_str().expect("text").to_owned();
         assert!(
-            message.starts_with("RequestId: ")
-                && message.ends_with(&format!(" Error: Runtime exited with error: {reason}")),
+            message.starts_with("RequestId: ") && message.ends_with(&format!(" Error: Runtime exited with error: {reason}")),
             "{message}"
         );
         assert_eq!(stage.output("P", "{}").await["count"], 1);
     }
     // One that dies between two invocations costs none of them.
     let pid = stage.output("P", "{}").await["pid"].clone();
-    let status = std::process::Command::new("kill")
-        .args(["-9", &pid.to_string()])
-        .status()
-        .expect("kill");
+    let status = std::process::Command::new("kill").args(["-9", &pid.to_string()]).status().expect("kill");
     assert!(status.success() && dies(&pid).await);
     assert_eq!(stage.output("P", "{}").await["count"], 1);
 }
 
 #[tokio::test]
 async fn cancel_kills_the_process() {
-    let mut stage = Stage::new(&[
-        ("baton.toml", &PYTHON.replace("timeout = 2", "timeout = 60")),
-        ("p/app.py", PYTHON_APP),
-    ])
-    .await;
+    let mut stage = Stage::new(&[("baton.toml", &PYTHON.replace("timeout = 2", "timeout = 60")), ("p/app.py", PYTHON_APP)]).await;
     let pid_file = stage.folder.path().join("pids");
-    let id = stage.grant(
-        "P",
-        &json!({"do": "sleep", "pid_file": pid_file}).to_string(),
-    );
+    let id = stage.grant("P", &json!({"do": "sleep", "pid_file": pid_file}).to_string());
     while std::fs::read_to_string(&pid_file).map_or(0, |text| text.len()) < 3 {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    stage.session.send(ToWorker::Cancel(Cancel {
-        token: Bytes::from(format!("t{id}")),
-        claim_id: id,
-    }));
-    for process in std::fs::read_to_string(&pid_file)
-        .expect("process ids")
-        .split(' ')
-    {
-        assert!(
-            dies(&json!(process.parse::<u32>().expect("a number"))).await,
-            "{process} lives on"
-        );
+    stage.session.send(ToWorker::Cancel(Cancel { token: Bytes::from(format!("t{id}")), claim_id: id }));
+    for process in std::fs::read_to_string(&pid_file).expect("process ids").split(' ') {
+        assert!(dies(&json!(process.parse::<u32>().expect("a number"))).await, "{process} lives on");
     }
     assert!(stage.session.is_quiet(Duration::from_millis(200)).await);
     assert_eq!(stage.session.credits, [("lambda:P".to_owned(), 1)]);
@@ -458,28 +298,18 @@ async fn slots_run_at_once_in_processes_of_their_own() {
     for _ in ids {
         pids.insert(output(&stage.session.applied().await).to_owned());
     }
-    assert_eq!(
-        pids.len(),
-        2,
-        "four invocations, two slots, each process used twice"
-    );
+    assert_eq!(pids.len(), 2, "four invocations, two slots, each process used twice");
 }
 
 #[tokio::test]
 async fn reload_replaces_idle_processes_at_once_and_busy_ones_when_they_have_answered() {
     let app = |version: u32| {
-        format!(
-            "import os, time\ndef handler(event, context):\n    time.sleep(event)\n    return [{version}, os.getpid()]\n"
-        )
+        format!("import os, time\ndef handler(event, context):\n    time.sleep(event)\n    return [{version}, os.getpid()]\n")
     };
     let mut stage = Stage::new(&[("baton.toml", PYTHON), ("p/app.py", &app(1))]).await;
     let idle = stage.output("P", "0").await[1].clone();
     stage.write("p/app.py", &app(2));
-    assert_eq!(
-        stage.output("P", "0").await,
-        json!([1, idle]),
-        "nobody has said that the code has changed"
-    );
+    assert_eq!(stage.output("P", "0").await, json!([1, idle]), "nobody has said that the code has changed");
     stage.worker.handle.reload(["P"]);
     assert!(dies(&idle).await);
     assert_eq!(stage.output("P", "0").await[0], 2);
@@ -498,26 +328,15 @@ async fn reload_replaces_idle_processes_at_once_and_busy_ones_when_they_have_ans
 async fn another_table_changes_queues_and_keeps_what_is_the_same_warm() {
     let mut stage = Stage::new(&[("baton.toml", PYTHON), ("p/app.py", PYTHON_APP)]).await;
     let pid = stage.output("P", "{}").await["pid"].clone();
-    stage.write(
-        "baton.toml",
-        &format!("{PYTHON}\n[functions.New]\nruntime = \"command\"\ncode = [\"cat\"]\n"),
-    );
+    stage.write("baton.toml", &format!("{PYTHON}\n[functions.New]\nruntime = \"command\"\ncode = [\"cat\"]\n"));
     // An outcome whose acknowledgement is still on its way would be reported on the next session again.
     while stage.worker.handle.status().unacknowledged > 0 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    stage
-        .worker
-        .handle
-        .set_functions(table(stage.folder.path()))
-        .expect("a table");
+    stage.worker.handle.set_functions(table(stage.folder.path())).expect("a table");
     let (session, hello) = stage.coordinator.welcomed().await;
     stage.session = session;
-    let queues: Vec<_> = hello
-        .queues
-        .iter()
-        .map(|queue| (queue.name.as_str(), queue.timeout_seconds))
-        .collect();
+    let queues: Vec<_> = hello.queues.iter().map(|queue| (queue.name.as_str(), queue.timeout_seconds)).collect();
     assert_eq!(queues, [("lambda:P", 2), ("lambda:New", 3)]);
     assert_eq!(stage.output("P", "{}").await["pid"], pid);
     assert_eq!(stage.output("New", "[1]").await, json!([1]));
@@ -530,42 +349,15 @@ async fn logs_go_to_the_execution_and_their_tail_to_the_outcome() {
     let outcome = stage.session.applied().await;
     let tail = String::from_utf8(outcome.log_tail.to_vec()).expect("UTF-8");
     let lines: Vec<_> = tail.lines().collect();
-    assert!(
-        lines[0].starts_with("START RequestId: ") && lines[0].ends_with(" Version: $LATEST"),
-        "{tail}"
-    );
-    assert!(
-        lines.contains(&"printed") && lines.contains(&"no line end"),
-        "{tail}"
-    );
-    assert!(
-        lines
-            .iter()
-            .any(|line| line.starts_with("[WARNING]\t20") && line.ends_with("\twarned")),
-        "{tail}"
-    );
-    assert!(
-        lines[lines.len() - 1].starts_with("REPORT RequestId: ")
-            && tail.contains("\tMemory Size: 256 MB"),
-        "{tail}"
-    );
+    assert!(lines[0].starts_with("START RequestId: ") && lines[0].ends_with(" Version: $LATEST"), "{tail}");
+    assert!(lines.contains(&"printed") && lines.contains(&"no line end"), "{tail}");
+    assert!(lines.iter().any(|line| line.starts_with("[WARNING]\t20") && line.ends_with("\twarned")), "{tail}");
+    assert!(lines[lines.len() - 1].starts_with("REPORT RequestId: ") && tail.contains("\tMemory Size: 256 MB"), "{tail}");
     while stage.session.lines.len() < 3 {
         assert!(stage.session.take_one().await);
     }
-    assert!(
-        stage
-            .session
-            .lines
-            .iter()
-            .all(|line| &line.token[..] == b"t1" && line.at_ms > 1_600_000_000_000)
-    );
-    assert!(
-        stage
-            .session
-            .lines
-            .iter()
-            .any(|line| line.text == "printed")
-    );
+    assert!(stage.session.lines.iter().all(|line| &line.token[..] == b"t1" && line.at_ms > 1_600_000_000_000));
+    assert!(stage.session.lines.iter().any(|line| line.text == "printed"));
     let outcome = stage.call("P", "{}").await;
     assert!(outcome.log_tail.is_empty());
 }
@@ -578,52 +370,40 @@ async fn node_handlers_of_all_kinds_run() {
             "exports.handler = async (event, context) => ({ event, id: context.awsRequestId.length, left: context.getRemainingTimeInMillis() > 0 });",
         ),
         ("esm.handler", ""),
-        (
-            "back.handler",
-            "exports.handler = (event, context, callback) => { setTimeout(() => callback(null, 'called back'), 20); };",
-        ),
-        (
-            "lib/deep.nested.handler",
-            "module.exports = { nested: { handler: async () => 'nested' } };",
-        ),
+        ("back.handler", "exports.handler = (event, context, callback) => { setTimeout(() => callback(null, 'called back'), 20); };"),
+        ("lib/deep.nested.handler", "module.exports = { nested: { handler: async () => 'nested' } };"),
         (
             "early.handler",
             "exports.handler = (event, context, callback) => { context.callbackWaitsForEmptyEventLoop = false; setTimeout(() => {}, 60000); callback(null, 'early'); };",
         ),
         ("nothing.handler", "exports.handler = () => {};"),
-        (
-            "warm.handler",
-            "let count = 0; exports.handler = async () => [process.pid, ++count];",
-        ),
+        ("warm.handler", "let count = 0; exports.handler = async () => [process.pid, ++count];"),
     ];
-    let toml: String = handlers.iter().enumerate().map(|(n, (handler, _))| format!("[functions.F{n}]\nruntime = \"nodejs20.x\"\nhandler = \"{handler}\"\ncode = \"n\"\ntimeout = 10\n")).collect();
-    let mut stage = Stage::new(&[("baton.toml", &toml), ("n/esm.mjs", "const late = await Promise.resolve('esm');\nexport const handler = async () => late;\n")]).await;
+    let toml: String = handlers
+        .iter()
+        .enumerate()
+        .map(|(n, (handler, _))| {
+            format!("[functions.F{n}]\nruntime = \"nodejs20.x\"\nhandler = \"{handler}\"\ncode = \"n\"\ntimeout = 10\n")
+        })
+        .collect();
+    let mut stage = Stage::new(&[
+        ("baton.toml", &toml),
+        ("n/esm.mjs", "const late = await Promise.resolve('esm');\nexport const handler = async () => late;\n"),
+    ])
+    .await;
     for (handler, text) in handlers.iter().filter(|(_, text)| !text.is_empty()) {
-        let module = &handler[..handler.rfind('/').map_or(0, |at| at + 1)
-            + handler
-                .rsplit('/')
-                .next()
-                .and_then(|base| base.find('.'))
-                .expect("a dot")];
+        let module = &handler
+            [..handler.rfind('/').map_or(0, |at| at + 1) + handler.rsplit('/').next().and_then(|base| base.find('.')).expect("a dot")];
         stage.write(&format!("n/{module}.js"), text);
     }
-    assert_eq!(
-        stage.output("F0", r#"{"a": [1, "ü"]}"#).await,
-        json!({"event": {"a": [1, "ü"]}, "id": 36, "left": true})
-    );
+    assert_eq!(stage.output("F0", r#"{"a": [1, "ü"]}"#).await, json!({"event": {"a": [1, "ü"]}, "id": 36, "left": true}));
     assert_eq!(stage.output("F1", "{}").await, json!("esm"));
     assert_eq!(stage.output("F2", "{}").await, json!("called back"));
     assert_eq!(stage.output("F3", "{}").await, json!("nested"));
     assert_eq!(stage.output("F4", "{}").await, json!("early"));
     assert_eq!(stage.output("F5", "{}").await, json!(null));
-    let (first, second) = (
-        stage.output("F6", "{}").await,
-        stage.output("F6", "{}").await,
-    );
-    assert_eq!(
-        (&first[0], &first[1], &second[1]),
-        (&second[0], &json!(1), &json!(2))
-    );
+    let (first, second) = (stage.output("F6", "{}").await, stage.output("F6", "{}").await);
+    assert_eq!((&first[0], &first[1], &second[1]), (&second[0], &json!(1), &json!(2)));
 }
 
 #[tokio::test]
@@ -644,17 +424,13 @@ exports.handler = async (event) => {
 exports.calledBack = (event, context, callback) => callback(new Declined("by callback"));
 exports.text = "not a function";
 "#;
-    let handlers = [
-        "app.handler",
-        "app.calledBack",
-        "app.absent",
-        "app.text",
-        "absent.handler",
-        "broken.handler",
-        "imports.handler",
-        "nodot",
-    ];
-    let toml: String = handlers.iter().enumerate().map(|(n, handler)| format!("[functions.F{n}]\nruntime = \"nodejs20.x\"\nhandler = \"{handler}\"\ncode = \"n\"\ntimeout = 10\n")).collect();
+    let handlers =
+        ["app.handler", "app.calledBack", "app.absent", "app.text", "absent.handler", "broken.handler", "imports.handler", "nodot"];
+    let toml: String = handlers
+        .iter()
+        .enumerate()
+        .map(|(n, handler)| format!("[functions.F{n}]\nruntime = \"nodejs20.x\"\nhandler = \"{handler}\"\ncode = \"n\"\ntimeout = 10\n"))
+        .collect();
     let mut stage = Stage::new(&[
         ("baton.toml", &toml),
         ("n/app.js", app),
@@ -666,25 +442,12 @@ exports.text = "not a function";
     let pid = stage.output("F0", "1").await;
     let failure = stage.failure("F0", r#""throw""#).await;
     assert_eq!(failure.error, "Declined");
-    let trace = payload(&failure)["trace"]
-        .as_array()
-        .expect("a trace")
-        .clone();
+    let trace = payload(&failure)["trace"].as_array().expect("a trace").clone();
     assert_eq!(
-        (
-            &trace[0],
-            failure
-                .cause
-                .starts_with(r#"{"errorType":"Declined","errorMessage":"card declined","trace":["#)
-        ),
+        (&trace[0], failure.cause.starts_with(r#"{"errorType":"Declined","errorMessage":"card declined","trace":["#)),
         (&json!("Declined: card declined"), true)
     );
-    assert!(
-        trace[1]
-            .as_str()
-            .is_some_and(|line| line.contains("app.js:4:")),
-        "{trace:?}"
-    );
+    assert!(trace[1].as_str().is_some_and(|line| line.contains("app.js:4:")), "{trace:?}");
     assert_eq!(
         payload(&stage.failure("F0", r#""string""#).await),
         json!({"errorType": "string", "errorMessage": "just text", "trace": []})
@@ -692,81 +455,32 @@ exports.text = "not a function";
     let failure = stage.failure("F0", r#""bigint""#).await;
     assert_eq!(
         (failure.error.as_str(), &payload(&failure)["errorMessage"]),
-        (
-            "Runtime.MarshalError",
-            &json!("Unable to stringify response body")
-        )
+        ("Runtime.MarshalError", &json!("Unable to stringify response body"))
     );
-    assert_eq!(
-        stage.output("F0", "1").await,
-        pid,
-        "none of these cost the process"
-    );
-    assert_eq!(
-        payload(&stage.failure("F0", r#""never""#).await)["errorType"],
-        "Runtime.NodeJsExit"
-    );
+    assert_eq!(stage.output("F0", "1").await, pid, "none of these cost the process");
+    assert_eq!(payload(&stage.failure("F0", r#""never""#).await)["errorType"], "Runtime.NodeJsExit");
     assert_eq!(stage.output("F0", "1").await, pid);
 
     assert_eq!(stage.failure("F0", r#""late""#).await.error, "Declined");
-    assert_eq!(
-        stage.failure("F0", r#""rejection""#).await.error,
-        "Runtime.UnhandledPromiseRejection"
-    );
+    assert_eq!(stage.failure("F0", r#""rejection""#).await.error, "Runtime.UnhandledPromiseRejection");
     let failure = stage.failure("F0", r#""exit""#).await;
-    assert!(
-        failure.error == "Runtime.ExitError"
-            && failure
-                .cause
-                .contains("Runtime exited with error: exit status 4"),
-        "{failure:?}"
-    );
+    assert!(failure.error == "Runtime.ExitError" && failure.cause.contains("Runtime exited with error: exit status 4"), "{failure:?}");
     assert_eq!(stage.failure("F1", "{}").await.error, "Declined");
 
     for (function, error, message) in [
-        (
-            "F2",
-            "Runtime.HandlerNotFound",
-            "app.absent is undefined or not exported",
-        ),
-        (
-            "F3",
-            "Runtime.HandlerNotFound",
-            "app.text is not a function",
-        ),
-        (
-            "F4",
-            "Runtime.ImportModuleError",
-            "Error: Cannot find module 'absent'",
-        ),
+        ("F2", "Runtime.HandlerNotFound", "app.absent is undefined or not exported"),
+        ("F3", "Runtime.HandlerNotFound", "app.text is not a function"),
+        ("F4", "Runtime.ImportModuleError", "Error: Cannot find module 'absent'"),
         ("F5", "Runtime.UserCodeSyntaxError", "SyntaxError: "),
-        (
-            "F6",
-            "Runtime.ImportModuleError",
-            "Error: Cannot find module 'nowhere-to-be-found'\nRequire stack:\n- ",
-        ),
+        ("F6", "Runtime.ImportModuleError", "Error: Cannot find module 'nowhere-to-be-found'\nRequire stack:\n- "),
         ("F7", "Runtime.MalformedHandlerName", "Bad handler"),
     ] {
         let failure = stage.failure(function, "{}").await;
-        assert_eq!(
-            (failure.error.as_str(), failure.function_error),
-            (error, false),
-            "{function}: {failure:?}"
-        );
-        assert!(
-            payload(&failure)["errorMessage"]
-                .as_str()
-                .is_some_and(|text| text.starts_with(message)),
-            "{function}: {failure:?}"
-        );
+        assert_eq!((failure.error.as_str(), failure.function_error), (error, false), "{function}: {failure:?}");
+        assert!(payload(&failure)["errorMessage"].as_str().is_some_and(|text| text.starts_with(message)), "{function}: {failure:?}");
     }
     assert!(
-        stage
-            .session
-            .lines
-            .iter()
-            .any(|line| line.text.ends_with("\tINFO\tsaid { a: 1 }")
-                && line.text.matches('\t').count() == 3),
+        stage.session.lines.iter().any(|line| line.text.ends_with("\tINFO\tsaid { a: 1 }") && line.text.matches('\t').count() == 3),
         "{:?}",
         stage.session.lines
     );
@@ -805,83 +519,32 @@ while True:
 #[tokio::test]
 async fn custom_runtimes_run() {
     let function = |name: &str, handler: &str, code: &str| {
-        format!(
-            "[functions.{name}]\nruntime = \"provided.al2023\"\nhandler = \"{handler}\"\ncode = \"{code}\"\n"
-        )
+        format!("[functions.{name}]\nruntime = \"provided.al2023\"\nhandler = \"{handler}\"\ncode = \"{code}\"\n")
     };
-    let toml = [
-        function("Custom", "h", "c"),
-        function("Fails", "fails", "c"),
-        function("Empty", "h", "empty"),
-        function("Locked", "h", "locked"),
-    ]
-    .concat();
-    let mut stage = Stage::new(&[
-        ("baton.toml", ""),
-        ("c/bootstrap", BOOTSTRAP),
-        ("empty/readme", ""),
-        ("locked/bootstrap", "#!/bin/sh\n"),
-    ])
-    .await;
-    std::process::Command::new("chmod")
-        .arg("-x")
-        .arg(stage.folder.path().join("locked/bootstrap"))
-        .status()
-        .expect("chmod");
+    let toml =
+        [function("Custom", "h", "c"), function("Fails", "fails", "c"), function("Empty", "h", "empty"), function("Locked", "h", "locked")]
+            .concat();
+    let mut stage =
+        Stage::new(&[("baton.toml", ""), ("c/bootstrap", BOOTSTRAP), ("empty/readme", ""), ("locked/bootstrap", "#!/bin/sh\n")]).await;
+    std::process::Command::new("chmod").arg("-x").arg(stage.folder.path().join("locked/bootstrap")).status().expect("chmod");
     stage.write("baton.toml", &toml);
-    stage
-        .worker
-        .handle
-        .set_functions(table(stage.folder.path()))
-        .expect("a table");
+    stage.worker.handle.set_functions(table(stage.folder.path())).expect("a table");
     stage.session = stage.coordinator.welcomed().await.0;
 
-    assert_eq!(
-        stage.output("Custom", r#"{"a":  1}"#).await,
-        json!({"a": 1})
-    );
+    assert_eq!(stage.output("Custom", r#"{"a":  1}"#).await, json!({"a": 1}));
     assert_eq!(stage.output("Custom", r#""stranger""#).await, json!(403));
-    assert_eq!(
-        stage.failure("Custom", r#""error""#).await.error,
-        "Lambda.Unknown"
-    );
-    assert_eq!(
-        stage.failure("Custom", r#""garbage""#).await.error,
-        "Runtime.MarshalError"
-    );
-    assert_eq!(
-        stage.failure("Custom", r#""large""#).await.error,
-        "Function.ResponseSizeTooLarge"
-    );
+    assert_eq!(stage.failure("Custom", r#""error""#).await.error, "Lambda.Unknown");
+    assert_eq!(stage.failure("Custom", r#""garbage""#).await.error, "Runtime.MarshalError");
+    assert_eq!(stage.failure("Custom", r#""large""#).await.error, "Function.ResponseSizeTooLarge");
     assert_eq!(stage.output("Custom", "1").await, json!(1));
     let failure = stage.failure("Fails", "1").await;
     assert_eq!(
-        (
-            failure.error.as_str(),
-            failure.function_error,
-            failure.cause.as_str()
-        ),
-        (
-            "Init.Failed",
-            false,
-            r#"{"errorType": "Init.Failed", "errorMessage": "no database"}"#
-        )
+        (failure.error.as_str(), failure.function_error, failure.cause.as_str()),
+        ("Init.Failed", false, r#"{"errorType": "Init.Failed", "errorMessage": "no database"}"#)
     );
     let failure = stage.failure("Empty", "1").await;
-    assert!(
-        failure.error == "Runtime.InvalidEntrypoint"
-            && failure
-                .cause
-                .contains("Couldn't find valid bootstrap(s): ["),
-        "{failure:?}"
-    );
-    assert!(
-        stage
-            .failure("Locked", "1")
-            .await
-            .cause
-            .contains("permission denied")
-    );
+    assert!(failure.error == "Runtime.InvalidEntrypoint" && failure.cause.contains("Couldn't find valid bootstrap(s): ["), "{failure:?}");
+    assert!(stage.failure("Locked", "1").await.cause.contains("permission denied"));
 }
 
 #[tokio::test]
@@ -900,49 +563,26 @@ code = ["no-such-program-anywhere"]
 "#;
     let script = "#!/bin/sh\nread input\ncase $input in\n1) echo \"a line\" >&2; echo \"\\\"$1 $AWS_LAMBDA_FUNCTION_NAME\\\"\" ;;\n2) exit 7 ;;\n3) sleep 30 ;;\n4) echo not json ;;\n5) ;;\n6) kill -SEGV $$ ;;\nesac\n";
     let mut stage = Stage::new(&[("baton.toml", toml), ("bootstrap", script)]).await;
-    std::fs::rename(
-        stage.folder.path().join("bootstrap"),
-        stage.folder.path().join("script.sh"),
-    )
-    .expect("renamed");
+    std::fs::rename(stage.folder.path().join("bootstrap"), stage.folder.path().join("script.sh")).expect("renamed");
     let large = json!(vec!["x".repeat(1_000); 200]);
     assert_eq!(stage.output("Cat", &large.to_string()).await, large);
     assert_eq!(stage.output("Script", "1").await, json!("argument Script"));
     assert!(stage.session.lines.iter().any(|line| line.text == "a line"));
     let failure = stage.failure("Script", "2").await;
-    assert!(
-        failure.error == "Runtime.ExitError" && failure.cause.contains("exit status 7"),
-        "{failure:?}"
-    );
+    assert!(failure.error == "Runtime.ExitError" && failure.cause.contains("exit status 7"), "{failure:?}");
     let failure = stage.failure("Script", "3").await;
-    assert!(
-        failure.error == "Sandbox.Timedout"
-            && failure.cause.contains("Task timed out after 1.00 seconds"),
-        "{failure:?}"
-    );
-    assert_eq!(
-        stage.failure("Script", "4").await.error,
-        "Runtime.MarshalError"
-    );
+    assert!(failure.error == "Sandbox.Timedout" && failure.cause.contains("Task timed out after 1.00 seconds"), "{failure:?}");
+    assert_eq!(stage.failure("Script", "4").await.error, "Runtime.MarshalError");
     assert_eq!(stage.output("Script", "5").await, json!(null));
     let failure = stage.failure("Script", "6").await;
-    assert!(
-        failure.error == "Runtime.ExitError"
-            && failure.cause.contains("signal: segmentation fault"),
-        "{failure:?}"
-    );
-    assert_eq!(
-        stage.failure("Nowhere", "1").await.error,
-        "Runtime.InvalidEntrypoint"
-    );
+    assert!(failure.error == "Runtime.ExitError" && failure.cause.contains("signal: segmentation fault"), "{failure:?}");
+    assert_eq!(stage.failure("Nowhere", "1").await.error, "Runtime.InvalidEntrypoint");
 }
 
 #[tokio::test]
 async fn endpoints_are_called_in_lambdas_wire_format() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
-        .await
-        .expect("a port");
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = listener.local_addr().expect("an address").port();
     // Answers by what it is asked with; one request per connection.
     let server = tokio::spawn(async move {
@@ -950,19 +590,14 @@ async fn endpoints_are_called_in_lambdas_wire_format() {
             let (mut stream, _) = listener.accept().await.expect("a connection");
             tokio::spawn(async move {
                 let mut request = Vec::new();
-                while !request.windows(4).any(|window| window == b"\r\n\r\n")
-                    || !request.ends_with(b"}")
-                {
+                while !request.windows(4).any(|window| window == b"\r\n\r\n") || !request.ends_with(b"}") {
                     if stream.read_buf(&mut request).await.expect("a request") == 0 {
                         return;
                     }
                 }
                 let text = String::from_utf8(request).expect("UTF-8");
                 let answer = |head: &str, body: &str| {
-                    format!(
-                        "HTTP/1.1 {head}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-                        body.len()
-                    )
+                    format!("HTTP/1.1 {head}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
                 };
                 let answer = match text.split("\r\n\r\n").nth(1).expect("a body") {
                     r#"{"do":"error"}"# => answer("200 OK\r\nX-Amz-Function-Error: Unhandled", r#"{"errorType": "Declined", "errorMessage": "no"}"#),
@@ -976,31 +611,18 @@ async fn endpoints_are_called_in_lambdas_wire_format() {
             });
         }
     });
-    let gone = tokio::net::TcpListener::bind("127.0.0.1:0")
-        .await
-        .expect("a port");
+    let gone = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let gone_port = gone.local_addr().expect("an address").port();
     drop(gone);
     let toml = format!(
         "[functions.H]\nruntime = \"http\"\ncode = \"http://127.0.0.1:{port}/2015-03-31/functions/f/invocations\"\ntimeout = 1\n[functions.Gone]\nruntime = \"http\"\ncode = \"http://127.0.0.1:{gone_port}/\"\n"
     );
     let mut stage = Stage::new(&[("baton.toml", &toml)]).await;
-    stage.grant_with("H", r#"{"a":1}"#, |grant| {
-        grant.client_context = "abc".to_owned()
-    });
+    stage.grant_with("H", r#"{"a":1}"#, |grant| grant.client_context = "abc".to_owned());
     let outcome = stage.session.applied().await;
-    assert_eq!(
-        serde_json::from_str::<Value>(output(&outcome)).expect("JSON"),
-        json!({"body": "{\"a\":1}", "post": true, "context": true})
-    );
+    assert_eq!(serde_json::from_str::<Value>(output(&outcome)).expect("JSON"), json!({"body": "{\"a\":1}", "post": true, "context": true}));
     let failure = stage.failure("H", r#"{"do":"error"}"#).await;
-    assert_eq!(
-        (failure.error.as_str(), failure.cause.as_str()),
-        (
-            "Declined",
-            r#"{"errorType": "Declined", "errorMessage": "no"}"#
-        )
-    );
+    assert_eq!((failure.error.as_str(), failure.cause.as_str()), ("Declined", r#"{"errorType": "Declined", "errorMessage": "no"}"#));
     for (input, error) in [
         (r#"{"do":"throttle"}"#, "Lambda.TooManyRequestsException"),
         (r#"{"do":"break"}"#, "Lambda.ServiceException"),
@@ -1010,9 +632,6 @@ async fn endpoints_are_called_in_lambdas_wire_format() {
         assert_eq!(stage.failure("H", input).await.error, error);
     }
     let failure = stage.failure("Gone", "{}").await;
-    assert!(
-        failure.error == "Lambda.SdkClientException" && failure.cause.contains("refused"),
-        "{failure:?}"
-    );
+    assert!(failure.error == "Lambda.SdkClientException" && failure.cause.contains("refused"), "{failure:?}");
     server.abort();
 }

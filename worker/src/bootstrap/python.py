@@ -215,7 +215,7 @@ def set_up_logging():
 
 def main():
     task_root = os.environ["LAMBDA_TASK_ROOT"]
-    sys.path[0] = task_root
+    sys.path[:] = [task_root] + [path for path in sys.path if path]
     sys.argv = [os.environ["_HANDLER"]]
     set_up_logging()
     api = RuntimeApi(os.environ["AWS_LAMBDA_RUNTIME_API"])

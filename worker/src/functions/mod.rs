@@ -38,39 +38,25 @@ pub struct Location {
 
 impl Default for Location {
     fn default() -> Self {
-        Self {
-            region: "us-east-1".to_owned(),
-            account: "123456789012".to_owned(),
-        }
+        Self { region: "us-east-1".to_owned(), account: "123456789012".to_owned() }
     }
 }
 
 impl Location {
     /// The default account in region `AWS_REGION`, or `us-east-1` without it.
     pub fn from_environment() -> Self {
-        let region = std::env::var("AWS_REGION")
-            .ok()
-            .filter(|region| !region.is_empty());
-        Self {
-            region: region.unwrap_or_else(|| Self::default().region),
-            ..Self::default()
-        }
+        let region = std::env::var("AWS_REGION").ok().filter(|region| !region.is_empty());
+        Self { region: region.unwrap_or_else(|| Self::default().region), ..Self::default() }
     }
 
     /// `arn:aws:lambda:<region>:<account>:function:<name>`
     pub fn function_arn(&self, name: &str) -> String {
-        format!(
-            "arn:aws:lambda:{}:{}:function:{name}",
-            self.region, self.account
-        )
+        format!("arn:aws:lambda:{}:{}:function:{name}", self.region, self.account)
     }
 
     /// `arn:aws:states:<region>:<account>:stateMachine:<name>`
     pub fn state_machine_arn(&self, name: &str) -> String {
-        format!(
-            "arn:aws:states:{}:{}:stateMachine:{name}",
-            self.region, self.account
-        )
+        format!("arn:aws:states:{}:{}:stateMachine:{name}", self.region, self.account)
     }
 }
 
@@ -113,10 +99,7 @@ impl FunctionTable {
         if toml.is_file() {
             for function in baton_toml::load(&toml, location)?.functions.into_values() {
                 let name = function.name.clone();
-                table.insert(function).map_err(|_| ConfigError::Twice {
-                    file: toml.clone(),
-                    name,
-                })?;
+                table.insert(function).map_err(|_| ConfigError::Twice { file: toml.clone(), name })?;
             }
         }
         Ok(table)
@@ -163,23 +146,12 @@ impl FunctionTable {
 
     /// The functions whose code lies in the folder that contains `changed`: what to reload when that file changes.
     pub fn affected_by(&self, changed: &Path) -> Vec<&Function> {
-        self.iter()
-            .filter(|function| {
-                function
-                    .runtime
-                    .code_folder()
-                    .is_some_and(|folder| changed.starts_with(folder))
-            })
-            .collect()
+        self.iter().filter(|function| function.runtime.code_folder().is_some_and(|folder| changed.starts_with(folder))).collect()
     }
 
     /// All code folders, each once: what to watch.
     pub fn code_folders(&self) -> Vec<PathBuf> {
-        let mut folders: Vec<_> = self
-            .iter()
-            .filter_map(|function| function.runtime.code_folder())
-            .map(Path::to_owned)
-            .collect();
+        let mut folders: Vec<_> = self.iter().filter_map(|function| function.runtime.code_folder()).map(Path::to_owned).collect();
         folders.sort();
         folders.dedup();
         folders
@@ -189,12 +161,7 @@ impl FunctionTable {
 impl FromIterator<Function> for FunctionTable {
     /// Of several functions with one name the last stays.
     fn from_iter<I: IntoIterator<Item = Function>>(functions: I) -> Self {
-        Self {
-            functions: functions
-                .into_iter()
-                .map(|function| (function.name.clone(), function))
-                .collect(),
-        }
+        Self { functions: functions.into_iter().map(|function| (function.name.clone(), function)).collect() }
     }
 }
 
@@ -215,14 +182,8 @@ mod tests {
     #[test]
     fn names_come_from_arns_partial_arns_and_names() {
         for (resource, name) in [
-            (
-                "arn:aws:lambda:eu-west-1:123456789012:function:Charge",
-                "Charge",
-            ),
-            (
-                "arn:aws:lambda:eu-west-1:123456789012:function:Charge:live",
-                "Charge",
-            ),
+            ("arn:aws:lambda:eu-west-1:123456789012:function:Charge", "Charge"),
+            ("arn:aws:lambda:eu-west-1:123456789012:function:Charge:live", "Charge"),
             ("123456789012:function:Charge:3", "Charge"),
             ("function:Charge", "Charge"),
             ("Charge:$LATEST", "Charge"),

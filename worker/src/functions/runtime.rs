@@ -67,49 +67,23 @@ impl Runtime {
     ///
     /// # Errors
     /// An unknown identifier, or none or a malformed handler where one is needed.
-    pub fn of_identifier(
-        identifier: &str,
-        handler: Option<String>,
-        code: PathBuf,
-    ) -> Result<Self, RuntimeError> {
-        if let Some(version) = identifier
-            .strip_prefix("python")
-            .filter(|version| is_python_version(version))
-        {
+    pub fn of_identifier(identifier: &str, handler: Option<String>, code: PathBuf) -> Result<Self, RuntimeError> {
+        if let Some(version) = identifier.strip_prefix("python").filter(|version| is_python_version(version)) {
             let handler = dotted(identifier, handler)?;
-            return Ok(Self::Python {
-                version: version.to_owned(),
-                handler,
-                code,
-            });
+            return Ok(Self::Python { version: version.to_owned(), handler, code });
         }
-        if let Some(version) = identifier
-            .strip_prefix("nodejs")
-            .and_then(|rest| rest.strip_suffix(".x"))
-            .filter(|version| is_number(version))
+        if let Some(version) =
+            identifier.strip_prefix("nodejs").and_then(|rest| rest.strip_suffix(".x")).filter(|version| is_number(version))
         {
             let handler = dotted(identifier, handler)?;
-            return Ok(Self::Node {
-                version: version.to_owned(),
-                handler,
-                code,
-            });
+            return Ok(Self::Node { version: version.to_owned(), handler, code });
         }
         if identifier == "provided" || identifier.starts_with("provided.al") {
             let handler = handler.unwrap_or_else(|| "bootstrap".to_owned());
-            return Ok(Self::Provided {
-                identifier: identifier.to_owned(),
-                handler,
-                code,
-            });
+            return Ok(Self::Provided { identifier: identifier.to_owned(), handler, code });
         }
-        match ["java", "dotnet", "ruby", "go1.x", "nodejs", "python2"]
-            .iter()
-            .any(|family| identifier.starts_with(family))
-        {
-            true => Ok(Self::Unsupported {
-                identifier: identifier.to_owned(),
-            }),
+        match ["java", "dotnet", "ruby", "go1.x", "nodejs", "python2"].iter().any(|family| identifier.starts_with(family)) {
+            true => Ok(Self::Unsupported { identifier: identifier.to_owned() }),
             false => Err(RuntimeError::Unknown(identifier.to_owned())),
         }
     }
@@ -119,9 +93,7 @@ impl Runtime {
         match self {
             Self::Python { version, .. } => format!("python{version}"),
             Self::Node { version, .. } => format!("nodejs{version}.x"),
-            Self::Provided { identifier, .. } | Self::Unsupported { identifier } => {
-                identifier.clone()
-            }
+            Self::Provided { identifier, .. } | Self::Unsupported { identifier } => identifier.clone(),
             Self::Command { .. } => "command".to_owned(),
             Self::Http { .. } => "http".to_owned(),
         }
@@ -130,9 +102,7 @@ impl Runtime {
     /// The folder whose changes mean new code; none where the code is elsewhere.
     pub fn code_folder(&self) -> Option<&Path> {
         match self {
-            Self::Python { code, .. } | Self::Node { code, .. } | Self::Provided { code, .. } => {
-                Some(code)
-            }
+            Self::Python { code, .. } | Self::Node { code, .. } | Self::Provided { code, .. } => Some(code),
             // A command is started anew for each invocation, so nothing of it stays warm.
             Self::Command { .. } | Self::Http { .. } | Self::Unsupported { .. } => None,
         }
@@ -148,9 +118,7 @@ fn is_number(text: &str) -> bool {
 }
 
 fn dotted(identifier: &str, handler: Option<String>) -> Result<String, RuntimeError> {
-    handler
-        .filter(|handler| !handler.is_empty())
-        .ok_or_else(|| RuntimeError::NoHandler(identifier.to_owned()))
+    handler.filter(|handler| !handler.is_empty()).ok_or_else(|| RuntimeError::NoHandler(identifier.to_owned()))
 }
 
 #[cfg(test)]
@@ -163,34 +131,18 @@ mod tests {
 
     #[test]
     fn identifiers_of_aws_are_known() {
-        assert!(
-            matches!(of("python3.13"), Ok(Runtime::Python { version, .. }) if version == "3.13")
-        );
+        assert!(matches!(of("python3.13"), Ok(Runtime::Python { version, .. }) if version == "3.13"));
         assert!(matches!(of("nodejs22.x"), Ok(Runtime::Node { version, .. }) if version == "22"));
-        assert!(matches!(
-            of("provided.al2023"),
-            Ok(Runtime::Provided { .. })
-        ));
-        assert!(
-            matches!(of("java21"), Ok(Runtime::Unsupported { identifier }) if identifier == "java21")
-        );
-        assert_eq!(
-            of("pyhton3.11"),
-            Err(RuntimeError::Unknown("pyhton3.11".to_owned()))
-        );
+        assert!(matches!(of("provided.al2023"), Ok(Runtime::Provided { .. })));
+        assert!(matches!(of("java21"), Ok(Runtime::Unsupported { identifier }) if identifier == "java21"));
+        assert_eq!(of("pyhton3.11"), Err(RuntimeError::Unknown("pyhton3.11".to_owned())));
     }
 
     #[test]
     fn python_and_node_need_a_handler_and_provided_does_not() {
         let without = |identifier| Runtime::of_identifier(identifier, None, "/code".into());
-        assert_eq!(
-            without("python3.11"),
-            Err(RuntimeError::NoHandler("python3.11".to_owned()))
-        );
-        assert_eq!(
-            without("nodejs20.x"),
-            Err(RuntimeError::NoHandler("nodejs20.x".to_owned()))
-        );
+        assert_eq!(without("python3.11"), Err(RuntimeError::NoHandler("python3.11".to_owned())));
+        assert_eq!(without("nodejs20.x"), Err(RuntimeError::NoHandler("nodejs20.x".to_owned())));
         assert!(without("provided.al2023").is_ok());
     }
 }

@@ -27,50 +27,23 @@ pub(crate) struct Command {
 impl Command {
     pub(super) fn new(argv: Vec<String>, directory: PathBuf, function: Arc<Function>) -> Self {
         let slots = Semaphore::new(function.concurrency as usize);
-        Self {
-            argv,
-            directory,
-            function,
-            slots,
-        }
+        Self { argv, directory, function, slots }
     }
 
     pub(super) async fn invoke(self: Arc<Self>, invocation: Invocation) -> Completion {
-        let _slot = self
-            .slots
-            .acquire()
-            .await
-            .expect("the slots are never closed");
+        let _slot = self.slots.acquire().await.expect("the slots are never closed");
         let mut log = invocation.open_log(&self.function.name);
         let result = self.run(&invocation, &mut log).await;
-        Completion {
-            result,
-            log_tail: log.into_tail(),
-        }
+        Completion { result, log_tail: log.into_tail() }
     }
 
-    async fn run(
-        &self,
-        invocation: &Invocation,
-        log: &mut InvocationLog,
-    ) -> Result<Bytes, FunctionError> {
-        let program = self.program().ok_or_else(|| {
-            payload::cannot_start(
-                invocation.request_id(),
-                &format!("no program {} on PATH", self.argv[0]),
-            )
-        })?;
+    async fn run(&self, invocation: &Invocation, log: &mut InvocationLog) -> Result<Bytes, FunctionError> {
+        let program = self
+            .program()
+            .ok_or_else(|| payload::cannot_start(invocation.request_id(), &format!("no program {} on PATH", self.argv[0])))?;
         let child = child::spawn(self.command(&program, invocation)).await;
-        let child = child.map_err(|error| {
-            payload::cannot_start(
-                invocation.request_id(),
-                &format!("{}: {error}", program.display()),
-            )
-        })?;
-        let mut child = Running {
-            group: child.id(),
-            child,
-        };
+        let child = child.map_err(|error| payload::cannot_start(invocation.request_id(), &format!("{}: {error}", program.display())))?;
+        let mut child = Running { group: child.id(), child };
         let timeout = self.function.timeout;
         match tokio::time::timeout(timeout, child.finish(invocation, log)).await {
             Ok(result) => result,
@@ -90,15 +63,9 @@ impl Command {
     fn command(&self, program: &Path, invocation: &Invocation) -> tokio::process::Command {
         let mut command = child::command(program);
         command.args(&self.argv[1..]).current_dir(&self.directory);
-        command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.env("AWS_LAMBDA_FUNCTION_NAME", &self.function.name);
-        command.env(
-            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
-            self.function.memory_mb.to_string(),
-        );
+        command.env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", self.function.memory_mb.to_string());
         command.env("AWS_REQUEST_ID", invocation.request_id());
         command.env("_X_AMZN_TRACE_ID", invocation.trace_header());
         command.envs(&self.function.environment);
@@ -122,15 +89,10 @@ impl Drop for Running {
 }
 
 impl Running {
-    async fn finish(
-        &mut self,
-        invocation: &Invocation,
-        log: &mut InvocationLog,
-    ) -> Result<Bytes, FunctionError> {
+    async fn finish(&mut self, invocation: &Invocation, log: &mut InvocationLog) -> Result<Bytes, FunctionError> {
         let (stdin, stdout) = (self.child.stdin.take(), self.child.stdout.take());
         let mut stderr = Pipe::new(self.child.stderr.take());
-        let exchange =
-            async { tokio::join!(write_all(stdin, invocation.input()), read_all(stdout)).1 };
+        let exchange = async { tokio::join!(write_all(stdin, invocation.input()), read_all(stdout)).1 };
         tokio::pin!(exchange);
         let answer = loop {
             tokio::select! {
@@ -164,11 +126,7 @@ async fn read_all(stdout: Option<ChildStdout>) -> Result<Bytes, FunctionError> {
     let Some(mut stdout) = stdout else {
         return Ok(answer.freeze());
     };
-    while stdout
-        .read_buf(&mut answer)
-        .await
-        .is_ok_and(|length| length > 0)
-    {
+    while stdout.read_buf(&mut answer).await.is_ok_and(|length| length > 0) {
         if answer.len() > payload::RESPONSE_BYTES_MAX {
             return Err(payload::too_large());
         }

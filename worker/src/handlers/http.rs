@@ -27,22 +27,11 @@ impl Http {
     pub(super) fn new(url: &str, function: Arc<Function>) -> Self {
         let slots = Semaphore::new(function.concurrency as usize);
         let client = Client::builder(TokioExecutor::new()).build_http();
-        Self {
-            url: url
-                .parse()
-                .expect("the function table holds only URLs that parse"),
-            function,
-            client,
-            slots,
-        }
+        Self { url: url.parse().expect("the function table holds only URLs that parse"), function, client, slots }
     }
 
     pub(super) async fn invoke(self: Arc<Self>, invocation: Invocation) -> Completion {
-        let _slot = self
-            .slots
-            .acquire()
-            .await
-            .expect("the slots are never closed");
+        let _slot = self.slots.acquire().await.expect("the slots are never closed");
         let timeout = self.function.timeout;
         match tokio::time::timeout(timeout, self.call(&invocation)).await {
             Ok(result) => result.into(),
@@ -52,22 +41,13 @@ impl Http {
 
     async fn call(&self, invocation: &Invocation) -> Result<Bytes, FunctionError> {
         let unreachable = |reason: String| {
-            FunctionError::new(
-                "Lambda.SdkClientException",
-                format!("Unable to execute HTTP request: {}: {reason}", self.url),
-            )
-            .before_handler()
+            FunctionError::new("Lambda.SdkClientException", format!("Unable to execute HTTP request: {}: {reason}", self.url))
+                .before_handler()
         };
-        let response = self
-            .client
-            .request(self.request(invocation))
-            .await
-            .map_err(|error| unreachable(root_cause(&error)))?;
+        let response = self.client.request(self.request(invocation)).await.map_err(|error| unreachable(root_cause(&error)))?;
         let (parts, body) = response.into_parts();
-        let body = Limited::new(body, payload::RESPONSE_BYTES_MAX)
-            .collect()
-            .await
-            .map_err(|error| match error.is::<LengthLimitError>() {
+        let body =
+            Limited::new(body, payload::RESPONSE_BYTES_MAX).collect().await.map_err(|error| match error.is::<LengthLimitError>() {
                 true => payload::too_large(),
                 false => unreachable(root_cause(&*error)),
             })?;
@@ -75,23 +55,16 @@ impl Http {
     }
 
     fn request(&self, invocation: &Invocation) -> Request<Full<Bytes>> {
-        let mut request = Request::post(self.url.clone())
-            .header("content-type", "application/json")
-            .header("x-amz-invocation-type", "RequestResponse");
-        for (name, value) in [
-            ("x-amz-client-context", invocation.client_context()),
-            ("x-amzn-trace-id", invocation.trace_header()),
-        ] {
-            if let Some(value) = Some(value)
-                .filter(|value| !value.is_empty())
-                .and_then(|value| hyper::header::HeaderValue::from_str(value).ok())
+        let mut request =
+            Request::post(self.url.clone()).header("content-type", "application/json").header("x-amz-invocation-type", "RequestResponse");
+        for (name, value) in [("x-amz-client-context", invocation.client_context()), ("x-amzn-trace-id", invocation.trace_header())] {
+            if let Some(value) =
+                Some(value).filter(|value| !value.is_empty()).and_then(|value| hyper::header::HeaderValue::from_str(value).ok())
             {
                 request = request.header(name, value);
             }
         }
-        request
-            .body(Full::new(invocation.input().clone()))
-            .expect("these headers make a request")
+        request.body(Full::new(invocation.input().clone())).expect("these headers make a request")
     }
 }
 
@@ -107,15 +80,7 @@ fn answer(head: &Response<()>, body: Bytes) -> Result<Bytes, FunctionError> {
         _ => "Lambda.AWSLambdaException",
     };
     let text = String::from_utf8_lossy(&body);
-    Err(FunctionError::new(
-        name,
-        format!(
-            "{} (Service: AWSLambda; Status Code: {})",
-            text.trim(),
-            head.status().as_u16()
-        ),
-    )
-    .before_handler())
+    Err(FunctionError::new(name, format!("{} (Service: AWSLambda; Status Code: {})", text.trim(), head.status().as_u16())).before_handler())
 }
 
 /// The innermost reason: "connection refused" says more than "client error".

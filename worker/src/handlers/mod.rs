@@ -35,14 +35,10 @@ pub(crate) enum Handler {
 impl Handler {
     pub(crate) fn of_function(function: Arc<Function>) -> Self {
         match &function.runtime {
-            Runtime::Python { .. } | Runtime::Node { .. } | Runtime::Provided { .. } => {
-                Self::LambdaRuntime(LambdaRuntime::new(function))
+            Runtime::Python { .. } | Runtime::Node { .. } | Runtime::Provided { .. } => Self::LambdaRuntime(LambdaRuntime::new(function)),
+            Runtime::Command { argv, directory } => {
+                Self::Command(Arc::new(command::Command::new(argv.clone(), directory.clone(), function)))
             }
-            Runtime::Command { argv, directory } => Self::Command(Arc::new(command::Command::new(
-                argv.clone(),
-                directory.clone(),
-                function,
-            ))),
             Runtime::Http { url } => Self::Http(Arc::new(http::Http::new(url, function.clone()))),
             Runtime::Unsupported { .. } => Self::Unsupported(function),
         }
@@ -55,9 +51,7 @@ impl Handler {
             Self::LambdaRuntime(runtime) => Box::pin(runtime.clone().invoke(invocation)),
             Self::Command(command) => Box::pin(command.clone().invoke(invocation)),
             Self::Http(http) => Box::pin(http.clone().invoke(invocation)),
-            Self::Unsupported(function) => {
-                Box::pin(std::future::ready(unsupported(function).into()))
-            }
+            Self::Unsupported(function) => Box::pin(std::future::ready(unsupported(function).into())),
         }
     }
 

@@ -20,10 +20,7 @@ pub(super) struct Output {
 impl Output {
     /// Takes the pipes of a child that was started with them.
     pub(super) fn of(child: &mut Child) -> Self {
-        Self {
-            stdout: Pipe::new(child.stdout.take()),
-            stderr: Pipe::new(child.stderr.take()),
-        }
+        Self { stdout: Pipe::new(child.stdout.take()), stderr: Pipe::new(child.stderr.take()) }
     }
 
     /// Waits for the next piece of output and logs it. Pends for ever once both pipes have ended. Cancel-safe.
@@ -51,11 +48,7 @@ pub(super) struct Pipe<P> {
 
 impl<P: AsyncRead + AsFd + Unpin> Pipe<P> {
     pub(super) fn new(pipe: Option<P>) -> Self {
-        Self {
-            pipe,
-            buffer: vec![0; READ_BYTES].into(),
-            lines: LineSplitter::default(),
-        }
+        Self { pipe, buffer: vec![0; READ_BYTES].into(), lines: LineSplitter::default() }
     }
 
     pub(super) async fn log_next(&mut self, log: &mut InvocationLog) {
@@ -74,9 +67,7 @@ impl<P: AsyncRead + AsFd + Unpin> Pipe<P> {
     fn log_filled(&mut self, length: usize, log: &mut InvocationLog) {
         match length {
             0 => self.pipe = None,
-            length => self
-                .lines
-                .push(&self.buffer[..length], |line| log.line(line)),
+            length => self.lines.push(&self.buffer[..length], |line| log.line(line)),
         }
     }
 

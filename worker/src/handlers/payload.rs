@@ -15,10 +15,7 @@ pub(crate) const RESPONSE_BYTES_MAX: usize = 6_291_556;
 pub(crate) fn timed_out(request_id: &str, timeout: Duration) -> FunctionError {
     FunctionError::lambda(
         "Sandbox.Timedout",
-        &format!(
-            "RequestId: {request_id} Error: Task timed out after {:.2} seconds",
-            timeout.as_secs_f64()
-        ),
+        &format!("RequestId: {request_id} Error: Task timed out after {:.2} seconds", timeout.as_secs_f64()),
     )
 }
 
@@ -30,36 +27,23 @@ pub(crate) fn exited(request_id: &str, status: ExitStatus) -> FunctionError {
         (None, Some(signal)) => format!(
             "Runtime exited with error: signal: {}{}",
             signal_name(signal),
-            if status.core_dumped() {
-                " (core dumped)"
-            } else {
-                ""
-            }
+            if status.core_dumped() { " (core dumped)" } else { "" }
         ),
         (None, None) => "Runtime exited without providing a reason".to_owned(),
     };
-    FunctionError::lambda(
-        "Runtime.ExitError",
-        &format!("RequestId: {request_id} Error: {reason}"),
-    )
+    FunctionError::lambda("Runtime.ExitError", &format!("RequestId: {request_id} Error: {reason}"))
 }
 
 /// The function's process cannot be started at all.
 pub(crate) fn cannot_start(request_id: &str, reason: &str) -> FunctionError {
-    FunctionError::lambda(
-        "Runtime.InvalidEntrypoint",
-        &format!("RequestId: {request_id} Error: {reason}"),
-    )
-    .before_handler()
+    FunctionError::lambda("Runtime.InvalidEntrypoint", &format!("RequestId: {request_id} Error: {reason}")).before_handler()
 }
 
 /// The answer is larger than Lambda lets through.
 pub(crate) fn too_large() -> FunctionError {
     FunctionError::lambda(
         "Function.ResponseSizeTooLarge",
-        &format!(
-            "Response payload size exceeded maximum allowed payload size ({RESPONSE_BYTES_MAX} bytes)."
-        ),
+        &format!("Response payload size exceeded maximum allowed payload size ({RESPONSE_BYTES_MAX} bytes)."),
     )
 }
 
@@ -70,10 +54,9 @@ pub(crate) fn checked(answer: Bytes) -> Result<Bytes, FunctionError> {
     }
     match serde_json::from_slice::<serde::de::IgnoredAny>(&answer) {
         Ok(_) => Ok(answer),
-        Err(error) => Err(FunctionError::lambda(
-            "Runtime.MarshalError",
-            &format!("Unable to marshal response: the answer is not JSON: {error}"),
-        )),
+        Err(error) => {
+            Err(FunctionError::lambda("Runtime.MarshalError", &format!("Unable to marshal response: the answer is not JSON: {error}")))
+        }
     }
 }
 
@@ -109,33 +92,19 @@ mod tests {
             (0x0100, "Runtime exited with error: exit status 1"),
             (0, "Runtime exited without providing a reason"),
             (9, "Runtime exited with error: signal: killed"),
-            (
-                0x80 | 11,
-                "Runtime exited with error: signal: segmentation fault (core dumped)",
-            ),
+            (0x80 | 11, "Runtime exited with error: signal: segmentation fault (core dumped)"),
         ] {
-            let cause = format!(
-                r#"{{"errorType":"Runtime.ExitError","errorMessage":"RequestId: r-1 Error: {reason}"}}"#
-            );
+            let cause = format!(r#"{{"errorType":"Runtime.ExitError","errorMessage":"RequestId: r-1 Error: {reason}"}}"#);
             assert_eq!(exited("r-1", ExitStatus::from_raw(raw)).cause(), cause);
         }
     }
 
     #[test]
     fn answers_must_be_json_and_an_empty_one_is_null() {
-        assert_eq!(
-            checked(Bytes::from_static(b"{\"a\": [1, 2]}")),
-            Ok(Bytes::from_static(b"{\"a\": [1, 2]}"))
-        );
-        assert_eq!(
-            checked(Bytes::from_static(b" \n")),
-            Ok(Bytes::from_static(b"null"))
-        );
+        assert_eq!(checked(Bytes::from_static(b"{\"a\": [1, 2]}")), Ok(Bytes::from_static(b"{\"a\": [1, 2]}")));
+        assert_eq!(checked(Bytes::from_static(b" \n")), Ok(Bytes::from_static(b"null")));
         for wrong in ["NaN", "{", "{} {}", "\u{1}"] {
-            assert_eq!(
-                checked(Bytes::from(wrong)).expect_err(wrong).error(),
-                "Runtime.MarshalError"
-            );
+            assert_eq!(checked(Bytes::from(wrong)).expect_err(wrong).error(), "Runtime.MarshalError");
         }
     }
 }

@@ -27,9 +27,7 @@ impl RustFunction {
             let called = std::panic::catch_unwind(AssertUnwindSafe(|| function(invocation)));
             match called {
                 Ok(future) => Box::pin(
-                    AssertUnwindSafe(future)
-                        .catch_unwind()
-                        .map(|result| result.unwrap_or_else(|panic| Err(panicked(&*panic))).into()),
+                    AssertUnwindSafe(future).catch_unwind().map(|result| result.unwrap_or_else(|panic| Err(panicked(&*panic))).into()),
                 ),
                 Err(panic) => Box::pin(std::future::ready(Err(panicked(&*panic)).into())),
             }
@@ -42,12 +40,6 @@ impl RustFunction {
 }
 
 fn panicked(panic: &(dyn std::any::Any + Send)) -> FunctionError {
-    let text = panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    FunctionError::lambda(
-        "Runtime.Panic",
-        &format!("Lambda panicked: {}", text.unwrap_or("without a message")),
-    )
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    FunctionError::lambda("Runtime.Panic", &format!("Lambda panicked: {}", text.unwrap_or("without a message")))
 }

@@ -32,10 +32,7 @@ mod tests {
     fn pauses_grow_to_their_bound_and_start_over() {
         let mut backoff = Backoff::default();
         let longest: Vec<_> = (0..10).map(|_| backoff.next(999).as_millis()).collect();
-        assert_eq!(
-            longest,
-            [49, 99, 199, 399, 799, 1_599, 3_198, 4_997, 4_997, 4_997]
-        );
+        assert_eq!(longest, [49, 99, 199, 399, 799, 1_599, 3_198, 4_997, 4_997, 4_997]);
         assert_eq!(backoff.next(0), MAX / 2);
         backoff.reset();
         assert_eq!(backoff.next(0), FIRST / 2);

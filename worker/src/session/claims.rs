@@ -56,21 +56,12 @@ enum State {
     /// Its handler runs; the handle ends it, once there is one.
     Running(Option<AbortHandle>),
     /// Its outcome is to be reported or acknowledged.
-    Finished {
-        outcome: Box<Outcome>,
-        reported: Option<Instant>,
-        retries: u32,
-    },
+    Finished { outcome: Box<Outcome>, reported: Option<Instant>, retries: u32 },
 }
 
 impl Claims {
     /// Takes a grant. None if this grant has been accepted before.
-    pub(super) fn accept(
-        &mut self,
-        token: &Bytes,
-        claim_id: u64,
-        queue: usize,
-    ) -> Option<ClaimNumber> {
+    pub(super) fn accept(&mut self, token: &Bytes, claim_id: u64, queue: usize) -> Option<ClaimNumber> {
         let fingerprint = (self.hasher.hash_one(token), claim_id);
         if !self.remembered.insert(fingerprint) {
             return None;
@@ -83,15 +74,7 @@ impl Claims {
         }
         self.next_number += 1;
         let number = self.next_number;
-        self.claims.insert(
-            number,
-            Claim {
-                token: token.clone(),
-                claim_id,
-                queue,
-                state: State::Running(None),
-            },
-        );
+        self.claims.insert(number, Claim { token: token.clone(), claim_id, queue, state: State::Running(None) });
         self.by_key.insert((token.clone(), claim_id), number);
         self.running += 1;
         Some(number)
@@ -108,22 +91,11 @@ impl Claims {
     }
 
     /// Keeps the outcome of a claim for reporting. Gives the queue whose slot is free now; none if the claim is no longer held.
-    pub(super) fn finish(
-        &mut self,
-        number: ClaimNumber,
-        outcome: impl FnOnce(Bytes, u64) -> Outcome,
-    ) -> Option<usize> {
+    pub(super) fn finish(&mut self, number: ClaimNumber, outcome: impl FnOnce(Bytes, u64) -> Outcome) -> Option<usize> {
         let claim = self.claims.get_mut(&number)?;
-        debug_assert!(
-            matches!(claim.state, State::Running(_)),
-            "a handler ends once"
-        );
+        debug_assert!(matches!(claim.state, State::Running(_)), "a handler ends once");
         let outcome = Box::new(outcome(claim.token.clone(), claim.claim_id));
-        claim.state = State::Finished {
-            outcome,
-            reported: None,
-            retries: 0,
-        };
+        claim.state = State::Finished { outcome, reported: None, retries: 0 };
         self.running -= 1;
         self.to_report.push_back(number);
         Some(claim.queue)
@@ -132,10 +104,7 @@ impl Claims {
     /// Gives a claim up: ends its handler or forgets its outcome. Gives the queue whose slot is free now, if it was running.
     pub(super) fn give_up(&mut self, token: &Bytes, claim_id: u64) -> Option<usize> {
         let number = self.by_key.remove(&(token.clone(), claim_id))?;
-        let claim = self
-            .claims
-            .remove(&number)
-            .expect("every key leads to a claim");
+        let claim = self.claims.remove(&number).expect("every key leads to a claim");
         match claim.state {
             State::Running(handle) => {
                 if let Some(handle) = handle {
@@ -151,21 +120,13 @@ impl Claims {
     /// Takes the coordinator's answer to an outcome.
     pub(super) fn acknowledge(&mut self, number: ClaimNumber, code: Code, now: Instant) {
         match code {
-            Code::Applied
-            | Code::Duplicate
-            | Code::TimedOut
-            | Code::Cancelled
-            | Code::UnknownTask => self.forget(number),
+            Code::Applied | Code::Duplicate | Code::TimedOut | Code::Cancelled | Code::UnknownTask => self.forget(number),
             Code::RetryLater => {
-                if let Some(State::Finished {
-                    reported, retries, ..
-                }) = self.claims.get_mut(&number).map(|claim| &mut claim.state)
+                if let Some(State::Finished { reported, retries, .. }) = self.claims.get_mut(&number).map(|claim| &mut claim.state)
                     && reported.take().is_some()
                 {
                     *retries += 1;
-                    let pause = RETRY_FIRST
-                        .saturating_mul(1 << (*retries - 1).min(6))
-                        .min(RETRY_MAX);
+                    let pause = RETRY_FIRST.saturating_mul(1 << (*retries - 1).min(6)).min(RETRY_MAX);
                     self.waiting.push((now + pause, number));
                 }
             }
@@ -173,13 +134,7 @@ impl Claims {
     }
 
     fn forget(&mut self, number: ClaimNumber) {
-        if !matches!(
-            self.claims.get(&number),
-            Some(Claim {
-                state: State::Finished { .. },
-                ..
-            })
-        ) {
+        if !matches!(self.claims.get(&number), Some(Claim { state: State::Finished { .. }, .. })) {
             return;
         }
         if let Some(claim) = self.claims.remove(&number) {
@@ -190,15 +145,9 @@ impl Claims {
     /// The next outcome to report, to be sent now.
     pub(super) fn next_report(&mut self, now: Instant) -> Option<Outcome> {
         while let Some(number) = self.to_report.pop_front() {
-            if let Some(State::Finished {
-                outcome, reported, ..
-            }) = self.claims.get_mut(&number).map(|claim| &mut claim.state)
-            {
+            if let Some(State::Finished { outcome, reported, .. }) = self.claims.get_mut(&number).map(|claim| &mut claim.state) {
                 *reported = Some(now);
-                return Some(Outcome {
-                    executed_version: VERSION.to_owned(),
-                    ..Outcome::clone(outcome)
-                });
+                return Some(Outcome { executed_version: VERSION.to_owned(), ..Outcome::clone(outcome) });
             }
         }
         None
@@ -210,10 +159,7 @@ impl Claims {
 
     /// Puts the outcomes whose pause is over, or whose acknowledgement is overdue, among those to report.
     pub(super) fn retry_due(&mut self, now: Instant) {
-        let due = self
-            .waiting
-            .extract_if(.., |(at, _)| *at <= now)
-            .map(|(_, number)| number);
+        let due = self.waiting.extract_if(.., |(at, _)| *at <= now).map(|(_, number)| number);
         self.to_report.extend(due);
         for (&number, claim) in &mut self.claims {
             if let State::Finished { reported, .. } = &mut claim.state
@@ -245,10 +191,7 @@ impl Claims {
 
     /// The claims whose handlers run, for heartbeats.
     pub(super) fn running(&self) -> impl Iterator<Item = ClaimRef> {
-        self.claims
-            .values()
-            .filter(|claim| matches!(claim.state, State::Running(_)))
-            .map(Claim::reference)
+        self.claims.values().filter(|claim| matches!(claim.state, State::Running(_))).map(Claim::reference)
     }
 
     pub(super) fn running_count(&self) -> usize {
@@ -281,10 +224,7 @@ impl Claims {
 
 impl Claim {
     fn reference(&self) -> ClaimRef {
-        ClaimRef {
-            token: self.token.clone(),
-            claim_id: self.claim_id,
-        }
+        ClaimRef { token: self.token.clone(), claim_id: self.claim_id }
     }
 }
 
@@ -297,18 +237,11 @@ mod tests {
     }
 
     fn outcome(number: ClaimNumber) -> impl FnOnce(Bytes, u64) -> Outcome {
-        move |token, claim_id| Outcome {
-            token,
-            claim_id,
-            report_id: number,
-            ..Outcome::default()
-        }
+        move |token, claim_id| Outcome { token, claim_id, report_id: number, ..Outcome::default() }
     }
 
     fn reports(claims: &mut Claims, now: Instant) -> Vec<u64> {
-        std::iter::from_fn(|| claims.next_report(now))
-            .map(|outcome| outcome.report_id)
-            .collect()
+        std::iter::from_fn(|| claims.next_report(now)).map(|outcome| outcome.report_id).collect()
     }
 
     #[test]
@@ -316,10 +249,7 @@ mod tests {
         let (mut claims, now) = (Claims::default(), Instant::now());
         let number = claims.accept(&token("t"), 7, 0).expect("the first");
         assert_eq!(claims.accept(&token("t"), 7, 0), None);
-        assert!(
-            claims.accept(&token("t"), 8, 0).is_some(),
-            "another claim of the same task is another grant"
-        );
+        assert!(claims.accept(&token("t"), 8, 0).is_some(), "another claim of the same task is another grant");
         claims.finish(number, outcome(number));
         assert_eq!(reports(&mut claims, now), [number]);
         claims.acknowledge(number, Code::Applied, now);
@@ -328,41 +258,20 @@ mod tests {
 
     #[test]
     fn outcomes_stay_until_decided() {
-        for code in [
-            Code::Applied,
-            Code::Duplicate,
-            Code::TimedOut,
-            Code::Cancelled,
-            Code::UnknownTask,
-        ] {
+        for code in [Code::Applied, Code::Duplicate, Code::TimedOut, Code::Cancelled, Code::UnknownTask] {
             let (mut claims, now) = (Claims::default(), Instant::now());
             let number = claims.accept(&token("t"), 1, 0).expect("a claim");
             assert_eq!(claims.finish(number, outcome(number)), Some(0));
-            assert_eq!(
-                (
-                    claims.running_count(),
-                    claims.unacknowledged_count(),
-                    claims.held().len()
-                ),
-                (0, 1, 1)
-            );
+            assert_eq!((claims.running_count(), claims.unacknowledged_count(), claims.held().len()), (0, 1, 1));
             assert_eq!(reports(&mut claims, now), [number]);
             claims.acknowledge(number, Code::RetryLater, now);
             claims.retry_due(now);
-            assert_eq!(
-                reports(&mut claims, now),
-                [0; 0],
-                "it waits before it is reported again"
-            );
+            assert_eq!(reports(&mut claims, now), [0; 0], "it waits before it is reported again");
             claims.retry_due(now + RETRY_FIRST);
             assert_eq!(reports(&mut claims, now), [number]);
             claims.acknowledge(number, code, now);
             claims.session_begins();
-            assert_eq!(
-                (reports(&mut claims, now), claims.held().len()),
-                (vec![], 0),
-                "{code:?}"
-            );
+            assert_eq!((reports(&mut claims, now), claims.held().len()), (vec![], 0), "{code:?}");
         }
     }
 
@@ -382,28 +291,20 @@ mod tests {
             }
             pauses.push((now - start).as_millis());
         }
-        assert_eq!(
-            pauses,
-            [100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000, 5_000]
-        );
+        assert_eq!(pauses, [100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000, 5_000]);
     }
 
     #[test]
     fn overdue_and_lost_acknowledgements_make_outcomes_be_reported_again_in_order() {
         let (mut claims, now) = (Claims::default(), Instant::now());
-        let numbers: Vec<_> = (0..5)
-            .map(|id| claims.accept(&token("t"), id, 0).expect("a claim"))
-            .collect();
+        let numbers: Vec<_> = (0..5).map(|id| claims.accept(&token("t"), id, 0).expect("a claim")).collect();
         for &number in &numbers {
             claims.finish(number, outcome(number));
         }
         assert_eq!(reports(&mut claims, now), numbers);
         claims.acknowledge(numbers[1], Code::Applied, now);
         claims.session_begins();
-        assert_eq!(
-            reports(&mut claims, now),
-            [numbers[0], numbers[2], numbers[3], numbers[4]]
-        );
+        assert_eq!(reports(&mut claims, now), [numbers[0], numbers[2], numbers[3], numbers[4]]);
         claims.retry_due(now + UNACKNOWLEDGED_MAX);
         assert!(!claims.has_reports());
         claims.retry_due(now + UNACKNOWLEDGED_MAX + Duration::from_millis(1));
@@ -417,25 +318,10 @@ mod tests {
         let finished = claims.accept(&token("b"), 2, 4).expect("a claim");
         assert_eq!(claims.finish(finished, outcome(finished)), Some(4));
         assert_eq!(claims.give_up(&token("a"), 1), Some(3));
-        assert_eq!(
-            claims.give_up(&token("b"), 2),
-            None,
-            "its slot was freed when it ended"
-        );
+        assert_eq!(claims.give_up(&token("b"), 2), None, "its slot was freed when it ended");
         assert_eq!(claims.give_up(&token("c"), 9), None);
-        assert_eq!(
-            claims.finish(running, outcome(running)),
-            None,
-            "the handler's late end"
-        );
-        assert_eq!(
-            (
-                reports(&mut claims, now),
-                claims.held().len(),
-                claims.running_count()
-            ),
-            (vec![], 0, 0)
-        );
+        assert_eq!(claims.finish(running, outcome(running)), None, "the handler's late end");
+        assert_eq!((reports(&mut claims, now), claims.held().len(), claims.running_count()), (vec![], 0, 0));
     }
 
     #[test]
@@ -446,13 +332,6 @@ mod tests {
             claims.finish(number, outcome(number));
             claims.acknowledge(number, Code::Applied, Instant::now());
         }
-        assert_eq!(
-            (
-                claims.remembered.len(),
-                claims.remembered_order.len(),
-                claims.claims.len()
-            ),
-            (REMEMBERED_MAX, REMEMBERED_MAX, 0)
-        );
+        assert_eq!((claims.remembered.len(), claims.remembered_order.len(), claims.claims.len()), (REMEMBERED_MAX, REMEMBERED_MAX, 0));
     }
 }

@@ -45,28 +45,20 @@ impl Link {
         let endpoint = endpoint.clone();
         Self::Connecting(Box::pin(async move {
             let connected = timeout(OPEN_MAX, endpoint.connect()).await;
-            connected
-                .map_err(|_| "no connection in time".to_owned())?
-                .map_err(|error| innermost(&error))
+            connected.map_err(|_| "no connection in time".to_owned())?.map_err(|error| innermost(&error))
         }))
     }
 
     /// Opens the session with its first message. Gives the sender for the ones after it.
-    pub(super) fn open(
-        channel: Channel,
-        hello: WorkerMessage,
-    ) -> (Self, mpsc::Sender<WorkerMessage>) {
+    pub(super) fn open(channel: Channel, hello: WorkerMessage) -> (Self, mpsc::Sender<WorkerMessage>) {
         let (sender, receiver) = mpsc::channel(OUTBOUND_MAX);
         sender.try_send(hello).expect("an empty channel has room");
         let link = Self::Opening(Box::pin(async move {
-            let mut client = WorkerClient::new(channel)
-                .max_decoding_message_size(MESSAGE_BYTES_MAX)
-                .max_encoding_message_size(MESSAGE_BYTES_MAX);
+            let mut client =
+                WorkerClient::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX).max_encoding_message_size(MESSAGE_BYTES_MAX);
             let opened = timeout(OPEN_MAX, client.session(ReceiverStream::new(receiver))).await;
             let opened = opened.map_err(|_| "no answer to the hello in time".to_owned())?;
-            opened
-                .map(tonic::Response::into_inner)
-                .map_err(|status| describe(&status))
+            opened.map(tonic::Response::into_inner).map_err(|status| describe(&status))
         }));
         (link, sender)
     }

@@ -10,22 +10,21 @@ mod offers;
 mod outbound;
 mod queues;
 mod runner;
+mod tasks;
 
 use std::time::Duration;
 
 use baton_proto::worker::v1::coordinator_message::Message as FromCoordinator;
-use baton_proto::worker::v1::{CoordinatorMessage, Denied, Dispatch, Granted, TaskOffer, Welcome};
-use baton_proto::worker::v1::{LogLine, Outcome, outcome};
+use baton_proto::worker::v1::{CoordinatorMessage, Dispatch, LogLine, Welcome};
 use std::collections::VecDeque;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Endpoint;
 
-use crate::invocation::{Completion, FunctionError, Invocation};
 use crate::logs::{self, LogReceiver, LogSender};
 use backoff::Backoff;
-use claims::{ClaimNumber, Claims};
+use claims::Claims;
 use link::{Link, LinkEvent};
 use offers::PendingClaims;
 use outbound::Outbound;
@@ -197,9 +196,7 @@ impl Session {
             wake = wake.min(self.next_retry);
         }
         wake = self.welcome_by.map_or(wake, |by| wake.min(by));
-        self.outbound
-            .bye_said()
-            .map_or(wake, |said| wake.min(said + BYE_GRACE))
+        self.outbound.bye_said().map_or(wake, |said| wake.min(said + BYE_GRACE))
     }
 
     fn on_time(&mut self, now: Instant) {
@@ -215,9 +212,7 @@ impl Session {
             self.on_closed(Some("no welcome in time".to_owned()));
         }
         if now >= self.next_sweep {
-            self.queues
-                .handlers()
-                .for_each(crate::handlers::Handler::sweep);
+            self.queues.handlers().for_each(crate::handlers::Handler::sweep);
             self.next_sweep = now + SWEEP;
         }
     }
@@ -230,15 +225,9 @@ impl Session {
 
     fn on_link(&mut self, event: LinkEvent) {
         match event {
-            LinkEvent::TimeToConnect => {
-                self.link = Link::connect(&self.config.endpoints[self.endpoint])
-            }
+            LinkEvent::TimeToConnect => self.link = Link::connect(&self.config.endpoints[self.endpoint]),
             LinkEvent::Connected(channel) => {
-                let hello = outbound::hello(
-                    &self.config,
-                    self.queues.hello(self.is_draining()),
-                    self.claims.held(),
-                );
+                let hello = outbound::hello(&self.config, self.queues.hello(self.is_draining()), self.claims.held());
                 let (link, sender) = Link::open(channel, hello);
                 self.link = link;
                 self.outbound.begin(sender);
@@ -275,10 +264,7 @@ impl Session {
     fn on_message(&mut self, message: CoordinatorMessage) {
         match message.message {
             Some(FromCoordinator::Welcome(welcome)) => self.on_welcome(&welcome),
-            Some(FromCoordinator::Grants(grants)) => grants
-                .grants
-                .into_iter()
-                .for_each(|granted| self.on_granted(granted)),
+            Some(FromCoordinator::Grants(grants)) => grants.grants.into_iter().for_each(|granted| self.on_granted(granted)),
             Some(FromCoordinator::Acks(acks)) => {
                 let now = Instant::now().into_std();
                 for ack in acks.acks {
@@ -300,9 +286,7 @@ impl Session {
         self.last_failure = None;
         if welcome.heartbeat_interval_ms > 0 {
             // A little sooner than asked for, so that a message on its way is not overdue.
-            self.heartbeat =
-                Duration::from_millis(u64::from(welcome.heartbeat_interval_ms) * 3 / 4)
-                    .max(Duration::from_millis(10));
+            self.heartbeat = Duration::from_millis(u64::from(welcome.heartbeat_interval_ms) * 3 / 4).max(Duration::from_millis(10));
         }
         self.next_heartbeat = Instant::now() + self.heartbeat;
         for lost in &welcome.lost {
@@ -321,90 +305,6 @@ impl Session {
         }
     }
 
-    // ---- Tasks ----
-
-    fn on_granted(&mut self, granted: Granted) {
-        let claimed = self.offers.answered(&granted.token, granted.claim_id);
-        let queue = match self.config.dispatch {
-            Dispatch::Grant => self.queues.index_of(&granted.queue),
-            // In this mode only what was claimed, with the id that it was claimed with, is ours.
-            Dispatch::Offer if claimed.is_none() => return,
-            Dispatch::Offer => claimed,
-        };
-        let queue = queue.unwrap_or(Queues::UNKNOWN);
-        let Some(number) = self.claims.accept(&granted.token, granted.claim_id, queue) else {
-            // Never so for a claim just answered, whose id is new; the slot would be lost otherwise.
-            claimed
-                .into_iter()
-                .for_each(|queue| self.queues.free_slot(queue));
-            return;
-        };
-        if claimed.is_none() {
-            self.queues.take_slot(queue);
-        }
-        match self.queues.handler(queue).cloned() {
-            Some(handler) => self.jobs.push(Job {
-                number,
-                handler,
-                invocation: Invocation::new(granted, self.log_sender.clone()),
-            }),
-            None => self.finish(number, Err(not_served(&granted)).into()),
-        }
-    }
-
-    fn on_offer(&mut self, offer: TaskOffer) {
-        let queue = self
-            .queues
-            .index_of(&offer.queue)
-            .filter(|&queue| self.queues.has_room(queue));
-        if let Some(queue) = queue.filter(|_| !self.is_draining()) {
-            self.queues.take_slot(queue);
-            self.offers.claim(offer.token, queue);
-        }
-    }
-
-    fn on_denied(&mut self, denied: &Denied) {
-        if let Some(queue) = self.offers.answered(&denied.token, denied.claim_id) {
-            self.queues.free_slot(queue);
-        }
-    }
-
-    /// Ends a claim without an outcome: it was cancelled, or is no longer ours.
-    fn give_up(&mut self, token: &bytes::Bytes, claim_id: u64) {
-        let pending = self.offers.answered(token, claim_id);
-        if let Some(queue) = pending.or_else(|| self.claims.give_up(token, claim_id)) {
-            self.queues.free_slot(queue);
-        }
-        // Granted in the same message as, or just before, its end: it must not start any more.
-        self.jobs.retain(|job| self.claims.is_held(job.number));
-    }
-
-    fn on_runner(&mut self, event: RunnerEvent) {
-        match event {
-            RunnerEvent::Finished(completions) => completions
-                .into_iter()
-                .for_each(|(number, completion)| self.finish(number, completion)),
-            RunnerEvent::Parked(number, handle) => self.claims.parked(number, handle),
-        }
-    }
-
-    fn finish(&mut self, number: ClaimNumber, completion: Completion) {
-        let queue = self.claims.finish(number, |token, claim_id| Outcome {
-            token,
-            claim_id,
-            report_id: number,
-            result: Some(match completion.result {
-                Ok(output) => outcome::Result::Output(output),
-                Err(error) => outcome::Result::Failure(error.into_failure()),
-            }),
-            log_tail: completion.log_tail,
-            executed_version: String::new(),
-        });
-        if let Some(queue) = queue {
-            self.queues.free_slot(queue);
-        }
-    }
-
     fn on_log_line(&mut self, line: LogLine) {
         self.outbound.log_line(line);
     }
@@ -417,9 +317,7 @@ impl Session {
                 if self.queues.replace(services) && self.link.has_said_hello() {
                     // Only a hello can name queues; claims and outcomes go over to the new session.
                     self.outbound.end();
-                    self.link = Link::Down {
-                        until: Instant::now(),
-                    };
+                    self.link = Link::Down { until: Instant::now() };
                 }
             }
             Command::Reload(names) => names
@@ -456,8 +354,7 @@ impl Session {
             running: self.claims.running_count(),
             unacknowledged: self.claims.unacknowledged_count(),
         };
-        self.status
-            .send_if_modified(|shown| std::mem::replace(shown, status) != status);
+        self.status.send_if_modified(|shown| std::mem::replace(shown, status) != status);
     }
 
     // ---- Sending ----
@@ -465,33 +362,16 @@ impl Session {
     fn flush(&mut self) {
         let dropped = self.logs.take_dropped();
         if dropped > 0 {
-            tracing::warn!(
-                dropped,
-                "log lines dropped: handlers write more than the coordinator takes"
-            );
+            tracing::warn!(dropped, "log lines dropped: handlers write more than the coordinator takes");
         }
         if !self.is_welcomed() {
             return;
         }
         let draining = self.is_draining();
         let may_say_bye = draining && self.holds_nothing();
-        let Self {
-            outbound,
-            claims,
-            queues,
-            offers,
-            ..
-        } = self;
+        let Self { outbound, claims, queues, offers, .. } = self;
         outbound.flush(claims, queues, offers, draining, may_say_bye);
     }
-}
-
-fn not_served(granted: &Granted) -> FunctionError {
-    FunctionError::new(
-        "Lambda.ResourceNotFoundException",
-        format!("Function not found: {}", granted.resource),
-    )
-    .before_handler()
 }
 
 /// Lines that wait, the oldest of which make room for the newest.

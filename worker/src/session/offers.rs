@@ -30,14 +30,7 @@ impl PendingClaims {
 
     /// The answers to claims sent on an earlier session are lost: they are asked again with the same ids, which is idempotent.
     pub(super) fn session_begins(&mut self) {
-        self.to_send = self
-            .pending
-            .keys()
-            .map(|(token, claim_id)| Claim {
-                token: token.clone(),
-                claim_id: *claim_id,
-            })
-            .collect();
+        self.to_send = self.pending.keys().map(|(token, claim_id)| Claim { token: token.clone(), claim_id: *claim_id }).collect();
     }
 
     pub(super) fn next(&mut self) -> Option<Claim> {

@@ -3,10 +3,7 @@
 use std::collections::VecDeque;
 
 use baton_proto::worker::v1::worker_message::Message;
-use baton_proto::worker::v1::{
-    Bye, ClaimRef, Credits, Heartbeats, Hello, LogLine, Logs, Outcome, Outcomes, Queue,
-    WorkerMessage, outcome,
-};
+use baton_proto::worker::v1::{Bye, ClaimRef, Credits, Heartbeats, Hello, LogLine, Logs, Outcome, Outcomes, Queue, WorkerMessage, outcome};
 use tokio::sync::mpsc::{self, Permit};
 use tokio::time::Instant;
 
@@ -36,11 +33,7 @@ pub(super) struct Outbound {
     bye_said: Option<Instant>,
 }
 
-pub(super) fn hello(
-    config: &SessionConfig,
-    queues: Vec<Queue>,
-    running: Vec<ClaimRef>,
-) -> WorkerMessage {
+pub(super) fn hello(config: &SessionConfig, queues: Vec<Queue>, running: Vec<ClaimRef>) -> WorkerMessage {
     message(Message::Hello(Hello {
         worker_name: config.name.clone(),
         incarnation: config.incarnation,
@@ -53,18 +46,11 @@ pub(super) fn hello(
 
 impl Outbound {
     pub(super) fn begin(&mut self, sender: mpsc::Sender<WorkerMessage>) {
-        *self = Self {
-            sender: Some(sender),
-            lines: std::mem::take(&mut self.lines),
-            ..Self::default()
-        };
+        *self = Self { sender: Some(sender), lines: std::mem::take(&mut self.lines), ..Self::default() };
     }
 
     pub(super) fn end(&mut self) {
-        *self = Self {
-            lines: std::mem::take(&mut self.lines),
-            ..Self::default()
-        };
+        *self = Self { lines: std::mem::take(&mut self.lines), ..Self::default() };
     }
 
     /// Waits until there is room again; pends for ever if none is wanted.
@@ -88,8 +74,7 @@ impl Outbound {
         if claims.is_empty() {
             self.heartbeats.push_back(claims);
         } else {
-            self.heartbeats
-                .extend(claims.chunks(HEARTBEAT_CLAIMS_MAX).map(<[_]>::to_vec));
+            self.heartbeats.extend(claims.chunks(HEARTBEAT_CLAIMS_MAX).map(<[_]>::to_vec));
         }
     }
 
@@ -112,9 +97,7 @@ impl Outbound {
         };
         self.blocked = false;
         loop {
-            let gives_credits = !draining
-                && claims.unacknowledged_count() < UNACKNOWLEDGED_MAX
-                && queues.owes_credits();
+            let gives_credits = !draining && claims.unacknowledged_count() < UNACKNOWLEDGED_MAX && queues.owes_credits();
             let says_bye = may_say_bye && self.bye_said.is_none();
             let ready = !self.heartbeats.is_empty()
                 || offers.has_next()
@@ -147,23 +130,12 @@ impl Outbound {
             Message::Claim(claim)
         } else if !self.lines.is_empty() {
             let count = self.lines.len().min(LOG_LINES_MAX);
-            Message::Logs(Logs {
-                lines: self.lines.drain(..count).collect(),
-            })
+            Message::Logs(Logs { lines: self.lines.drain(..count).collect() })
         } else if claims.has_reports() {
-            let credits = if gives_credits {
-                queues.credits()
-            } else {
-                Vec::new()
-            };
-            Message::Outcomes(Outcomes {
-                outcomes: outcomes(claims),
-                credits,
-            })
+            let credits = if gives_credits { queues.credits() } else { Vec::new() };
+            Message::Outcomes(Outcomes { outcomes: outcomes(claims), credits })
         } else if gives_credits {
-            Message::Credits(Credits {
-                credits: queues.credits(),
-            })
+            Message::Credits(Credits { credits: queues.credits() })
         } else {
             self.bye_said = Some(Instant::now());
             Message::Bye(Bye {})
@@ -196,7 +168,5 @@ fn size(outcome: &Outcome) -> usize {
 }
 
 fn message(body: Message) -> WorkerMessage {
-    WorkerMessage {
-        message: Some(body),
-    }
+    WorkerMessage { message: Some(body) }
 }

@@ -44,21 +44,9 @@ impl Queues {
 
     pub(super) fn new(services: Vec<Service>) -> Self {
         let nothing = RustFunction::new(|_| std::future::ready(Err(FunctionError::new("", ""))));
-        let unknown = Service {
-            queue: String::new(),
-            handler: Handler::Rust(nothing),
-            concurrency: 0,
-            timeout_seconds: 0,
-        };
-        let mut queues = Self {
-            queues: vec![QueueState {
-                service: unknown,
-                served: false,
-                running: 0,
-                told: 0,
-            }],
-            by_name: HashMap::default(),
-        };
+        let unknown = Service { queue: String::new(), handler: Handler::Rust(nothing), concurrency: 0, timeout_seconds: 0 };
+        let mut queues =
+            Self { queues: vec![QueueState { service: unknown, served: false, running: 0, told: 0 }], by_name: HashMap::default() };
         queues.replace(services);
         queues
     }
@@ -66,9 +54,7 @@ impl Queues {
     /// Serves these from now on. True if the coordinator has to be told by a new `Hello`.
     pub(super) fn replace(&mut self, services: Vec<Service>) -> bool {
         let before = self.announcement();
-        self.queues
-            .iter_mut()
-            .for_each(|queue| queue.served = false);
+        self.queues.iter_mut().for_each(|queue| queue.served = false);
         for service in services {
             match self.by_name.get(&service.queue) {
                 Some(&index) => {
@@ -77,14 +63,8 @@ impl Queues {
                     queue.served = true;
                 }
                 None => {
-                    self.by_name
-                        .insert(service.queue.clone(), self.queues.len());
-                    self.queues.push(QueueState {
-                        service,
-                        served: true,
-                        running: 0,
-                        told: 0,
-                    });
+                    self.by_name.insert(service.queue.clone(), self.queues.len());
+                    self.queues.push(QueueState { service, served: true, running: 0, told: 0 });
                 }
             }
         }
@@ -93,15 +73,7 @@ impl Queues {
 
     fn announcement(&self) -> Vec<(String, u32, u32)> {
         let served = self.queues.iter().filter(|queue| queue.served);
-        served
-            .map(|queue| {
-                (
-                    queue.service.queue.clone(),
-                    queue.service.concurrency,
-                    queue.service.timeout_seconds,
-                )
-            })
-            .collect()
+        served.map(|queue| (queue.service.queue.clone(), queue.service.concurrency, queue.service.timeout_seconds)).collect()
     }
 
     pub(super) fn index_of(&self, name: &str) -> Option<usize> {
@@ -115,10 +87,7 @@ impl Queues {
     }
 
     pub(super) fn handlers(&self) -> impl Iterator<Item = &Handler> {
-        self.queues
-            .iter()
-            .filter(|queue| queue.served)
-            .map(|queue| &queue.service.handler)
+        self.queues.iter().filter(|queue| queue.served).map(|queue| &queue.service.handler)
     }
 
     /// An invocation has come for a slot that the coordinator knew to be free.
@@ -131,10 +100,7 @@ impl Queues {
     /// An invocation has ended.
     pub(super) fn free_slot(&mut self, index: usize) {
         let queue = &mut self.queues[index];
-        queue.running = queue
-            .running
-            .checked_sub(1)
-            .expect("a slot is freed once for each time that it is taken");
+        queue.running = queue.running.checked_sub(1).expect("a slot is freed once for each time that it is taken");
     }
 
     /// True if another invocation could run now.
@@ -148,16 +114,8 @@ impl Queues {
         let served = self.queues.iter_mut().filter(|queue| queue.served);
         served
             .map(|queue| {
-                queue.told = if draining {
-                    0
-                } else {
-                    queue.service.concurrency.saturating_sub(queue.running)
-                };
-                Queue {
-                    name: queue.service.queue.clone(),
-                    credits: queue.told,
-                    timeout_seconds: queue.service.timeout_seconds,
-                }
+                queue.told = if draining { 0 } else { queue.service.concurrency.saturating_sub(queue.running) };
+                Queue { name: queue.service.queue.clone(), credits: queue.told, timeout_seconds: queue.service.timeout_seconds }
             })
             .collect()
     }
@@ -169,10 +127,7 @@ impl Queues {
             .map(|queue| {
                 let slots = queue.owed();
                 queue.told += slots;
-                Credit {
-                    queue: queue.service.queue.clone(),
-                    slots,
-                }
+                Credit { queue: queue.service.queue.clone(), slots }
             })
             .collect()
     }
@@ -184,13 +139,7 @@ impl Queues {
 
 impl QueueState {
     fn owed(&self) -> u32 {
-        if self.served {
-            self.service
-                .concurrency
-                .saturating_sub(self.running + self.told)
-        } else {
-            0
-        }
+        if self.served { self.service.concurrency.saturating_sub(self.running + self.told) } else { 0 }
     }
 }
 
@@ -199,36 +148,18 @@ mod tests {
     use super::*;
 
     fn service(name: &str, concurrency: u32) -> Service {
-        let handler = Handler::Rust(RustFunction::new(|_| {
-            std::future::ready(Ok(bytes::Bytes::new()))
-        }));
-        Service {
-            queue: name.to_owned(),
-            handler,
-            concurrency,
-            timeout_seconds: 0,
-        }
+        let handler = Handler::Rust(RustFunction::new(|_| std::future::ready(Ok(bytes::Bytes::new()))));
+        Service { queue: name.to_owned(), handler, concurrency, timeout_seconds: 0 }
     }
 
     fn credits(queues: &mut Queues) -> Vec<(String, u32)> {
-        queues
-            .credits()
-            .into_iter()
-            .map(|credit| (credit.queue, credit.slots))
-            .collect()
+        queues.credits().into_iter().map(|credit| (credit.queue, credit.slots)).collect()
     }
 
     #[test]
     fn each_free_slot_is_told_once() {
         let mut queues = Queues::new(vec![service("a", 2), service("b", 1)]);
-        assert_eq!(
-            queues
-                .hello(false)
-                .iter()
-                .map(|queue| queue.credits)
-                .collect::<Vec<_>>(),
-            [2, 1]
-        );
+        assert_eq!(queues.hello(false).iter().map(|queue| queue.credits).collect::<Vec<_>>(), [2, 1]);
         assert_eq!(credits(&mut queues), []);
         queues.take_slot(1);
         queues.take_slot(1);
@@ -264,26 +195,12 @@ mod tests {
     #[test]
     fn replacing_tells_whether_the_coordinator_must_know() {
         let mut queues = Queues::new(vec![service("a", 1), service("b", 1)]);
-        assert!(
-            !queues.replace(vec![service("a", 1), service("b", 1)]),
-            "only the code has changed"
-        );
+        assert!(!queues.replace(vec![service("a", 1), service("b", 1)]), "only the code has changed");
         assert!(queues.replace(vec![service("a", 2), service("b", 1)]));
         assert!(queues.replace(vec![service("b", 1), service("c", 1)]));
-        assert_eq!(
-            queues
-                .hello(false)
-                .iter()
-                .map(|queue| queue.name.as_str())
-                .collect::<Vec<_>>(),
-            ["b", "c"]
-        );
+        assert_eq!(queues.hello(false).iter().map(|queue| queue.name.as_str()).collect::<Vec<_>>(), ["b", "c"]);
         assert!(queues.handler(1).is_none() && queues.index_of("a") == Some(1));
         queues.replace(vec![service("a", 1)]);
-        assert_eq!(
-            queues.index_of("a"),
-            Some(1),
-            "the index of a queue never changes"
-        );
+        assert_eq!(queues.index_of("a"), Some(1), "the index of a queue never changes");
     }
 }

@@ -45,12 +45,7 @@ pub(super) fn start(mut jobs: Vec<Job>, events: &UnboundedSender<RunnerEvent>) {
 fn run_batch(jobs: Vec<Job>, events: &UnboundedSender<RunnerEvent>) {
     let mut finished = Vec::with_capacity(jobs.len());
     let mut since = Instant::now();
-    for Job {
-        number,
-        handler,
-        invocation,
-    } in jobs
-    {
+    for Job { number, handler, invocation } in jobs {
         let mut future = handler.invoke(invocation);
         match future.as_mut().now_or_never() {
             Some(completion) => finished.push((number, completion)),
@@ -67,11 +62,7 @@ fn run_batch(jobs: Vec<Job>, events: &UnboundedSender<RunnerEvent>) {
     }
 }
 
-fn park(
-    number: ClaimNumber,
-    future: futures_util::future::BoxFuture<'static, Completion>,
-    events: &UnboundedSender<RunnerEvent>,
-) {
+fn park(number: ClaimNumber, future: futures_util::future::BoxFuture<'static, Completion>, events: &UnboundedSender<RunnerEvent>) {
     let sender = events.clone();
     let task = tokio::spawn(async move {
         let completion = future.await;

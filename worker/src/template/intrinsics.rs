@@ -23,11 +23,7 @@ pub(super) struct Scope<'a> {
 
 impl<'a> Scope<'a> {
     pub(super) fn new(root: &'a Node, path: &'a Path, location: &'a Location) -> Self {
-        Self {
-            root,
-            path,
-            location,
-        }
+        Self { root, path, location }
     }
 
     /// Logical ids and nodes of the template's resources.
@@ -47,12 +43,7 @@ impl<'a> Scope<'a> {
     }
 
     pub(super) fn invalid(&self, line: usize, message: String, next_step: &str) -> ConfigError {
-        ConfigError::Invalid {
-            file: self.path.to_owned(),
-            line,
-            message,
-            next_step: next_step.to_owned(),
-        }
+        ConfigError::Invalid { file: self.path.to_owned(), line, message, next_step: next_step.to_owned() }
     }
 
     /// A node with all its intrinsic functions resolved.
@@ -63,11 +54,7 @@ impl<'a> Scope<'a> {
     /// As [`Scope::resolve`], inside a chain of `chain` references.
     pub(super) fn resolve_at(&self, node: &Node, chain: usize) -> Result<Value, ConfigError> {
         if chain > CHAIN_MAX {
-            return Err(self.invalid(
-                node.line,
-                "this value refers to itself".to_owned(),
-                "break the circle of references",
-            ));
+            return Err(self.invalid(node.line, "this value refers to itself".to_owned(), "break the circle of references"));
         }
         match Intrinsic::of(node) {
             Some(intrinsic) => self.call(&intrinsic, node.line, chain),
@@ -89,42 +76,28 @@ impl<'a> Scope<'a> {
             }
             Value::Number(number) => Ok(number.to_string()),
             Value::Bool(value) => Ok(value.to_string()),
-            Value::Null | Value::Array(_) | Value::Object(_) => Err(self.invalid(
-                node.line,
-                "text is needed here".to_owned(),
-                "write a string, or a !Ref, !Sub or !GetAtt that gives one",
-            )),
+            Value::Null | Value::Array(_) | Value::Object(_) => {
+                Err(self.invalid(node.line, "text is needed here".to_owned(), "write a string, or a !Ref, !Sub or !GetAtt that gives one"))
+            }
         }
     }
 
     fn plain(&self, node: &Node, chain: usize) -> Result<Value, ConfigError> {
         match &node.content {
             Content::Scalar(text, plain) => Ok(scalar_to_json(text, *plain)),
-            Content::Sequence(items) => items
-                .iter()
-                .map(|item| self.resolve_at(item, chain))
-                .collect(),
-            Content::Mapping(members) => members
-                .iter()
-                .map(|(key, member)| Ok((key.clone(), self.resolve_at(member, chain)?)))
-                .collect(),
+            Content::Sequence(items) => items.iter().map(|item| self.resolve_at(item, chain)).collect(),
+            Content::Mapping(members) => members.iter().map(|(key, member)| Ok((key.clone(), self.resolve_at(member, chain)?))).collect(),
         }
     }
 
-    fn call(
-        &self,
-        intrinsic: &Intrinsic<'_>,
-        line: usize,
-        chain: usize,
-    ) -> Result<Value, ConfigError> {
+    fn call(&self, intrinsic: &Intrinsic<'_>, line: usize, chain: usize) -> Result<Value, ConfigError> {
         let argument = intrinsic.argument;
         match intrinsic.name {
             "Ref" => self.reference(&self.text_of(argument)?, line, chain),
             "Sub" => self.sub(argument, chain).map(Value::from),
             "GetAtt" => {
                 let (resource, attribute) = self.attribute_path(argument)?;
-                self.attribute(&resource, &attribute, line, chain)
-                    .map(Value::from)
+                self.attribute(&resource, &attribute, line, chain).map(Value::from)
             }
             "Join" => self.join(argument, chain).map(Value::from),
             other => Err(self.invalid(
@@ -136,13 +109,9 @@ impl<'a> Scope<'a> {
     }
 
     fn text_of(&self, node: &Node) -> Result<String, ConfigError> {
-        node.text().map(str::to_owned).ok_or_else(|| {
-            self.invalid(
-                node.line,
-                "a name is needed here".to_owned(),
-                "write the logical id of a resource or a parameter",
-            )
-        })
+        node.text()
+            .map(str::to_owned)
+            .ok_or_else(|| self.invalid(node.line, "a name is needed here".to_owned(), "write the logical id of a resource or a parameter"))
     }
 
     /// `Ref`: a pseudo parameter, a parameter's default, or what the resource's kind answers.
@@ -150,11 +119,7 @@ impl<'a> Scope<'a> {
         if let Some(value) = self.pseudo_parameter(name) {
             return Ok(value);
         }
-        if let Some(parameter) = self
-            .root
-            .get("Parameters")
-            .and_then(|parameters| parameters.get(name))
-        {
+        if let Some(parameter) = self.root.get("Parameters").and_then(|parameters| parameters.get(name)) {
             let default = parameter.get("Default");
             let default = default.ok_or_else(|| {
                 self.invalid(
@@ -169,33 +134,20 @@ impl<'a> Scope<'a> {
         resource::reference(self, name, resource, chain + 1).map(Value::from)
     }
 
-    fn attribute(
-        &self,
-        name: &str,
-        attribute: &str,
-        line: usize,
-        chain: usize,
-    ) -> Result<String, ConfigError> {
+    fn attribute(&self, name: &str, attribute: &str, line: usize, chain: usize) -> Result<String, ConfigError> {
         let (_, resource) = self.find(name, line)?;
         resource::attribute(self, name, resource, attribute, line, chain + 1)
     }
 
     fn find(&self, name: &str, line: usize) -> Result<&'a (String, Node), ConfigError> {
-        self.resources()
-            .iter()
-            .find(|(logical_id, _)| logical_id == name)
-            .ok_or_else(|| {
-                let known: Vec<_> = self
-                    .resources()
-                    .iter()
-                    .map(|(logical_id, _)| logical_id.as_str())
-                    .collect();
-                self.invalid(
-                    line,
-                    format!("there is no resource or parameter {name}"),
-                    &format!("the template's resources are {}", known.join(", ")),
-                )
-            })
+        self.resources().iter().find(|(logical_id, _)| logical_id == name).ok_or_else(|| {
+            let known: Vec<_> = self.resources().iter().map(|(logical_id, _)| logical_id.as_str()).collect();
+            self.invalid(
+                line,
+                format!("there is no resource or parameter {name}"),
+                &format!("the template's resources are {}", known.join(", ")),
+            )
+        })
     }
 
     fn pseudo_parameter(&self, name: &str) -> Option<Value> {
@@ -206,12 +158,7 @@ impl<'a> Scope<'a> {
             "AWS::Partition" => Some("aws".into()),
             "AWS::URLSuffix" => Some("amazonaws.com".into()),
             "AWS::StackName" => Some(STACK_NAME.into()),
-            "AWS::StackId" => Some(
-                format!(
-                    "arn:aws:cloudformation:{region}:{account}:stack/{STACK_NAME}/{STACK_NAME}"
-                )
-                .into(),
-            ),
+            "AWS::StackId" => Some(format!("arn:aws:cloudformation:{region}:{account}:stack/{STACK_NAME}/{STACK_NAME}").into()),
             "AWS::NoValue" => Some(Value::Null),
             _ => None,
         }
@@ -220,24 +167,17 @@ impl<'a> Scope<'a> {
     /// `Resource.Attribute`, or `[Resource, Attribute]` in the long form.
     fn attribute_path(&self, argument: &Node) -> Result<(String, String), ConfigError> {
         let parts = match &argument.content {
-            Content::Scalar(text, _) => text
-                .split_once('.')
-                .map(|(resource, attribute)| (resource.to_owned(), attribute.to_owned())),
+            Content::Scalar(text, _) => text.split_once('.').map(|(resource, attribute)| (resource.to_owned(), attribute.to_owned())),
             Content::Sequence(items) => match items.as_slice() {
-                [resource, attribute] => resource
-                    .text()
-                    .zip(attribute.text())
-                    .map(|(resource, attribute)| (resource.to_owned(), attribute.to_owned())),
+                [resource, attribute] => {
+                    resource.text().zip(attribute.text()).map(|(resource, attribute)| (resource.to_owned(), attribute.to_owned()))
+                }
                 _ => None,
             },
             Content::Mapping(_) => None,
         };
         parts.ok_or_else(|| {
-            self.invalid(
-                argument.line,
-                "GetAtt needs a resource and an attribute".to_owned(),
-                "write !GetAtt MyFunction.Arn",
-            )
+            self.invalid(argument.line, "GetAtt needs a resource and an attribute".to_owned(), "write !GetAtt MyFunction.Arn")
         })
     }
 
@@ -264,12 +204,8 @@ impl<'a> Scope<'a> {
                 return self.resolve_text_at(variable, chain + 1).map(Some);
             }
             match name.split_once('.') {
-                Some((resource, attribute)) => self
-                    .attribute(resource, attribute, argument.line, chain)
-                    .map(Some),
-                None => self
-                    .reference(name, argument.line, chain)
-                    .map(|value| Some(text_of_value(value))),
+                Some((resource, attribute)) => self.attribute(resource, attribute, argument.line, chain).map(Some),
+                None => self.reference(name, argument.line, chain).map(|value| Some(text_of_value(value))),
             }
         })
     }
@@ -278,41 +214,20 @@ impl<'a> Scope<'a> {
         let Content::Sequence(parts) = &argument.content else {
             return Err(self.malformed_join(argument));
         };
-        let [
-            delimiter,
-            Node {
-                content: Content::Sequence(values),
-                ..
-            },
-        ] = parts.as_slice()
-        else {
+        let [delimiter, Node { content: Content::Sequence(values), .. }] = parts.as_slice() else {
             return Err(self.malformed_join(argument));
         };
-        let values: Result<Vec<_>, _> = values
-            .iter()
-            .map(|value| self.resolve_text_at(value, chain + 1))
-            .collect();
-        Ok(values?.join(
-            delimiter
-                .text()
-                .ok_or_else(|| self.malformed_join(argument))?,
-        ))
+        let values: Result<Vec<_>, _> = values.iter().map(|value| self.resolve_text_at(value, chain + 1)).collect();
+        Ok(values?.join(delimiter.text().ok_or_else(|| self.malformed_join(argument))?))
     }
 
     fn malformed_join(&self, argument: &Node) -> ConfigError {
-        self.invalid(
-            argument.line,
-            "Join needs a delimiter and a list".to_owned(),
-            "write !Join [\":\", [a, b]]",
-        )
+        self.invalid(argument.line, "Join needs a delimiter and a list".to_owned(), "write !Join [\":\", [a, b]]")
     }
 }
 
 /// Replaces each `${name}` for which `value` has an answer, once, left to right.
-pub(super) fn substitute(
-    text: &str,
-    mut value: impl FnMut(&str) -> Result<Option<String>, ConfigError>,
-) -> Result<String, ConfigError> {
+pub(super) fn substitute(text: &str, mut value: impl FnMut(&str) -> Result<Option<String>, ConfigError>) -> Result<String, ConfigError> {
     let mut result = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(start) = rest.find("${") {
@@ -335,9 +250,7 @@ fn text_of_value(value: Value) -> String {
     match value {
         Value::String(text) => text,
         Value::Null => String::new(),
-        other @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
-            other.to_string()
-        }
+        other @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => other.to_string(),
     }
 }
 
@@ -350,16 +263,10 @@ struct Intrinsic<'a> {
 impl<'a> Intrinsic<'a> {
     fn of(node: &'a Node) -> Option<Self> {
         if let Some(tag) = &node.tag {
-            return Some(Self {
-                name: tag,
-                argument: node,
-            });
+            return Some(Self { name: tag, argument: node });
         }
         match node.members() {
-            [(key, argument)] if key == "Ref" => Some(Self {
-                name: "Ref",
-                argument,
-            }),
+            [(key, argument)] if key == "Ref" => Some(Self { name: "Ref", argument }),
             [(key, argument)] => key.strip_prefix("Fn::").map(|name| Self { name, argument }),
             _ => None,
         }

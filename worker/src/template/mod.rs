@@ -35,10 +35,7 @@ pub struct Template {
 impl Template {
     /// `template.yaml` or `template.yml` of a folder, if there is one.
     pub fn find(directory: &Path) -> Option<PathBuf> {
-        ["template.yaml", "template.yml"]
-            .iter()
-            .map(|name| directory.join(name))
-            .find(|path| path.is_file())
+        ["template.yaml", "template.yml"].iter().map(|name| directory.join(name)).find(|path| path.is_file())
     }
 
     /// Reads a template and the definition files that it names.
@@ -46,22 +43,11 @@ impl Template {
     /// # Errors
     /// A file that cannot be read, text that is not YAML, or a resource that is not acceptable; each names file, line and next step.
     pub fn load(path: &Path, location: &Location) -> Result<Self, ConfigError> {
-        let unreadable = |source| ConfigError::Unreadable {
-            file: path.to_owned(),
-            source,
-        };
+        let unreadable = |source| ConfigError::Unreadable { file: path.to_owned(), source };
         if std::fs::metadata(path).map_err(unreadable)?.len() > TEMPLATE_BYTES_MAX {
-            return Err(ConfigError::Syntax {
-                file: path.to_owned(),
-                line: 1,
-                message: format!("larger than {TEMPLATE_BYTES_MAX} bytes"),
-            });
+            return Err(ConfigError::Syntax { file: path.to_owned(), line: 1, message: format!("larger than {TEMPLATE_BYTES_MAX} bytes") });
         }
-        Self::parse(
-            &std::fs::read_to_string(path).map_err(unreadable)?,
-            path,
-            location,
-        )
+        Self::parse(&std::fs::read_to_string(path).map_err(unreadable)?, path, location)
     }
 
     /// Reads the text of a template that lies, or would lie, at `path`.
@@ -69,25 +55,14 @@ impl Template {
     /// # Errors
     /// As [`Template::load`].
     pub fn parse(text: &str, path: &Path, location: &Location) -> Result<Self, ConfigError> {
-        let root = yaml::parse(text).map_err(|error| ConfigError::Syntax {
-            file: path.to_owned(),
-            line: error.line,
-            message: error.message,
-        })?;
+        let root =
+            yaml::parse(text).map_err(|error| ConfigError::Syntax { file: path.to_owned(), line: error.line, message: error.message })?;
         let scope = Scope::new(&root, path, location);
-        let mut template = Self {
-            path: path.to_owned(),
-            functions: Vec::new(),
-            state_machines: Vec::new(),
-        };
+        let mut template = Self { path: path.to_owned(), functions: Vec::new(), state_machines: Vec::new() };
         for (logical_id, resource) in scope.resources() {
             match resource.get("Type").and_then(Node::text) {
-                Some("AWS::Serverless::Function") => template
-                    .functions
-                    .push(function::read(&scope, logical_id, resource)?),
-                Some("AWS::Serverless::StateMachine") => template
-                    .state_machines
-                    .push(state_machine::read(&scope, logical_id, resource)?),
+                Some("AWS::Serverless::Function") => template.functions.push(function::read(&scope, logical_id, resource)?),
+                Some("AWS::Serverless::StateMachine") => template.state_machines.push(state_machine::read(&scope, logical_id, resource)?),
                 _ => {}
             }
         }
@@ -98,16 +73,9 @@ impl Template {
     fn check_names(&self, scope: &Scope<'_>) -> Result<(), ConfigError> {
         let functions = self.functions.iter().map(|function| &function.name);
         let machines = self.state_machines.iter().map(|machine| &machine.name);
-        for (kind, name) in [
-            ("functions", first_twice(functions)),
-            ("state machines", first_twice(machines)),
-        ] {
+        for (kind, name) in [("functions", first_twice(functions)), ("state machines", first_twice(machines))] {
             if let Some(name) = name {
-                return Err(scope.invalid(
-                    1,
-                    format!("two {kind} are called {name}"),
-                    "give one of them another FunctionName or Name",
-                ));
+                return Err(scope.invalid(1, format!("two {kind} are called {name}"), "give one of them another FunctionName or Name"));
             }
         }
         Ok(())

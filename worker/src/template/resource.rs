@@ -8,23 +8,13 @@ use super::yaml::Node;
 use crate::functions::ConfigError;
 
 /// `Ref`: an ARN for machines, topics and activities, a URL for queues, a name for the rest.
-pub(super) fn reference(
-    scope: &Scope<'_>,
-    logical_id: &str,
-    resource: &Node,
-    chain: usize,
-) -> Result<String, ConfigError> {
+pub(super) fn reference(scope: &Scope<'_>, logical_id: &str, resource: &Node, chain: usize) -> Result<String, ConfigError> {
     let name = name_of(scope, logical_id, resource, chain)?;
     Ok(match type_of(resource) {
-        "AWS::Serverless::StateMachine" | "AWS::StepFunctions::StateMachine" => {
-            scope.location.state_machine_arn(&name)
-        }
+        "AWS::Serverless::StateMachine" | "AWS::StepFunctions::StateMachine" => scope.location.state_machine_arn(&name),
         "AWS::StepFunctions::Activity" => arn(scope, "states", &format!("activity:{name}")),
         "AWS::SNS::Topic" => arn(scope, "sns", &name),
-        "AWS::SQS::Queue" => format!(
-            "https://sqs.{}.amazonaws.com/{}/{name}",
-            scope.location.region, scope.location.account
-        ),
+        "AWS::SQS::Queue" => format!("https://sqs.{}.amazonaws.com/{}/{name}", scope.location.region, scope.location.account),
         _ => name,
     })
 }
@@ -41,18 +31,10 @@ pub(super) fn attribute(
     let name = name_of(scope, logical_id, resource, chain)?;
     let kind = type_of(resource);
     match (kind, attribute) {
-        ("AWS::Serverless::Function" | "AWS::Lambda::Function", "Arn") => {
-            Ok(scope.location.function_arn(&name))
-        }
-        ("AWS::Serverless::StateMachine" | "AWS::StepFunctions::StateMachine", "Arn") => {
-            Ok(scope.location.state_machine_arn(&name))
-        }
-        ("AWS::StepFunctions::Activity", "Arn") => {
-            Ok(arn(scope, "states", &format!("activity:{name}")))
-        }
-        ("AWS::DynamoDB::Table" | "AWS::Serverless::SimpleTable", "Arn") => {
-            Ok(arn(scope, "dynamodb", &format!("table/{name}")))
-        }
+        ("AWS::Serverless::Function" | "AWS::Lambda::Function", "Arn") => Ok(scope.location.function_arn(&name)),
+        ("AWS::Serverless::StateMachine" | "AWS::StepFunctions::StateMachine", "Arn") => Ok(scope.location.state_machine_arn(&name)),
+        ("AWS::StepFunctions::Activity", "Arn") => Ok(arn(scope, "states", &format!("activity:{name}"))),
+        ("AWS::DynamoDB::Table" | "AWS::Serverless::SimpleTable", "Arn") => Ok(arn(scope, "dynamodb", &format!("table/{name}"))),
         ("AWS::SQS::Queue", "Arn") => Ok(arn(scope, "sqs", &name)),
         ("AWS::SNS::Topic", "TopicArn") => Ok(arn(scope, "sns", &name)),
         ("AWS::S3::Bucket", "Arn") => Ok(format!("arn:aws:s3:::{name}")),
@@ -66,12 +48,7 @@ pub(super) fn attribute(
 }
 
 /// The resource's own name property, or its logical id.
-pub(super) fn name_of(
-    scope: &Scope<'_>,
-    logical_id: &str,
-    resource: &Node,
-    chain: usize,
-) -> Result<String, ConfigError> {
+pub(super) fn name_of(scope: &Scope<'_>, logical_id: &str, resource: &Node, chain: usize) -> Result<String, ConfigError> {
     let property = match type_of(resource) {
         "AWS::Serverless::Function" | "AWS::Lambda::Function" => "FunctionName",
         "AWS::Serverless::StateMachine" | "AWS::StepFunctions::Activity" => "Name",
@@ -82,25 +59,16 @@ pub(super) fn name_of(
         "AWS::S3::Bucket" => "BucketName",
         _ => return Ok(logical_id.to_owned()),
     };
-    match resource
-        .get("Properties")
-        .and_then(|properties| properties.get(property))
-    {
+    match resource.get("Properties").and_then(|properties| properties.get(property)) {
         Some(node) => scope.resolve_text_at(node, chain),
         None => Ok(logical_id.to_owned()),
     }
 }
 
 fn type_of(resource: &Node) -> &str {
-    resource
-        .get("Type")
-        .and_then(Node::text)
-        .unwrap_or_default()
+    resource.get("Type").and_then(Node::text).unwrap_or_default()
 }
 
 fn arn(scope: &Scope<'_>, service: &str, rest: &str) -> String {
-    format!(
-        "arn:aws:{service}:{}:{}:{rest}",
-        scope.location.region, scope.location.account
-    )
+    format!("arn:aws:{service}:{}:{}:{rest}", scope.location.region, scope.location.account)
 }

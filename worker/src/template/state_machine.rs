@@ -67,11 +67,7 @@ impl MachineType {
     }
 }
 
-pub(super) fn read(
-    scope: &Scope<'_>,
-    logical_id: &str,
-    resource: &Node,
-) -> Result<StateMachine, ConfigError> {
+pub(super) fn read(scope: &Scope<'_>, logical_id: &str, resource: &Node) -> Result<StateMachine, ConfigError> {
     let name = resource::name_of(scope, logical_id, resource, 0)?;
     let properties = resource.get("Properties");
     Ok(StateMachine {
@@ -91,34 +87,18 @@ fn machine_type(scope: &Scope<'_>, properties: Option<&Node>) -> Result<MachineT
     match scope.resolve_text(node)?.as_str() {
         "STANDARD" => Ok(MachineType::Standard),
         "EXPRESS" => Ok(MachineType::Express),
-        other => Err(scope.invalid(
-            node.line,
-            format!("Type {other} is not known"),
-            "write STANDARD or EXPRESS",
-        )),
+        other => Err(scope.invalid(node.line, format!("Type {other} is not known"), "write STANDARD or EXPRESS")),
     }
 }
 
-fn definition(
-    scope: &Scope<'_>,
-    logical_id: &str,
-    resource: &Node,
-) -> Result<Definition, ConfigError> {
-    let property = |name| {
-        resource
-            .get("Properties")
-            .and_then(|properties| properties.get(name))
-    };
+fn definition(scope: &Scope<'_>, logical_id: &str, resource: &Node) -> Result<Definition, ConfigError> {
+    let property = |name| resource.get("Properties").and_then(|properties| properties.get(name));
     let substitutions = substitutions(scope, property("DefinitionSubstitutions"))?;
     let mut definition = match (property("Definition"), property("DefinitionUri")) {
         (Some(inline), None) => in_template(scope, inline)?,
         (None, Some(uri)) => in_file(scope, uri)?,
         (Some(_), Some(uri)) => {
-            return Err(scope.invalid(
-                uri.line,
-                format!("{logical_id} has Definition and DefinitionUri"),
-                "keep one of the two",
-            ));
+            return Err(scope.invalid(uri.line, format!("{logical_id} has Definition and DefinitionUri"), "keep one of the two"));
         }
         (None, None) => {
             return Err(scope.invalid(
@@ -128,29 +108,19 @@ fn definition(
             ));
         }
     };
-    definition.text = substitute(&definition.text, |name| {
-        Ok(substitutions.get(name).cloned())
-    })?;
+    definition.text = substitute(&definition.text, |name| Ok(substitutions.get(name).cloned()))?;
     Ok(definition)
 }
 
 fn in_template(scope: &Scope<'_>, inline: &Node) -> Result<Definition, ConfigError> {
     let value = scope.resolve(inline)?;
     let text = serde_json::to_string_pretty(&value).expect("a JSON value is always JSON text");
-    Ok(Definition {
-        text,
-        format: DefinitionFormat::Json,
-        file: None,
-    })
+    Ok(Definition { text, format: DefinitionFormat::Json, file: None })
 }
 
 fn in_file(scope: &Scope<'_>, uri: &Node) -> Result<Definition, ConfigError> {
     if matches!(uri.content, Content::Mapping(_)) && uri.get("Bucket").is_some() {
-        return Err(scope.invalid(
-            uri.line,
-            "the definition is in S3".to_owned(),
-            "name a file beside the template with DefinitionUri",
-        ));
+        return Err(scope.invalid(uri.line, "the definition is in S3".to_owned(), "name a file beside the template with DefinitionUri"));
     }
     let path = scope.resolve_text(uri)?;
     let file = scope.directory().join(path.trim_start_matches("./"));
@@ -164,35 +134,16 @@ fn in_file(scope: &Scope<'_>, uri: &Node) -> Result<Definition, ConfigError> {
     if std::fs::metadata(&file).map_err(unreadable)?.len() > DEFINITION_BYTES_MAX {
         return Err(scope.invalid(
             uri.line,
-            format!(
-                "{} is larger than {DEFINITION_BYTES_MAX} bytes",
-                file.display()
-            ),
+            format!("{} is larger than {DEFINITION_BYTES_MAX} bytes", file.display()),
             "AWS takes definitions of up to 1 MB",
         ));
     }
     let text = std::fs::read_to_string(&file).map_err(unreadable)?;
-    let yaml = file
-        .extension()
-        .is_some_and(|extension| extension == "yaml" || extension == "yml");
-    let format = if yaml {
-        DefinitionFormat::Yaml
-    } else {
-        DefinitionFormat::Json
-    };
-    Ok(Definition {
-        text,
-        format,
-        file: Some(file),
-    })
+    let yaml = file.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
+    let format = if yaml { DefinitionFormat::Yaml } else { DefinitionFormat::Json };
+    Ok(Definition { text, format, file: Some(file) })
 }
 
-fn substitutions(
-    scope: &Scope<'_>,
-    node: Option<&Node>,
-) -> Result<BTreeMap<String, String>, ConfigError> {
-    node.map_or(&[][..], Node::members)
-        .iter()
-        .map(|(name, value)| Ok((name.clone(), scope.resolve_text(value)?)))
-        .collect()
+fn substitutions(scope: &Scope<'_>, node: Option<&Node>) -> Result<BTreeMap<String, String>, ConfigError> {
+    node.map_or(&[][..], Node::members).iter().map(|(name, value)| Ok((name.clone(), scope.resolve_text(value)?))).collect()
 }

@@ -62,104 +62,46 @@ fn folder() -> tempfile::TempDir {
 
 fn parse(text: &str) -> Result<Template, String> {
     let folder = folder();
-    Template::parse(
-        text,
-        &folder.path().join("template.yaml"),
-        &Location::default(),
-    )
-    .map_err(|error| {
-        error
-            .to_string()
-            .replace(&folder.path().display().to_string(), "DIR")
-    })
+    Template::parse(text, &folder.path().join("template.yaml"), &Location::default())
+        .map_err(|error| error.to_string().replace(&folder.path().display().to_string(), "DIR"))
 }
 
 #[test]
 fn functions_have_globals_beneath_them() {
     let table = FunctionTable::from_template(&parse(ORDERS).expect("a template"));
     let charge = table.get("Charge").expect("Charge");
-    assert!(
-        matches!(&charge.runtime, Runtime::Python { handler, code, .. } if handler == "app.handler" && code.ends_with("charge"))
-    );
-    assert_eq!(
-        (charge.timeout, charge.memory_mb, charge.concurrency),
-        (Duration::from_secs(10), 512, 4)
-    );
-    let variables: Vec<_> = charge
-        .environment
-        .iter()
-        .map(|(name, value)| format!("{name}={value}"))
-        .collect();
+    assert!(matches!(&charge.runtime, Runtime::Python { handler, code, .. } if handler == "app.handler" && code.ends_with("charge")));
+    assert_eq!((charge.timeout, charge.memory_mb, charge.concurrency), (Duration::from_secs(10), 512, 4));
+    let variables: Vec<_> = charge.environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
     assert_eq!(
         variables,
-        [
-            "SHARED=b",
-            "STAGE=test",
-            "TABLE=orders",
-            "TABLE_ARN=arn:aws:dynamodb:us-east-1:123456789012:table/orders",
-            "VERSION=1.10"
-        ]
+        ["SHARED=b", "STAGE=test", "TABLE=orders", "TABLE_ARN=arn:aws:dynamodb:us-east-1:123456789012:table/orders", "VERSION=1.10"]
     );
     let mail = table.get("baton-mail").expect("named by FunctionName");
-    assert_eq!(
-        (mail.timeout, mail.concurrency),
-        (Duration::from_secs(2), 10)
-    );
-    assert!(
-        matches!(&table.get("Report").expect("Report").runtime, Runtime::Unsupported { identifier } if identifier == "java21")
-    );
+    assert_eq!((mail.timeout, mail.concurrency), (Duration::from_secs(2), 10));
+    assert!(matches!(&table.get("Report").expect("Report").runtime, Runtime::Unsupported { identifier } if identifier == "java21"));
 }
 
 #[test]
 fn machines_have_names_types_and_resolved_definitions() {
     let template = parse(ORDERS).expect("a template");
-    let [flow, inline] = template.state_machines.as_slice() else {
-        panic!("two machines")
-    };
-    assert_eq!(
-        (
-            flow.name.as_str(),
-            flow.machine_type,
-            flow.definition.format
-        ),
-        ("Flow", MachineType::Standard, DefinitionFormat::Json)
-    );
+    let [flow, inline] = template.state_machines.as_slice() else { panic!("two machines") };
+    assert_eq!((flow.name.as_str(), flow.machine_type, flow.definition.format), ("Flow", MachineType::Standard, DefinitionFormat::Json));
     assert_eq!(
         flow.definition.text,
         r#"{"Resource": "arn:aws:lambda:us-east-1:123456789012:function:Charge", "Mail": "arn:aws:lambda:us-east-1:123456789012:function:baton-mail", "Max": 3, "Text": "${Unknown}"}"#
     );
-    assert_eq!(
-        (inline.name.as_str(), inline.machine_type),
-        ("inline-flow", MachineType::Express)
-    );
-    assert_eq!(
-        inline.arn,
-        "arn:aws:states:us-east-1:123456789012:stateMachine:inline-flow"
-    );
-    let state = &serde_json::from_str::<serde_json::Value>(&inline.definition.text).expect("JSON")
-        ["States"]["A"];
-    assert_eq!(
-        state["Resource"],
-        "arn:aws:lambda:us-east-1:123456789012:function:Charge"
-    );
-    assert_eq!(
-        state["Parameters"],
-        serde_json::json!({"other": "arn:aws:states:us-east-1:123456789012:stateMachine:Flow", "n": 2})
-    );
+    assert_eq!((inline.name.as_str(), inline.machine_type), ("inline-flow", MachineType::Express));
+    assert_eq!(inline.arn, "arn:aws:states:us-east-1:123456789012:stateMachine:inline-flow");
+    let state = &serde_json::from_str::<serde_json::Value>(&inline.definition.text).expect("JSON")["States"]["A"];
+    assert_eq!(state["Resource"], "arn:aws:lambda:us-east-1:123456789012:function:Charge");
+    assert_eq!(state["Parameters"], serde_json::json!({"other": "arn:aws:states:us-east-1:123456789012:stateMachine:Flow", "n": 2}));
 }
 
 #[test]
 fn mistakes_name_the_line_and_the_next_step() {
-    let function = |properties: &str| {
-        format!(
-            "Resources:\n  F:\n    Type: AWS::Serverless::Function\n    Properties:\n{properties}"
-        )
-    };
-    let machine = |properties: &str| {
-        format!(
-            "Resources:\n  M:\n    Type: AWS::Serverless::StateMachine\n    Properties:\n{properties}"
-        )
-    };
+    let function = |properties: &str| format!("Resources:\n  F:\n    Type: AWS::Serverless::Function\n    Properties:\n{properties}");
+    let machine = |properties: &str| format!("Resources:\n  M:\n    Type: AWS::Serverless::StateMachine\n    Properties:\n{properties}");
     for (text, expected) in [
         (function("      Handler: a.b\n"), "DIR/template.yaml:2: F: no Runtime\n  next step: add Runtime"),
         (function("      Runtime: python3.11\n"), "DIR/template.yaml:5: F: runtime python3.11 needs a handler"),
@@ -200,9 +142,6 @@ Resources:
     let template = parse(text).expect("a template");
     let environment = &template.functions[0].environment;
     assert_eq!(environment["A"], "F-us-east-1");
-    assert_eq!(
-        environment["B"],
-        "arn:aws:lambda:us-east-1:123456789012:function:F/${Literal}"
-    );
+    assert_eq!(environment["B"], "arn:aws:lambda:us-east-1:123456789012:function:F/${Literal}");
     assert_eq!(environment["C"], "a-F-3");
 }

@@ -48,10 +48,7 @@ pub struct YamlError {
 impl Node {
     /// The member of a mapping; none for other nodes.
     pub fn get(&self, key: &str) -> Option<&Node> {
-        self.members()
-            .iter()
-            .find(|(name, _)| name == key)
-            .map(|(_, node)| node)
+        self.members().iter().find(|(name, _)| name == key).map(|(_, node)| node)
     }
 
     /// The members of a mapping; none for other nodes.
@@ -75,10 +72,7 @@ impl Node {
         match &self.content {
             Content::Scalar(text, plain) => scalar_to_json(text, *plain),
             Content::Sequence(items) => items.iter().map(Node::to_json).collect(),
-            Content::Mapping(members) => members
-                .iter()
-                .map(|(key, node)| (key.clone(), node.to_json()))
-                .collect(),
+            Content::Mapping(members) => members.iter().map(|(key, node)| (key.clone(), node.to_json())).collect(),
         }
     }
 }
@@ -104,19 +98,13 @@ pub fn scalar_to_json(text: &str, plain: bool) -> serde_json::Value {
 pub fn parse(text: &str) -> Result<Node, YamlError> {
     let mut builder = Builder::default();
     for event in Parser::new_from_str(text) {
-        let (event, span) = event.map_err(|error| YamlError {
-            line: error.marker().line(),
-            message: error.info().to_owned(),
-        })?;
+        let (event, span) = event.map_err(|error| YamlError { line: error.marker().line(), message: error.info().to_owned() })?;
         if matches!(event, Event::DocumentEnd) {
             break;
         }
         builder.take(event, span)?;
     }
-    builder.root.ok_or_else(|| YamlError {
-        line: 1,
-        message: "the file is empty".to_owned(),
-    })
+    builder.root.ok_or_else(|| YamlError { line: 1, message: "the file is empty".to_owned() })
 }
 
 /// A collection that is being filled, with the anchor that names it.
@@ -138,55 +126,22 @@ impl Builder {
     fn take(&mut self, event: Event<'_>, span: Span) -> Result<(), YamlError> {
         let line = span.start.line();
         match event {
-            Event::Nothing
-            | Event::StreamStart
-            | Event::StreamEnd
-            | Event::DocumentStart(_)
-            | Event::DocumentEnd => Ok(()),
+            Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentStart(_) | Event::DocumentEnd => Ok(()),
             Event::Scalar(text, style, anchor, tag) => {
                 // `!!str 3` is text although it has no quotes.
-                let forced_text = tag
-                    .as_ref()
-                    .is_some_and(|tag| tag.is_yaml_core_schema() && tag.suffix == "str");
+                let forced_text = tag.as_ref().is_some_and(|tag| tag.is_yaml_core_schema() && tag.suffix == "str");
                 let plain = style == ScalarStyle::Plain && !forced_text;
-                self.close(
-                    Node {
-                        line,
-                        tag: local(tag),
-                        content: Content::Scalar(text.into_owned(), plain),
-                    },
-                    anchor,
-                )
+                self.close(Node { line, tag: local(tag), content: Content::Scalar(text.into_owned(), plain) }, anchor)
             }
-            Event::SequenceStart(anchor, tag) => self.open(
-                Node {
-                    line,
-                    tag: local(tag),
-                    content: Content::Sequence(Vec::new()),
-                },
-                anchor,
-            ),
-            Event::MappingStart(anchor, tag) => self.open(
-                Node {
-                    line,
-                    tag: local(tag),
-                    content: Content::Mapping(Vec::new()),
-                },
-                anchor,
-            ),
+            Event::SequenceStart(anchor, tag) => self.open(Node { line, tag: local(tag), content: Content::Sequence(Vec::new()) }, anchor),
+            Event::MappingStart(anchor, tag) => self.open(Node { line, tag: local(tag), content: Content::Mapping(Vec::new()) }, anchor),
             Event::SequenceEnd | Event::MappingEnd => {
-                let done = self
-                    .open
-                    .pop()
-                    .expect("the parser ends only what it has begun");
+                let done = self.open.pop().expect("the parser ends only what it has begun");
                 self.close(done.node, done.anchor)
             }
             Event::Alias(anchor) => {
                 let node = self.anchors.get(&anchor).cloned();
-                let node = node.ok_or_else(|| YamlError {
-                    line,
-                    message: "an alias inside the value that it names".to_owned(),
-                })?;
+                let node = node.ok_or_else(|| YamlError { line, message: "an alias inside the value that it names".to_owned() })?;
                 self.nodes += count(&node);
                 self.close(node, 0)
             }
@@ -195,26 +150,16 @@ impl Builder {
 
     fn open(&mut self, node: Node, anchor: usize) -> Result<(), YamlError> {
         if self.open.len() >= DEPTH_MAX {
-            return Err(YamlError {
-                line: node.line,
-                message: format!("nested more than {DEPTH_MAX} deep"),
-            });
+            return Err(YamlError { line: node.line, message: format!("nested more than {DEPTH_MAX} deep") });
         }
-        self.open.push(Open {
-            node,
-            anchor,
-            key: None,
-        });
+        self.open.push(Open { node, anchor, key: None });
         Ok(())
     }
 
     fn close(&mut self, node: Node, anchor: usize) -> Result<(), YamlError> {
         self.nodes += 1;
         if self.nodes > NODES_MAX {
-            return Err(YamlError {
-                line: node.line,
-                message: format!("more than {NODES_MAX} values"),
-            });
+            return Err(YamlError { line: node.line, message: format!("more than {NODES_MAX} values") });
         }
         if anchor > 0 {
             self.anchors.insert(anchor, node.clone());
@@ -234,20 +179,12 @@ impl Open {
         match (&mut self.node.content, self.key.take()) {
             (Content::Sequence(items), _) => items.push(node),
             // A reader looks for the key, and the text of a block scalar begins below it.
-            (Content::Mapping(members), Some((key, line))) => {
-                members.push((key, Node { line, ..node }))
-            }
+            (Content::Mapping(members), Some((key, line))) => members.push((key, Node { line, ..node })),
             (Content::Mapping(members), None) => {
                 let key = node.text().map(str::to_owned);
-                let key = key.ok_or_else(|| YamlError {
-                    line: node.line,
-                    message: "a key is not text".to_owned(),
-                })?;
+                let key = key.ok_or_else(|| YamlError { line: node.line, message: "a key is not text".to_owned() })?;
                 if members.iter().any(|(other, _)| *other == key) {
-                    return Err(YamlError {
-                        line: node.line,
-                        message: format!("key \"{key}\" appears twice"),
-                    });
+                    return Err(YamlError { line: node.line, message: format!("key \"{key}\" appears twice") });
                 }
                 self.key = Some((key, node.line));
             }
@@ -258,8 +195,7 @@ impl Open {
 }
 
 fn local(tag: Option<Cow<'_, Tag>>) -> Option<String> {
-    tag.filter(|tag| tag.handle == "!")
-        .map(|tag| tag.suffix.clone())
+    tag.filter(|tag| tag.handle == "!").map(|tag| tag.suffix.clone())
 }
 
 fn count(node: &Node) -> usize {
@@ -276,50 +212,24 @@ mod tests {
 
     #[test]
     fn scalars_follow_the_core_schema_and_quotes_make_text() {
-        let node = parse("a: 3\nb: \"3\"\nc: true\nd: ~\ne: 1.5\nf: yes\ng: !!str 7\n")
-            .expect("a document");
-        assert_eq!(
-            node.to_json(),
-            serde_json::json!({"a": 3, "b": "3", "c": true, "d": null, "e": 1.5, "f": "yes", "g": "7"})
-        );
+        let node = parse("a: 3\nb: \"3\"\nc: true\nd: ~\ne: 1.5\nf: yes\ng: !!str 7\n").expect("a document");
+        assert_eq!(node.to_json(), serde_json::json!({"a": 3, "b": "3", "c": true, "d": null, "e": 1.5, "f": "yes", "g": "7"}));
     }
 
     #[test]
     fn tags_lines_and_aliases_are_kept() {
         let node = parse("one: &x\n  k: !Ref Thing\ntwo: *x\n").expect("a document");
-        let reference = node
-            .get("two")
-            .and_then(|two| two.get("k"))
-            .expect("the aliased value");
-        assert_eq!(
-            (reference.tag.as_deref(), reference.text(), reference.line),
-            (Some("Ref"), Some("Thing"), 2)
-        );
+        let reference = node.get("two").and_then(|two| two.get("k")).expect("the aliased value");
+        assert_eq!((reference.tag.as_deref(), reference.text(), reference.line), (Some("Ref"), Some("Thing"), 2));
     }
 
     #[test]
     fn bounds_hold_against_hostile_text() {
         let deep = "- ".repeat(100_000);
-        assert_eq!(
-            parse(&deep).expect_err("too deep").message,
-            "nested more than 128 deep"
-        );
-        let laughs: String = (1..40)
-            .map(|n| format!("a{n}: &a{n} [*a{p}, *a{p}, *a{p}]\n", p = n - 1))
-            .collect();
-        assert_eq!(
-            parse(&format!("a0: &a0 x\n{laughs}"))
-                .expect_err("too many")
-                .message,
-            "more than 200000 values"
-        );
-        assert_eq!(
-            parse("a: 1\nb: 2\na: 3\n").expect_err("twice"),
-            YamlError {
-                line: 3,
-                message: "key \"a\" appears twice".to_owned()
-            }
-        );
+        assert_eq!(parse(&deep).expect_err("too deep").message, "nested more than 128 deep");
+        let laughs: String = (1..40).map(|n| format!("a{n}: &a{n} [*a{p}, *a{p}, *a{p}]\n", p = n - 1)).collect();
+        assert_eq!(parse(&format!("a0: &a0 x\n{laughs}")).expect_err("too many").message, "more than 200000 values");
+        assert_eq!(parse("a: 1\nb: 2\na: 3\n").expect_err("twice"), YamlError { line: 3, message: "key \"a\" appears twice".to_owned() });
         assert!(parse("a: [").is_err());
         assert!(parse("").is_err());
     }

@@ -12,6 +12,7 @@ use baton_worker::{Bytes, CancellationToken, Worker, WorkerBuilder, WorkerHandle
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio_stream::StreamExt;
 use tokio_stream::wrappers::{TcpListenerStream, UnboundedReceiverStream};
 use tonic::{Request, Response, Status, Streaming};
 
@@ -46,13 +47,9 @@ struct Service(mpsc::UnboundedSender<Session>);
 
 #[tonic::async_trait]
 impl WorkerService for Service {
-    type SessionStream =
-        Pin<Box<dyn tokio_stream::Stream<Item = Result<CoordinatorMessage, Status>> + Send>>;
+    type SessionStream = Pin<Box<dyn tokio_stream::Stream<Item = Result<CoordinatorMessage, Status>> + Send>>;
 
-    async fn session(
-        &self,
-        request: Request<Streaming<WorkerMessage>>,
-    ) -> Result<Response<Self::SessionStream>, Status> {
+    async fn session(&self, request: Request<Streaming<WorkerMessage>>) -> Result<Response<Self::SessionStream>, Status> {
         let (to_worker, receiver) = mpsc::unbounded_channel();
         let session = Session {
             from_worker: request.into_inner(),
@@ -63,22 +60,15 @@ impl WorkerService for Service {
             heartbeats: Vec::new(),
             messages_with_outcomes: 0,
         };
-        self.0
-            .send(session)
-            .map_err(|_| Status::unavailable("the test is over"))?;
-        Ok(Response::new(Box::pin(UnboundedReceiverStream::new(
-            receiver,
-        ))))
+        self.0.send(session).map_err(|_| Status::unavailable("the test is over"))?;
+        Ok(Response::new(Box::pin(UnboundedReceiverStream::new(receiver))))
     }
 
     async fn complete(&self, _: Request<Outcome>) -> Result<Response<Ack>, Status> {
         Err(Status::unimplemented("the worker reports on its session"))
     }
 
-    async fn heartbeat(
-        &self,
-        _: Request<HeartbeatRequest>,
-    ) -> Result<Response<HeartbeatResponse>, Status> {
+    async fn heartbeat(&self, _: Request<HeartbeatRequest>) -> Result<Response<HeartbeatResponse>, Status> {
         Err(Status::unimplemented("the worker reports on its session"))
     }
 }
@@ -88,19 +78,13 @@ impl Coordinator {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let (sender, sessions) = mpsc::unbounded_channel();
-        let service = WorkerServer::new(Service(sender))
-            .max_decoding_message_size(64 << 20)
-            .max_encoding_message_size(64 << 20);
-        let server = tonic::transport::Server::builder()
-            .tcp_nodelay(true)
-            .add_service(service)
-            .serve_with_incoming(TcpListenerStream::new(listener));
+        let service = WorkerServer::new(Service(sender)).max_decoding_message_size(64 << 20).max_encoding_message_size(64 << 20);
+        // `Server::tcp_nodelay` does not reach connections that come in this way.
+        let server = tonic::transport::Server::builder().add_service(service).serve_with_incoming(
+            TcpListenerStream::new(listener).map(|stream| stream.inspect(|stream| stream.set_nodelay(true).expect("a TCP stream"))),
+        );
         let server = tokio::spawn(async move { server.await.expect("the server runs") });
-        Self {
-            url,
-            sessions,
-            server,
-        }
+        Self { url, sessions, server }
     }
 
     /// The next session, with its hello.
@@ -122,19 +106,11 @@ impl Coordinator {
 
 impl Session {
     pub fn send(&self, message: ToWorker) {
-        self.to_worker
-            .send(Ok(CoordinatorMessage {
-                message: Some(message),
-            }))
-            .expect("the session is open");
+        self.to_worker.send(Ok(CoordinatorMessage { message: Some(message) })).expect("the session is open");
     }
 
     pub fn welcome(&self, heartbeat_interval_ms: u32, lost: Vec<ClaimRef>) {
-        self.send(ToWorker::Welcome(Welcome {
-            session_id: 1,
-            heartbeat_interval_ms,
-            lost,
-        }));
+        self.send(ToWorker::Welcome(Welcome { session_id: 1, heartbeat_interval_ms, lost }));
     }
 
     pub fn grant(&self, granted: Granted) {
@@ -146,21 +122,12 @@ impl Session {
     }
 
     pub fn ack(&self, outcome: &Outcome, code: Code) {
-        self.send(ToWorker::Acks(Acks {
-            acks: vec![Ack {
-                report_id: outcome.report_id,
-                code: code.into(),
-            }],
-        }));
+        self.send(ToWorker::Acks(Acks { acks: vec![Ack { report_id: outcome.report_id, code: code.into() }] }));
     }
 
     /// The next message; none once the worker has ended the session.
     pub async fn next(&mut self) -> Option<FromWorker> {
-        within(self.from_worker.message())
-            .await
-            .ok()
-            .flatten()
-            .and_then(|message| message.message)
+        within(self.from_worker.message()).await.ok().flatten().and_then(|message| message.message)
     }
 
     /// Takes one message apart. False once the worker has ended the session.
@@ -169,19 +136,11 @@ impl Session {
             Some(FromWorker::Outcomes(outcomes)) => {
                 self.messages_with_outcomes += 1;
                 self.outcomes.extend(outcomes.outcomes);
-                self.credits.extend(
-                    outcomes
-                        .credits
-                        .into_iter()
-                        .map(|credit| (credit.queue, credit.slots)),
-                );
+                self.credits.extend(outcomes.credits.into_iter().map(|credit| (credit.queue, credit.slots)));
             }
-            Some(FromWorker::Credits(credits)) => self.credits.extend(
-                credits
-                    .credits
-                    .into_iter()
-                    .map(|credit| (credit.queue, credit.slots)),
-            ),
+            Some(FromWorker::Credits(credits)) => {
+                self.credits.extend(credits.credits.into_iter().map(|credit| (credit.queue, credit.slots)))
+            }
             Some(FromWorker::Logs(logs)) => self.lines.extend(logs.lines),
             Some(FromWorker::Heartbeats(heartbeats)) => self.heartbeats.push(heartbeats.claims),
             Some(other) => panic!("not expected here: {other:?}"),
@@ -219,17 +178,12 @@ impl Session {
         while self.heartbeats.len() == before {
             assert!(self.take_one().await, "a heartbeat should have come");
         }
-        self.heartbeats
-            .last()
-            .cloned()
-            .expect("one more than before")
+        self.heartbeats.last().cloned().expect("one more than before")
     }
 }
 
 pub async fn within<F: Future>(future: F) -> F::Output {
-    tokio::time::timeout(PATIENCE, future)
-        .await
-        .expect("what is waited for comes in time")
+    tokio::time::timeout(PATIENCE, future).await.expect("what is waited for comes in time")
 }
 
 pub fn granted(queue: &str, token: &str, claim_id: u64, input: &str) -> Granted {
@@ -248,10 +202,7 @@ pub fn granted(queue: &str, token: &str, claim_id: u64, input: &str) -> Granted 
 }
 
 pub fn claim(token: &str, claim_id: u64) -> ClaimRef {
-    ClaimRef {
-        token: Bytes::copy_from_slice(token.as_bytes()),
-        claim_id,
-    }
+    ClaimRef { token: Bytes::copy_from_slice(token.as_bytes()), claim_id }
 }
 
 pub fn output(outcome: &Outcome) -> &str {
@@ -284,9 +235,5 @@ impl Drop for Running {
 pub fn run(builder: WorkerBuilder) -> Running {
     let worker: Worker = builder.build().expect("a worker");
     let (handle, stop) = (worker.handle(), CancellationToken::new());
-    Running {
-        handle,
-        task: tokio::spawn(worker.run(stop.clone())),
-        stop,
-    }
+    Running { handle, task: tokio::spawn(worker.run(stop.clone())), stop }
 }

@@ -31,11 +31,7 @@ pub(super) enum Call {
     /// It is free and waits for an invocation.
     Next(oneshot::Sender<Next>),
     /// It has ended an invocation.
-    Answer {
-        request_id: String,
-        answer: Answer,
-        reply: oneshot::Sender<StatusCode>,
-    },
+    Answer { request_id: String, answer: Answer, reply: oneshot::Sender<StatusCode> },
     /// It could not get ready for invocations.
     InitError { payload: Bytes },
 }
@@ -78,11 +74,7 @@ impl RuntimeApi {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
         let (sender, calls) = mpsc::channel(CALLS_WAITING_MAX);
-        Ok(Self {
-            address,
-            calls,
-            server: tokio::spawn(accept(listener, sender)),
-        })
+        Ok(Self { address, calls, server: tokio::spawn(accept(listener, sender)) })
     }
 }
 
@@ -106,30 +98,15 @@ async fn accept(listener: TcpListener, calls: mpsc::Sender<Call>) {
 async fn serve(stream: tokio::net::TcpStream, calls: mpsc::Sender<Call>) {
     let service = service_fn(|request| {
         let calls = calls.clone();
-        async move {
-            Ok::<_, Infallible>(
-                route(request, &calls)
-                    .await
-                    .unwrap_or_else(|| status(StatusCode::SERVICE_UNAVAILABLE)),
-            )
-        }
+        async move { Ok::<_, Infallible>(route(request, &calls).await.unwrap_or_else(|| status(StatusCode::SERVICE_UNAVAILABLE))) }
     });
     // An error here is the process closing its connection.
-    let _ = http1::Builder::new()
-        .serve_connection(TokioIo::new(stream), service)
-        .await;
+    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 
 /// Answers one request; none if nobody owns the process any more.
-async fn route(
-    request: Request<Incoming>,
-    calls: &mpsc::Sender<Call>,
-) -> Option<Response<Full<Bytes>>> {
-    let path = request
-        .uri()
-        .path()
-        .strip_prefix(PREFIX)
-        .map(|path| path.split('/').collect::<Vec<_>>());
+async fn route(request: Request<Incoming>, calls: &mpsc::Sender<Call>) -> Option<Response<Full<Bytes>>> {
+    let path = request.uri().path().strip_prefix(PREFIX).map(|path| path.split('/').collect::<Vec<_>>());
     match (request.method(), path.as_deref()) {
         (&Method::GET, Some(["invocation", "next"])) => next(calls).await,
         (&Method::POST, Some(["invocation", id, "response"])) => {
@@ -140,12 +117,7 @@ async fn route(
         (&Method::POST, Some(["invocation", id, "error"])) => {
             let id = (*id).to_owned();
             let loading = request.headers().contains_key("baton-load-error");
-            let answer = body(request)
-                .await
-                .map_or(Answer::TooLarge, |payload| Answer::Error {
-                    payload,
-                    loading,
-                });
+            let answer = body(request).await.map_or(Answer::TooLarge, |payload| Answer::Error { payload, loading });
             finish(calls, id, answer).await
         }
         (&Method::POST, Some(["init", "error"])) => {
@@ -163,53 +135,30 @@ async fn next(calls: &mpsc::Sender<Call>) -> Option<Response<Full<Bytes>>> {
     let next = receiver.await.ok()?;
     let mut response = Response::new(Full::new(next.payload));
     *response.headers_mut() = next.headers;
-    response
-        .headers_mut()
-        .insert("content-type", HeaderValue::from_static("application/json"));
+    response.headers_mut().insert("content-type", HeaderValue::from_static("application/json"));
     Some(response)
 }
 
-async fn finish(
-    calls: &mpsc::Sender<Call>,
-    request_id: String,
-    answer: Answer,
-) -> Option<Response<Full<Bytes>>> {
+async fn finish(calls: &mpsc::Sender<Call>, request_id: String, answer: Answer) -> Option<Response<Full<Bytes>>> {
     let (reply, receiver) = oneshot::channel();
-    calls
-        .send(Call::Answer {
-            request_id,
-            answer,
-            reply,
-        })
-        .await
-        .ok()?;
+    calls.send(Call::Answer { request_id, answer, reply }).await.ok()?;
     Some(status(receiver.await.ok()?))
 }
 
 /// The body, or none if it is larger than Lambda takes or the connection breaks.
 async fn body(request: Request<Incoming>) -> Option<Bytes> {
-    Limited::new(request.into_body(), RESPONSE_BYTES_MAX)
-        .collect()
-        .await
-        .ok()
-        .map(http_body_util::Collected::to_bytes)
+    Limited::new(request.into_body(), RESPONSE_BYTES_MAX).collect().await.ok().map(http_body_util::Collected::to_bytes)
 }
 
 fn status(status: StatusCode) -> Response<Full<Bytes>> {
     let text = match status {
         StatusCode::ACCEPTED => r#"{"status":"OK"}"#,
-        StatusCode::PAYLOAD_TOO_LARGE => {
-            r#"{"errorType":"RequestEntityTooLarge","errorMessage":"Exceeded maximum allowed payload size"}"#
-        }
-        StatusCode::FORBIDDEN => {
-            r#"{"errorType":"InvalidRequestID","errorMessage":"Invalid request ID"}"#
-        }
+        StatusCode::PAYLOAD_TOO_LARGE => r#"{"errorType":"RequestEntityTooLarge","errorMessage":"Exceeded maximum allowed payload size"}"#,
+        StatusCode::FORBIDDEN => r#"{"errorType":"InvalidRequestID","errorMessage":"Invalid request ID"}"#,
         _ => r#"{"errorType":"InvalidRequest","errorMessage":"This server does not serve that"}"#,
     };
     let mut response = Response::new(Full::new(Bytes::from_static(text.as_bytes())));
     *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert("content-type", HeaderValue::from_static("application/json"));
+    response.headers_mut().insert("content-type", HeaderValue::from_static("application/json"));
     response
 }

@@ -52,25 +52,15 @@ impl Language {
     fn candidates(self, version: &str) -> Vec<String> {
         match self {
             Self::Python => vec![format!("python{version}"), "python3".to_owned()],
-            Self::Node => vec![
-                format!("node{version}"),
-                "node".to_owned(),
-                "nodejs".to_owned(),
-            ],
+            Self::Node => vec![format!("node{version}"), "node".to_owned(), "nodejs".to_owned()],
         }
     }
 
     /// Arguments that make an interpreter print its path and its version on two lines.
     fn probe(self) -> [&'static str; 2] {
         match self {
-            Self::Python => [
-                "-c",
-                "import sys; print(sys.executable); print('%d.%d' % sys.version_info[:2])",
-            ],
-            Self::Node => [
-                "-p",
-                "process.execPath + '\\n' + process.versions.node.split('.')[0]",
-            ],
+            Self::Python => ["-c", "import sys; print(sys.executable); print('%d.%d' % sys.version_info[:2])"],
+            Self::Node => ["-p", "process.execPath + '\\n' + process.versions.node.split('.')[0]"],
         }
     }
 }
@@ -98,16 +88,8 @@ pub(crate) async fn find(language: Language, version: &str) -> Result<PathBuf, M
 
 async fn probe(language: Language, name: &str) -> Option<(PathBuf, String)> {
     let mut command = Command::new(child::which(name)?);
-    command
-        .args(language.probe())
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .kill_on_drop(true);
-    let output = tokio::time::timeout(PROBE_MAX, command.output())
-        .await
-        .ok()?
-        .ok()
-        .filter(|output| output.status.success())?;
+    command.args(language.probe()).stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+    let output = tokio::time::timeout(PROBE_MAX, command.output()).await.ok()?.ok().filter(|output| output.status.success())?;
     let text = String::from_utf8(output.stdout).ok()?;
     let mut lines = text.lines();
     let path = PathBuf::from(lines.next()?);

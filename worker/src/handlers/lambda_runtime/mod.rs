@@ -39,7 +39,7 @@ pub(crate) struct LambdaRuntime {
 }
 
 struct Idle {
-    process: RuntimeProcess,
+    process: Box<RuntimeProcess>,
     since: Instant,
 }
 
@@ -57,39 +57,20 @@ struct Launch {
 impl LambdaRuntime {
     pub(super) fn new(function: Arc<Function>) -> Arc<Self> {
         let slots = Semaphore::new(function.concurrency as usize);
-        Arc::new(Self {
-            function,
-            slots,
-            idle: Mutex::default(),
-            generation: AtomicU64::new(0),
-        })
+        Arc::new(Self { function, slots, idle: Mutex::default(), generation: AtomicU64::new(0) })
     }
 
     pub(super) async fn invoke(self: Arc<Self>, invocation: Invocation) -> Completion {
-        let _slot = self
-            .slots
-            .acquire()
-            .await
-            .expect("the slots are never closed");
+        let _slot = self.slots.acquire().await.expect("the slots are never closed");
         let mut log = invocation.open_log(&self.function.name);
         let started = Instant::now();
-        log.platform_line(&format!(
-            "START RequestId: {} Version: $LATEST",
-            invocation.request_id()
-        ));
+        log.platform_line(&format!("START RequestId: {} Version: $LATEST", invocation.request_id()));
         let result = self.run(&invocation, &mut log).await;
         self.report(&invocation, &mut log, started.elapsed());
-        Completion {
-            result,
-            log_tail: log.into_tail(),
-        }
+        Completion { result, log_tail: log.into_tail() }
     }
 
-    async fn run(
-        &self,
-        invocation: &Invocation,
-        log: &mut InvocationLog,
-    ) -> Result<Bytes, FunctionError> {
+    async fn run(&self, invocation: &Invocation, log: &mut InvocationLog) -> Result<Bytes, FunctionError> {
         // A warm process may turn out to have died meanwhile. It has not seen the invocation then, so the next one may have it. Each turn uses up an
         // idle process, so the loop ends.
         while let Some(process) = self.take_idle() {
@@ -99,40 +80,26 @@ impl LambdaRuntime {
             }
         }
         let generation = self.generation.load(Ordering::Acquire);
-        let launch = self
-            .launch()
-            .await
-            .map_err(|reason| payload::cannot_start(invocation.request_id(), &reason))?;
+        let launch = self.launch().await.map_err(|reason| payload::cannot_start(invocation.request_id(), &reason))?;
         let process = RuntimeProcess::start(&self.function, &launch, generation).await;
-        let process = process.map_err(|error| {
-            payload::cannot_start(
-                invocation.request_id(),
-                &format!("{}: {error}", launch.program.display()),
-            )
-        })?;
+        let process =
+            process.map_err(|error| payload::cannot_start(invocation.request_id(), &format!("{}: {error}", launch.program.display())))?;
         match process.invoke(&self.function, invocation, log).await {
             Ended::BeforeHandler(error) => Err(error),
             Ended::Answered { result, process } => self.settle(result, process),
         }
     }
 
-    fn take_idle(&self) -> Option<RuntimeProcess> {
+    fn take_idle(&self) -> Option<Box<RuntimeProcess>> {
         self.idle.lock().pop().map(|idle| idle.process)
     }
 
-    fn settle(
-        &self,
-        result: Result<Bytes, FunctionError>,
-        process: Option<RuntimeProcess>,
-    ) -> Result<Bytes, FunctionError> {
+    fn settle(&self, result: Result<Bytes, FunctionError>, process: Option<Box<RuntimeProcess>>) -> Result<Bytes, FunctionError> {
         if let Some(process) = process {
             let mut idle = self.idle.lock();
             // Compared under the lock, so that a reload cannot fall between the comparison and the push.
             if process.generation() == self.generation.load(Ordering::Acquire) {
-                idle.push(Idle {
-                    process,
-                    since: Instant::now(),
-                });
+                idle.push(Idle { process, since: Instant::now() });
             }
         }
         result
@@ -140,21 +107,9 @@ impl LambdaRuntime {
 
     async fn launch(&self) -> Result<Launch, String> {
         match &self.function.runtime {
-            Runtime::Python {
-                version,
-                handler,
-                code,
-            } => python::launch(&self.function.name, version, handler, code).await,
-            Runtime::Node {
-                version,
-                handler,
-                code,
-            } => node::launch(&self.function.name, version, handler, code).await,
-            Runtime::Provided {
-                identifier,
-                handler,
-                code,
-            } => provided::launch(identifier, handler, code),
+            Runtime::Python { version, handler, code } => python::launch(&self.function.name, version, handler, code).await,
+            Runtime::Node { version, handler, code } => node::launch(&self.function.name, version, handler, code).await,
+            Runtime::Provided { identifier, handler, code } => provided::launch(identifier, handler, code),
             Runtime::Command { .. } | Runtime::Http { .. } | Runtime::Unsupported { .. } => {
                 unreachable!("other runtimes have handlers of their own")
             }
@@ -173,10 +128,7 @@ impl LambdaRuntime {
     pub(super) fn sweep(&self) {
         let stale: Vec<_> = {
             let mut idle = self.idle.lock();
-            let keep = idle
-                .iter()
-                .position(|idle| idle.since.elapsed() < IDLE_MAX)
-                .unwrap_or(idle.len());
+            let keep = idle.iter().position(|idle| idle.since.elapsed() < IDLE_MAX).unwrap_or(idle.len());
             idle.drain(..keep).collect()
         };
         drop(stale);

@@ -41,10 +41,7 @@ pub(super) enum Ended {
     /// The process ended or failed before it took the invocation, so the handler has not run.
     BeforeHandler(FunctionError),
     /// The handler has run. The process comes back if it can serve again.
-    Answered {
-        result: Result<Bytes, FunctionError>,
-        process: Option<RuntimeProcess>,
-    },
+    Answered { result: Result<Bytes, FunctionError>, process: Option<Box<RuntimeProcess>> },
 }
 
 /// What ends the wait for a process.
@@ -64,33 +61,13 @@ impl Drop for RuntimeProcess {
 
 impl RuntimeProcess {
     /// Starts a process of the function; it loads the handler and asks for its first invocation by itself.
-    pub(super) async fn start(
-        function: &Function,
-        launch: &Launch,
-        generation: u64,
-    ) -> io::Result<Self> {
+    pub(super) async fn start(function: &Function, launch: &Launch, generation: u64) -> io::Result<Box<Self>> {
         let api = RuntimeApi::start().await?;
         let mut command = child::command(&launch.program);
-        command
-            .args(&launch.arguments)
-            .current_dir(&launch.code)
-            .envs(environment::of(function, launch, api.address));
-        command
-            .stdin(if launch.script.is_some() {
-                Stdio::piped()
-            } else {
-                Stdio::null()
-            })
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        command.args(&launch.arguments).current_dir(&launch.code).envs(environment::of(function, launch, api.address));
+        command.stdin(if launch.script.is_some() { Stdio::piped() } else { Stdio::null() }).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = child::spawn(command).await?;
-        let mut process = Self {
-            group: child.id(),
-            output: Output::of(&mut child),
-            child,
-            api,
-            generation,
-        };
+        let mut process = Box::new(Self { group: child.id(), output: Output::of(&mut child), child, api, generation });
         process.give_script(launch.script).await;
         Ok(process)
     }
@@ -107,39 +84,23 @@ impl RuntimeProcess {
     }
 
     /// Runs one invocation to its end, whatever that is.
-    pub(super) async fn invoke(
-        mut self,
-        function: &Function,
-        invocation: &Invocation,
-        log: &mut InvocationLog,
-    ) -> Ended {
+    pub(super) async fn invoke(mut self: Box<Self>, function: &Function, invocation: &Invocation, log: &mut InvocationLog) -> Ended {
         if let Err(error) = self.hand_over(function, invocation, log).await {
             self.output.log_rest(log);
             return Ended::BeforeHandler(error);
         }
         let (result, reusable) = self.await_answer(function, invocation, log).await;
         self.output.log_rest(log);
-        Ended::Answered {
-            result,
-            process: reusable.then_some(self),
-        }
+        Ended::Answered { result, process: reusable.then_some(self) }
     }
 
     /// Waits until the process asks for an invocation, and gives it this one.
-    async fn hand_over(
-        &mut self,
-        function: &Function,
-        invocation: &Invocation,
-        log: &mut InvocationLog,
-    ) -> Result<(), FunctionError> {
+    async fn hand_over(&mut self, function: &Function, invocation: &Invocation, log: &mut InvocationLog) -> Result<(), FunctionError> {
         let mut patience = Box::pin(sleep(INIT_MAX + function.timeout));
         loop {
             match self.happens(patience.as_mut(), log).await {
                 Happened::Called(Call::Next(process)) => {
-                    let next = Next {
-                        headers: headers(function, invocation),
-                        payload: invocation.input().clone(),
-                    };
+                    let next = Next { headers: headers(function, invocation), payload: invocation.input().clone() };
                     // The process may have given up this request and made another.
                     if process.send(next).is_ok() {
                         return Ok(());
@@ -156,10 +117,7 @@ impl RuntimeProcess {
                     return Err(payload::exited(invocation.request_id(), status).before_handler());
                 }
                 Happened::TimedOut => {
-                    return Err(
-                        payload::timed_out(invocation.request_id(), function.timeout)
-                            .before_handler(),
-                    );
+                    return Err(payload::timed_out(invocation.request_id(), function.timeout).before_handler());
                 }
             }
         }
@@ -175,16 +133,8 @@ impl RuntimeProcess {
         let mut patience = Box::pin(sleep(function.timeout));
         loop {
             match self.happens(patience.as_mut(), log).await {
-                Happened::Called(Call::Answer {
-                    request_id,
-                    answer,
-                    reply,
-                }) if request_id == invocation.request_id() => {
-                    let accepted = if matches!(answer, Answer::TooLarge) {
-                        StatusCode::PAYLOAD_TOO_LARGE
-                    } else {
-                        StatusCode::ACCEPTED
-                    };
+                Happened::Called(Call::Answer { request_id, answer, reply }) if request_id == invocation.request_id() => {
+                    let accepted = if matches!(answer, Answer::TooLarge) { StatusCode::PAYLOAD_TOO_LARGE } else { StatusCode::ACCEPTED };
                     let _ = reply.send(accepted);
                     return Self::judge(answer);
                 }
@@ -212,18 +162,8 @@ impl RuntimeProcess {
                     return (Err(payload::exited(invocation.request_id(), status)), false);
                 }
                 Happened::TimedOut => {
-                    log.line(&format!(
-                        "{} Task timed out after {:.2} seconds",
-                        invocation.request_id(),
-                        function.timeout.as_secs_f64()
-                    ));
-                    return (
-                        Err(payload::timed_out(
-                            invocation.request_id(),
-                            function.timeout,
-                        )),
-                        false,
-                    );
+                    log.line(&format!("{} Task timed out after {:.2} seconds", invocation.request_id(), function.timeout.as_secs_f64()));
+                    return (Err(payload::timed_out(invocation.request_id(), function.timeout)), false);
                 }
             }
         }
@@ -233,30 +173,15 @@ impl RuntimeProcess {
     fn judge(answer: Answer) -> (Result<Bytes, FunctionError>, bool) {
         match answer {
             Answer::Output(output) => (payload::checked(output), true),
-            Answer::Error {
-                payload,
-                loading: false,
-            } => (Err(FunctionError::from_payload(&payload)), true),
-            Answer::Error {
-                payload,
-                loading: true,
-            } => (
-                Err(FunctionError::from_payload(&payload).before_handler()),
-                false,
-            ),
+            Answer::Error { payload, loading: false } => (Err(FunctionError::from_payload(&payload)), true),
+            Answer::Error { payload, loading: true } => (Err(FunctionError::from_payload(&payload).before_handler()), false),
             Answer::TooLarge => (Err(payload::too_large()), true),
         }
     }
 
     /// Logs output until the process calls, exits, or time is up. A call comes first: a process may exit right after it.
-    async fn happens(
-        &mut self,
-        mut patience: Pin<&mut Sleep>,
-        log: &mut InvocationLog,
-    ) -> Happened {
-        let Self {
-            child, api, output, ..
-        } = self;
+    async fn happens(&mut self, mut patience: Pin<&mut Sleep>, log: &mut InvocationLog) -> Happened {
+        let Self { child, api, output, .. } = self;
         loop {
             tokio::select! {
                 biased;
@@ -270,10 +195,7 @@ impl RuntimeProcess {
 
     async fn let_it_exit(&mut self, log: &mut InvocationLog) {
         let mut patience = Box::pin(sleep(EXIT_GRACE));
-        while matches!(
-            self.happens(patience.as_mut(), log).await,
-            Happened::Called(_)
-        ) {}
+        while matches!(self.happens(patience.as_mut(), log).await, Happened::Called(_)) {}
     }
 }
 
@@ -286,27 +208,13 @@ fn headers(function: &Function, invocation: &Invocation) -> HeaderMap {
             headers.insert(HeaderName::from_static(name), value);
         }
     };
-    let deadline_ms =
-        now_ms() + i64::try_from(function.timeout.as_millis()).unwrap_or(i64::MAX / 2);
-    let arn = if invocation.resource().starts_with("arn:") {
-        invocation.resource()
-    } else {
-        &function.arn
-    };
-    set(
-        "lambda-runtime-aws-request-id",
-        invocation.request_id().as_bytes(),
-    );
-    set(
-        "lambda-runtime-deadline-ms",
-        deadline_ms.to_string().as_bytes(),
-    );
+    let deadline_ms = now_ms() + i64::try_from(function.timeout.as_millis()).unwrap_or(i64::MAX / 2);
+    let arn = if invocation.resource().starts_with("arn:") { invocation.resource() } else { &function.arn };
+    set("lambda-runtime-aws-request-id", invocation.request_id().as_bytes());
+    set("lambda-runtime-deadline-ms", deadline_ms.to_string().as_bytes());
     set("lambda-runtime-invoked-function-arn", arn.as_bytes());
     if !invocation.trace_header().is_empty() {
-        set(
-            "lambda-runtime-trace-id",
-            invocation.trace_header().as_bytes(),
-        );
+        set("lambda-runtime-trace-id", invocation.trace_header().as_bytes());
     }
     if let Some(context) = client_context(invocation.client_context()) {
         set("lambda-runtime-client-context", &context);
@@ -316,14 +224,7 @@ fn headers(function: &Function, invocation: &Invocation) -> HeaderMap {
 
 /// The runtime wants the JSON text that the caller gave in base64.
 fn client_context(encoded: &str) -> Option<Vec<u8>> {
-    let decoded = base64::engine::general_purpose::STANDARD
-        .decode(encoded)
-        .ok()?;
+    let decoded = base64::engine::general_purpose::STANDARD.decode(encoded).ok()?;
     serde_json::from_slice::<serde::de::IgnoredAny>(&decoded).ok()?;
-    Some(
-        decoded
-            .into_iter()
-            .filter(|&byte| byte != b'\n' && byte != b'\r')
-            .collect(),
-    )
+    Some(decoded.into_iter().filter(|&byte| byte != b'\n' && byte != b'\r').collect())
 }

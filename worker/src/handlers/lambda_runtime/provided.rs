@@ -8,16 +8,10 @@ use crate::child;
 pub(super) fn launch(identifier: &str, handler: &str, code: &Path) -> Result<Launch, String> {
     let program = code.join("bootstrap");
     if !program.is_file() {
-        return Err(format!(
-            "Couldn't find valid bootstrap(s): [{}]",
-            program.display()
-        ));
+        return Err(format!("Couldn't find valid bootstrap(s): [{}]", program.display()));
     }
     if !child::is_executable(&program) {
-        return Err(format!(
-            "fork/exec {}: permission denied",
-            program.display()
-        ));
+        return Err(format!("fork/exec {}: permission denied", program.display()));
     }
     Ok(Launch {
         program,
