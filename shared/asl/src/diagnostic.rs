@@ -50,14 +50,14 @@ pub enum Code {
     InvalidVariableName,
     /// `Assign` names `states`.
     ReservedVariableName,
-    /// `Assign` names a variable of an outer scope.
-    DuplicateVariableName,
     /// A value looks like a path or an intrinsic function, but its key lacks `.$`.
     NoDollar,
     /// A value looks like a path, but its field's name does not end in `Path`.
     NoPath,
     /// The `Result` of a Pass state looks like a path; it is never evaluated.
     PassResultIsStatic,
+    /// `Assign` names a variable that an outer scope assigns, too. AWS takes such a definition, as recorded.
+    DuplicateVariableName,
     /// An expression or path reads a variable that no state assigns.
     PossiblyUndefinedVariable,
     /// A key is given twice in one object; the last one counts. Not a code of AWS, which says nothing.
@@ -105,11 +105,13 @@ impl Code {
             | Self::InvalidJsonataExpression
             | Self::UnsupportedJsonataExpression
             | Self::InvalidVariableName
-            | Self::ReservedVariableName
-            | Self::DuplicateVariableName => Severity::Error,
-            Self::NoDollar | Self::NoPath | Self::PassResultIsStatic | Self::PossiblyUndefinedVariable | Self::DuplicateKey => {
-                Severity::Warning
-            }
+            | Self::ReservedVariableName => Severity::Error,
+            Self::NoDollar
+            | Self::NoPath
+            | Self::PassResultIsStatic
+            | Self::DuplicateVariableName
+            | Self::PossiblyUndefinedVariable
+            | Self::DuplicateKey => Severity::Warning,
         }
     }
 }

@@ -184,11 +184,15 @@ impl<'t> Parser<'t> {
         Ok(target)
     }
 
-    /// The state of this name in a flow; transitions never leave their flow.
+    /// The state of this name in a flow; transitions never leave their flow. A flow without states has been reported as such, and
+    /// AWS says no more of it.
     pub(crate) fn resolve(&mut self, cursor: &Cursor<'_>, name: &str, flow: FlowId) -> Parsed<StateId> {
         let names = &self.outline.flow_of(flow).names;
         if let Some(&target) = names.get(name) {
             return Ok(target);
+        }
+        if names.is_empty() {
+            return Err(Reported);
         }
         let elsewhere = self.outline.states.iter().any(|state| state.name == name);
         let help = if elsewhere {

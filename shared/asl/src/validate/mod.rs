@@ -14,9 +14,9 @@ use crate::syntax::Node;
 /// that lead nowhere, then the missing end, then states that nothing leads to.
 pub(crate) fn diagnostics(parser: Parser<'_>, definition: &Node, machine: Option<&StateMachine>, warn: bool) -> Vec<Diagnostic> {
     let mut diagnostics = names::check(&parser);
-    diagnostics.extend(scopes::check(&parser, machine.filter(|_| warn)));
     diagnostics.extend(graph::check(&parser));
     if warn {
+        diagnostics.extend(scopes::check(&parser, machine));
         diagnostics.extend(keys::check(definition));
     }
     let mut all = parser.diagnostics;

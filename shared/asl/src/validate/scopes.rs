@@ -9,7 +9,8 @@ use crate::model::{FlowId, StateMachine};
 use crate::parse::{Parser, diagnostic};
 use crate::variables::variable_references;
 
-/// Inner assignments to outer variables; with a machine also reads of variables that no visible state assigns.
+/// Warns of inner assignments to outer variables and, in a definition that is otherwise sound, of reads of variables that no visible
+/// state assigns. Both are judged by where states stand and not by when they run, so they are warnings only.
 pub(crate) fn check(parser: &Parser<'_>, machine: Option<&StateMachine>) -> Vec<Diagnostic> {
     let scopes = Scopes::new(parser);
     let mut diagnostics = scopes.shadowing();
