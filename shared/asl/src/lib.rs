@@ -60,10 +60,10 @@ pub fn lint(text: &str, format: Format, kind: MachineType) -> (Option<StateMachi
     read(text, format, kind, true)
 }
 
-/// Why `text` is no JSON, in the words in which AWS says it of definitions and inputs:
-/// `Unrecognized token 'not': was expecting (…)` and, on a second line, the place. Empty for text that is JSON.
+/// Why `text` is no JSON, as AWS says it of an execution's input: `Unrecognized token 'not': was expecting (…)`, without the place
+/// that it adds for definitions. Empty for text that is JSON.
 pub fn json_error(text: &str) -> String {
-    read_json(text, Comments::Refused).err().map(|error| error.to_string()).unwrap_or_default()
+    read_json(text, Comments::Refused).err().map(|error| error.message).unwrap_or_default()
 }
 
 fn read(text: &str, format: Format, kind: MachineType, warn: bool) -> (Option<StateMachine>, Vec<Diagnostic>) {

@@ -30,6 +30,7 @@ pub struct ChoiceRule {
 
 /// A condition.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "a machine holds few, and most are of the large kind")]
 pub enum Condition {
     /// JSONata `Condition: true` and the like.
     Constant(bool),

@@ -65,6 +65,7 @@ pub enum StateKind {
 
 /// The fields that move data, by language. Fields that a type does not allow are absent.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "a machine holds few, and most are of the large kind")]
 pub enum DataFlow {
     /// `InputPath` → `Parameters` → work → `ResultSelector` → `ResultPath` → `OutputPath`.
     JsonPath(JsonPathData),

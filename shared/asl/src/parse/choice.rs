@@ -39,7 +39,9 @@ impl Parser<'_> {
         let assign = self.assign(rule, context, Reserved::NONE);
         let output = rule.get("Output").filter(|_| context.language == QueryLanguage::Jsonata);
         let output = output.map(|output| self.jsonata_template(&output, Reserved::NONE)).transpose();
-        (fields?, comment?, required?);
+        fields?;
+        comment?;
+        required?;
         Ok(ChoiceRule { condition: condition?, next: next?.expect("required above"), assign: assign?, output: output? })
     }
 
@@ -77,7 +79,8 @@ impl Parser<'_> {
         let fields = self.check_fields(rule, context.language, &[NESTED_RULE, CONDITION, OPERATORS]);
         let comment = self.comment(rule);
         let condition = self.condition(rule, context, depth);
-        (fields?, comment?);
+        fields?;
+        comment?;
         condition
     }
 

@@ -20,10 +20,8 @@ enum Segment<'a> {
 
 impl fmt::Display for At<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(parent) = self.parent {
-            if parent.parent.is_some() {
-                parent.fmt(f)?;
-            }
+        if let Some(parent) = self.parent.filter(|parent| parent.parent.is_some()) {
+            parent.fmt(f)?;
         }
         match self.segment {
             Segment::Key(key) => write!(f, "/{key}"),

@@ -45,7 +45,8 @@ impl Parser<'_> {
         let rate = retrier.get("BackoffRate").map(|value| self.number(&value, 1.0, f64::MAX)).transpose();
         let delay = retrier.get("MaxDelaySeconds").map(|value| self.integer(&value, 1, MAX_DELAY_SECONDS)).transpose();
         let jitter = retrier.get("JitterStrategy").map(|value| self.one_of(&value, JITTER_STRATEGIES)).transpose();
-        (fields?, comment?);
+        fields?;
+        comment?;
         Ok(Retrier {
             error_equals: error_equals?,
             interval_seconds: interval?.unwrap_or(1),
@@ -69,7 +70,9 @@ impl Parser<'_> {
         let output = catcher.get("Output").filter(|_| !is_json_path);
         let output = output.map(|output| self.jsonata_template(&output, Reserved::ERROR_OUTPUT)).transpose();
         let assign = self.assign(catcher, context, Reserved::ERROR_OUTPUT);
-        (fields?, comment?, required?);
+        fields?;
+        comment?;
+        required?;
         Ok(Catcher {
             error_equals: error_equals?,
             next: next?.expect("required above"),

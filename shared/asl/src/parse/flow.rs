@@ -27,7 +27,10 @@ impl Parser<'_> {
         let comment = self.comment(root);
         let version = root.get("Version").map(|version| self.one_of(&version, VERSIONS)).transpose();
         let timeout = root.get("TimeoutSeconds").map(|timeout| self.seconds(&timeout, 0)).transpose();
-        (fields?, required?, language?, version?);
+        fields?;
+        required?;
+        language?;
+        version?;
         Ok(Header { comment: comment?, timeout_seconds: timeout? })
     }
 
@@ -65,7 +68,10 @@ impl Parser<'_> {
         let comment = self.comment(object);
         let required = self.check_required(object, &["States", "StartAt"]);
         let body = self.flow(object, id);
-        (fields?, comment?, required?, body?);
+        fields?;
+        comment?;
+        required?;
+        body?;
         Ok(id)
     }
 

@@ -23,7 +23,8 @@ impl Parser<'_> {
         let max_input_bytes = self.integer_field(batcher, context, bytes, [0, MAX_INPUT_BYTES]);
         let batch_input = batcher.get("BatchInput");
         let batch_input = batch_input.map(|input| self.template(&input, context, Reserved::NONE)).transpose();
-        ((), ()) = (fields?, limited?);
+        fields?;
+        limited?;
         Ok(ItemBatcher { max_items: max_items?, max_input_bytes: max_input_bytes?, batch_input: batch_input? })
     }
 }

@@ -24,7 +24,8 @@ impl Parser<'_> {
         let resource = reader.get("Resource").map(|resource| self.s3_resource(&resource, RESOURCES, EXAMPLES)).transpose();
         let arguments = self.s3_arguments(reader, context);
         let config = reader.get("ReaderConfig").map(|config| self.reader_config(&config, context)).transpose();
-        ((), ()) = (fields?, required?);
+        fields?;
+        required?;
         Ok(ItemReader { resource: resource?.expect("required above"), arguments: arguments?, config: config?.unwrap_or_default() })
     }
 

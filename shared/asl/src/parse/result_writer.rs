@@ -22,7 +22,8 @@ impl Parser<'_> {
         let arguments = self.s3_arguments(writer, context);
         let complete = self.check_export(writer, context.language);
         let config = writer.get("WriterConfig").map(|config| self.writer_config(&config)).transpose();
-        ((), ()) = (fields?, complete?);
+        fields?;
+        complete?;
         let (transformation, output_type) = config?.unzip();
         Ok(ResultWriter {
             resource: resource?,
@@ -46,7 +47,8 @@ impl Parser<'_> {
         let required = self.check_required(config, &["Transformation", "OutputType"]);
         let transformation = config.get("Transformation").map(|value| self.one_of(&value, TRANSFORMATIONS)).transpose();
         let output_type = config.get("OutputType").map(|value| self.one_of(&value, OUTPUT_TYPES)).transpose();
-        ((), ()) = (fields?, required?);
+        fields?;
+        required?;
         Ok((transformation?.expect("required above"), output_type?.expect("required above")))
     }
 }

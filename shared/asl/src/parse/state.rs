@@ -79,7 +79,9 @@ impl Parser<'_> {
         let (retry, catch) =
             if shape.handles_errors { (self.retry(state, context), self.catch(state, context)) } else { (Ok(Vec::new()), Ok(Vec::new())) };
         let kind = self.kind(kind, state, context);
-        (comment?, fields?, declared?);
+        comment?;
+        fields?;
+        declared?;
         Ok(State {
             id,
             name: self.outline.states[id.0 as usize].name.into(),

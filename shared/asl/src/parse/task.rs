@@ -23,7 +23,8 @@ impl Parser<'_> {
         let is_activity = matches!(resource, Ok(Some(Resource::Activity { .. })));
         let credentials = state.get("Credentials");
         let credentials = credentials.map(|credentials| self.credentials(&credentials, context, is_activity)).transpose();
-        let ((), ()) = (required?, parameters?);
+        required?;
+        parameters?;
         let task =
             Task { resource: resource?.expect("required above"), timeout: timeout?, heartbeat: heartbeat?, credentials: credentials? };
         self.check_heartbeat(state, &task)?;

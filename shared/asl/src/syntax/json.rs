@@ -1,7 +1,11 @@
 //! The JSON reader. It keeps places, reports the errors of Jackson and does not recurse, so that hostile nesting costs a bounded
 //! amount of memory and no stack.
 
-use serde_json::Number;
+mod number;
+mod string;
+#[cfg(test)]
+mod tests;
+mod token;
 
 use super::json_error::{JsonError, describe, source};
 use super::{Kind, MAX_DEPTH, Member, Node, Object, Range};
@@ -23,11 +27,8 @@ pub(crate) fn read_json(text: &str, comments: Comments) -> Result<Node, JsonErro
     Ok(node)
 }
 
-const EXPECTED_TOKENS: &str = "(JSON String, Number, Array, Object or token 'null', 'true' or 'false')";
 const WANTS_QUOTE: &str = "was expecting double-quote to start field name";
 const WANTS_COLON: &str = "was expecting a colon to separate field name and value";
-/// Jackson cuts longer tokens in its messages.
-const MAX_TOKEN_LENGTH: usize = 256;
 
 struct Reader<'t> {
     text: &'t str,
@@ -206,185 +207,6 @@ impl<'t> Reader<'t> {
         Ok(())
     }
 
-    fn string(&mut self, what: &str, at_end: &str) -> Result<String, JsonError> {
-        self.at += 1;
-        let mut text = String::new();
-        loop {
-            let plain = self.at;
-            while self.peek().is_some_and(|byte| byte != b'"' && byte != b'\\' && byte >= 0x20) {
-                self.at += 1;
-            }
-            text.push_str(&self.text[plain..self.at]);
-            match self.peek() {
-                None => return Err(self.error(self.at, 0, format!("Unexpected end-of-input{at_end}"))),
-                Some(b'"') => {
-                    self.at += 1;
-                    return Ok(text);
-                }
-                Some(b'\\') => text.push(self.escape()?),
-                Some(_) => {
-                    let character = describe(self.character());
-                    let message =
-                        format!("Illegal unquoted character ({character}): has to be escaped using backslash to be included in {what}");
-                    return Err(self.error(self.at, 1, message));
-                }
-            }
-        }
-    }
-
-    fn escape(&mut self) -> Result<char, JsonError> {
-        self.at += 1;
-        let Some(byte) = self.peek() else { return Err(self.end_of_escape()) };
-        let character = match byte {
-            b'"' | b'\\' | b'/' => char::from(byte),
-            b'b' => '\u{8}',
-            b'f' => '\u{c}',
-            b'n' => '\n',
-            b'r' => '\r',
-            b't' => '\t',
-            b'u' => return self.unicode_escape(),
-            _ => {
-                let character = describe(self.character());
-                return Err(self.error(self.at, 1, format!("Unrecognized character escape {character}")));
-            }
-        };
-        self.at += 1;
-        Ok(character)
-    }
-
-    /// `uXXXX`, and the second half of a surrogate pair. Halves that stand alone have no place in UTF-8 and become U+FFFD.
-    fn unicode_escape(&mut self) -> Result<char, JsonError> {
-        let unit = self.hex_digits()?;
-        if let Some(character) = char::from_u32(unit) {
-            return Ok(character);
-        }
-        let second_follows = self.bytes[self.at..].starts_with(b"\\u");
-        if unit < 0xDC00 && second_follows {
-            let behind_first = self.at;
-            self.at += 1;
-            let second = self.hex_digits()?;
-            if (0xDC00..0xE000).contains(&second) {
-                let code = 0x10000 + ((unit - 0xD800) << 10) + (second - 0xDC00);
-                return Ok(char::from_u32(code).expect("a surrogate pair is a character"));
-            }
-            self.at = behind_first;
-        }
-        Ok(char::REPLACEMENT_CHARACTER)
-    }
-
-    fn hex_digits(&mut self) -> Result<u32, JsonError> {
-        self.at += 1;
-        let mut unit = 0;
-        for _ in 0..4 {
-            if self.peek().is_none() {
-                return Err(self.end_of_escape());
-            }
-            let character = self.character();
-            let digit = character.to_digit(16);
-            unit = unit * 16 + digit.ok_or_else(|| self.unexpected("expected a hex-digit for character escape sequence"))?;
-            self.at += 1;
-        }
-        Ok(unit)
-    }
-
-    fn end_of_escape(&self) -> JsonError {
-        self.error(self.at, 0, "Unexpected end-of-input in character escape sequence")
-    }
-
-    fn word(&mut self, word: &str, kind: Kind) -> Result<Kind, JsonError> {
-        let matching = word.bytes().zip(&self.bytes[self.at..]).take_while(|(a, b)| a == *b).count();
-        let start = self.at;
-        self.at += matching;
-        let ends = matching == word.len() && (self.peek().is_none() || !is_identifier_part(self.character()));
-        if ends { Ok(kind) } else { Err(self.unknown_token(start)) }
-    }
-
-    fn unknown_token(&mut self, start: usize) -> JsonError {
-        while self.peek().is_some() && is_identifier_part(self.character()) {
-            self.at += self.character().len_utf8();
-        }
-        let mut token: String = self.text[start..self.at].chars().take(MAX_TOKEN_LENGTH).collect();
-        let length = token.encode_utf16().count();
-        if start + token.len() < self.at {
-            token.push_str("...");
-        }
-        self.error(start, length, format!("Unrecognized token '{token}': was expecting {EXPECTED_TOKENS}"))
-    }
-
-    fn number(&mut self, at_root: bool) -> Result<Number, JsonError> {
-        let start = self.at;
-        if self.peek() == Some(b'-') {
-            self.at += 1;
-            self.first_digit("expected digit (0-9) to follow minus sign, for valid numeric value", "No digit following minus sign")?;
-        }
-        let leading_zero = self.peek() == Some(b'0');
-        let digits = self.digits();
-        if leading_zero && digits > 1 {
-            return Err(self.error(self.at - digits, 2, "Invalid numeric value: Leading zeroes not allowed"));
-        }
-        if self.peek() == Some(b'.') {
-            self.at += 1;
-            self.first_digit("Decimal point not followed by a digit", " in a number")?;
-            self.digits();
-        }
-        if matches!(self.peek(), Some(b'e' | b'E')) {
-            self.at += 1;
-            if matches!(self.peek(), Some(b'+' | b'-')) {
-                self.at += 1;
-            }
-            self.first_digit("Exponent indicator not followed by a digit", " in a number")?;
-            self.digits();
-        }
-        self.end_of_number(at_root)?;
-        let text = &self.text[start..self.at];
-        let number = serde_json::from_str(text);
-        number.map_err(|_| self.error(start, text.len(), format!("Numeric value ({text}) out of range")))
-    }
-
-    fn digits(&mut self) -> usize {
-        let start = self.at;
-        while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
-            self.at += 1;
-        }
-        self.at - start
-    }
-
-    fn first_digit(&self, wanted: &str, at_end: &str) -> Result<(), JsonError> {
-        match self.peek() {
-            Some(b'0'..=b'9') => Ok(()),
-            Some(_) => {
-                let character = describe(self.character());
-                Err(self.error(self.at, 1, format!("Unexpected character ({character}) in numeric value: {wanted}")))
-            }
-            None => Err(self.error(self.at, 0, format!("Unexpected end-of-input{at_end}"))),
-        }
-    }
-
-    /// Inside arrays and objects the next token complains by itself; at the root only white space may follow.
-    fn end_of_number(&self, at_root: bool) -> Result<(), JsonError> {
-        match self.peek() {
-            Some(byte) if at_root && !byte.is_ascii_whitespace() && !(self.comments_accepted() && byte == b'/') => {
-                Err(self.unexpected("Expected space separating root-level values"))
-            }
-            Some(_) | None => Ok(()),
-        }
-    }
-
-    fn odd_value(&mut self) -> JsonError {
-        let start = self.at;
-        let character = self.character();
-        for word in ["NaN", "Infinity"] {
-            if self.text[start..].starts_with(word) {
-                let feature = "JsonParser.Feature.ALLOW_NON_NUMERIC_NUMBERS";
-                return self.error(start, word.len(), format!("Non-standard token '{word}': enable {feature} to allow"));
-            }
-        }
-        if is_identifier_start(character) {
-            return self.unknown_token(start);
-        }
-        self.unexpected(&format!("expected a valid value {EXPECTED_TOKENS}"))
-    }
-
     fn close_instead_of_value(&self, byte: u8, open: &[Open]) -> JsonError {
         if open.is_empty() { self.misplaced_close(byte, open) } else { self.unexpected("expected a value") }
     }
@@ -470,14 +292,3 @@ impl<'t> Reader<'t> {
         JsonError::new(self.text, offset, read, message)
     }
 }
-
-fn is_identifier_start(character: char) -> bool {
-    character.is_alphabetic() || matches!(character, '_' | '$' | '¢' | '£' | '¤' | '¥' | '€')
-}
-
-fn is_identifier_part(character: char) -> bool {
-    is_identifier_start(character) || character.is_numeric()
-}
-
-#[cfg(test)]
-mod tests;

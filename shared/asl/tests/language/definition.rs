@@ -12,9 +12,10 @@ fn a_text_that_is_no_object() {
     check("[]", &["SCHEMA_VALIDATION_FAILED Definition must be a valid JSON object @ null"]);
     check("7", &["SCHEMA_VALIDATION_FAILED Definition must be a valid JSON object @ null"]);
     let source = "[Source: (String)\"not a definition\"; line: 1, column: 4]";
-    let error = format!("Unrecognized token 'not': {TOKENS}\n at {source}");
-    check("not a definition", &[&format!("INVALID_JSON_DESCRIPTION {error} @ {source}")]);
+    let error = format!("Unrecognized token 'not': {TOKENS}");
+    check("not a definition", &[&format!("INVALID_JSON_DESCRIPTION {error}\n at {source} @ {source}")]);
     assert_eq!(json_error("not a definition"), error);
+    assert_eq!(json_error("{'a': 1}"), "Unexpected character (''' (code 39)): was expecting double-quote to start field name");
     assert_eq!(json_error("{}"), "");
 }
 
