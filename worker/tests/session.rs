@@ -390,6 +390,55 @@ async fn many_grants_come_back_in_few_messages_and_lines_are_shown() {
     assert_eq!(session.credits.iter().map(|(_, slots)| slots).sum::<u32>(), 2_000);
 }
 
+/// A coordinator that drops every session after a few messages, and grants again with the same claim what it cannot know to have arrived.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sessions_that_end_all_the_time_lose_and_repeat_nothing() {
+    const TASKS: u64 = 120;
+    let mut coordinator = Coordinator::start().await;
+    let runs: Arc<Vec<AtomicUsize>> = Arc::new((0..TASKS).map(|_| AtomicUsize::new(0)).collect());
+    let counted = runs.clone();
+    let _worker = run(Worker::builder().coordinator([&*coordinator.url]).function("Count", 64, move |invocation| {
+        let number: usize = invocation.json().expect("a number");
+        counted[number].fetch_add(1, Ordering::SeqCst);
+        async move {
+            if number % 3 == 0 {
+                tokio::time::sleep(Duration::from_millis(number as u64 % 7)).await;
+            }
+            Ok(invocation.input().clone())
+        }
+    }));
+    let task = |id: u64| granted("lambda:Count", &format!("t{id}"), id, &id.to_string());
+    let (mut next, mut open, mut ended, mut sessions) = (0, std::collections::BTreeSet::new(), std::collections::BTreeSet::new(), 0);
+    while (ended.len() as u64) < TASKS {
+        let (mut session, hello) = coordinator.welcomed().await;
+        sessions += 1;
+        let held: std::collections::BTreeSet<_> = hello.running.iter().map(|claim| claim.claim_id).collect();
+        session.grants(open.difference(&held).map(|&id| task(id)).collect());
+        let mut credits = u64::from(hello.queues[0].credits).saturating_sub(open.difference(&held).count() as u64);
+        for message in 0..(sessions % 5) {
+            let more = credits.min(TASKS - next);
+            session.grants((next..next + more).map(task).collect());
+            open.extend(next..next + more);
+            (next, credits) = (next + more, 0);
+            let outcome = session.outcome().await;
+            assert_eq!(output(&outcome), outcome.claim_id.to_string());
+            open.remove(&outcome.claim_id);
+            let code = if ended.insert(outcome.claim_id) { Code::Applied } else { Code::Duplicate };
+            // The last one is decided, and its acknowledgement lost.
+            if message + 1 < sessions % 5 {
+                session.ack(&outcome, code);
+            }
+            credits += session.credits.drain(..).map(|(_, slots)| u64::from(slots)).sum::<u64>();
+            if ended.len() as u64 == TASKS {
+                break;
+            }
+        }
+    }
+    assert!(sessions > 50, "{sessions} sessions");
+    let repeated: Vec<_> = runs.iter().enumerate().filter(|(_, runs)| runs.load(Ordering::SeqCst) != 1).collect();
+    assert!(repeated.is_empty(), "run other than once: {repeated:?}");
+}
+
 #[test]
 fn what_cannot_be_built_says_why() {
     let error = |builder: WorkerBuilder| builder.build().err().expect("an error").to_string();
