@@ -68,7 +68,7 @@ impl Bench {
                 self.append(end.shard.0, batch);
                 sent += 1;
             }
-            if end.seq % CHECKPOINT_EVERY == 0 {
+            if end.seq.is_multiple_of(CHECKPOINT_EVERY) {
                 self.checkpoint(end);
             }
         }

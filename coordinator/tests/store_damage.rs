@@ -10,6 +10,7 @@ use std::sync::Arc;
 use baton_coordinator::store::local::{CutBatches, LocalOptions, LocalStore, OpenError, RepairReport, repair};
 use baton_coordinator::store::{KvOp, ShardId, ShardStore, Table};
 use bytes::Bytes;
+use proptest::prelude::*;
 use store_support::{Gate, Owner, append_groups, batch, change, copy_dir, log, runtime, segments, small_options, temp_dir};
 
 const ONE: ShardId = ShardId(1);
@@ -392,4 +393,34 @@ fn a_creation_that_was_interrupted_is_begun_again() {
     fs::rename(dir.path().join("store.json"), dir.path().join("store.json.tmp")).unwrap();
     let store = open(dir.path()).expect("the beginnings of a store are no obstacle");
     runtime().block_on(async { assert_eq!(log(&store, ONE, 0).await, []) });
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
+
+    /// Whatever happens to the bytes: what opens holds a beginning of what was there, and what does not open can be repaired to one.
+    #[test]
+    fn a_log_with_any_bytes_changed_is_read_right_or_refused(
+        changes in proptest::collection::vec((0..4_usize, any::<prop::sample::Index>(), any::<u8>(), 1..600_usize), 1..4)
+    ) {
+        let dir = several_segments();
+        for (segment, offset, value, len) in &changes {
+            let segments = segments(dir.path());
+            let offset = offset.index((64 << 10) - len) as u64;
+            change(&segments[segment % segments.len()], offset, |bytes| bytes.fill(*value), *len);
+        }
+        if let Err(error) = open(dir.path()) {
+            let damaged = matches!(error, OpenError::Damaged { .. });
+            prop_assert!(damaged, "{error}");
+            repair(dir.path()).expect("the log can be repaired");
+        }
+        let store = open(dir.path()).expect("the log is sound or repaired");
+        runtime().block_on(async {
+            for shard in [ShardId(2), ONE] {
+                let owner = Owner::of(&store, shard).await;
+                let expected: Vec<_> = (1..=owner.acquired.seq).map(|seq| (seq, batch(shard, seq, 1500))).collect();
+                assert_eq!(owner.log(0).await, expected);
+            }
+        });
+    }
 }

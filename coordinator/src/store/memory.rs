@@ -6,6 +6,8 @@
 
 mod faults;
 mod state;
+#[cfg(test)]
+mod tests;
 
 use bytes::Bytes;
 use futures_util::future::{BoxFuture, FutureExt, ready};

@@ -14,6 +14,9 @@ use super::shared::Shared;
 use super::writer::Command;
 use crate::store::{Checkpoint, StoreError, Token};
 
+/// When less than this is left above the reserve, bytes, a failure whose cause is not known counts as want of room.
+const ROOM_TO_BLAME_THE_DISK: u64 = 32 << 20;
+
 /// Answers to one call of `checkpoint_many`, in its order.
 pub(crate) type Answers = Vec<Result<(), StoreError>>;
 
@@ -142,10 +145,11 @@ impl Checkpointer {
 
     fn failed(&mut self, error: WriteError) -> StoreError {
         self.closed = true;
+        tracing::error!("the key-value store cannot be written ({error:?}), checkpoints wait until there is room");
         match error {
             WriteError::Full => {}
             // The tree does not say why a thread of its own has failed.
-            WriteError::Broken(_) if !self.shared.space.has_room_for(0) => {}
+            WriteError::Broken(_) if !self.shared.space.has_room_for(ROOM_TO_BLAME_THE_DISK) => {}
             WriteError::Broken(detail) => fatal("the key-value store cannot be written", &io::Error::other(detail)),
         }
         StoreError::Full

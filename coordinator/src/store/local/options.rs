@@ -62,7 +62,7 @@ impl LocalOptions {
         );
         for bytes in [self.segment_bytes, self.first_segment_bytes] {
             assert!(
-                bytes >= 4 * DATA_START && bytes <= 1 << 31 && bytes.is_multiple_of(DATA_START),
+                (4 * DATA_START..=1 << 31).contains(&bytes) && bytes.is_multiple_of(DATA_START),
                 "a segment has 16 KiB to 2 GiB, in units of 4 KiB"
             );
         }

@@ -16,6 +16,9 @@ pub(crate) struct Scanner<'a> {
     window_start: u64,
 }
 
+/// Shown each frame of a row: its offset and header. An objection ends the row before the frame.
+pub(crate) type Visit<'a> = &'a mut dyn FnMut(u64, &Header) -> Result<(), String>;
+
 /// Where a row of good frames ends.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RowEnd {
@@ -57,13 +60,7 @@ impl<'a> Scanner<'a> {
 
     /// Visits the good frames from `offset` on, up to `limit`. Runs never go down from `run`: a frame of an earlier one is what a
     /// process left that did not live to finish its group. A visitor that objects ends the row before the frame.
-    pub(crate) fn row(
-        &mut self,
-        offset: u64,
-        limit: u64,
-        run: u32,
-        visit: &mut dyn FnMut(u64, &Header, &[u8]) -> Result<(), String>,
-    ) -> io::Result<Result<RowEnd, (RowEnd, String)>> {
+    pub(crate) fn row(&mut self, offset: u64, limit: u64, run: u32, visit: Visit<'_>) -> io::Result<Result<RowEnd, (RowEnd, String)>> {
         let (mut offset, mut run) = (offset, run);
         loop {
             let end = |flaw| RowEnd { offset, flaw, run };
@@ -71,8 +68,8 @@ impl<'a> Scanner<'a> {
                 return Ok(Ok(end(None)));
             }
             match self.frame(offset)? {
-                Ok((header, body)) if header.run >= run => {
-                    if let Err(objection) = visit(offset, &header, body) {
+                Ok((header, _)) if header.run >= run => {
+                    if let Err(objection) = visit(offset, &header) {
                         return Ok(Err((end(None), objection)));
                     }
                     run = header.run;

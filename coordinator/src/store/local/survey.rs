@@ -106,7 +106,7 @@ impl Survey {
     fn read_segment(&mut self, segment: Segment, seed: u32, next_link: Option<Link>, is_tail: bool, visit: Visit<'_>) -> io::Result<bool> {
         let limit = next_link.map_or(segment.size, |link| u64::from(link.end));
         let mut scanner = Scanner::new(&segment, seed);
-        let mut visit_batch = |offset, header: &Header, _: &[u8]| match header.kind {
+        let mut visit_batch = |offset, header: &Header| match header.kind {
             Kind::Batch => visit(&segment, offset, header),
             Kind::Link => Ok(()),
         };

@@ -197,18 +197,17 @@ impl Writer {
 
     /// Number of the batch, if it may be written and there is room for it.
     fn admit(&mut self, index: usize, token: Token, expected_seq: u64, len: usize) -> Result<u64, StoreError> {
-        let seq = self.shards[index].check(token, expected_seq)?;
+        self.shards[index].check(token, expected_seq)?;
         let room = match len > self.batch_max {
             true => Err(StoreError::TooLarge { len, max: self.batch_max }),
             false => self.make_room(frame::frame_len(len)),
         };
-        match room {
-            Ok(()) => Ok(seq),
-            Err(reason) => {
-                self.shards[index].refuse(reason.clone());
-                Err(reason)
-            }
+        if let Err(reason) = room {
+            self.shards[index].refuse(reason.clone());
+            return Err(reason);
         }
+        // Making room may have written a group, and if that failed the batch before this one is not there any more.
+        self.shards[index].check(token, expected_seq)
     }
 
     /// Sees that `len` more bytes fit into the group and into the segment.
@@ -310,6 +309,8 @@ impl Writer {
     /// told from what is written over it by the run.
     fn take_group_back(&mut self) {
         self.run += 1;
+        // The next process must not take a part of the group for durable. Where even this finds no room, it may.
+        let _ = self.disk.write_all_at(&self.tail().segment.file, &[0; frame::HEADER_LEN], self.offset);
         self.shared.space.write_refused();
         let mut unwritten = 0;
         let written = self.group.ends.iter_mut().rev();
