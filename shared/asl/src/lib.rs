@@ -60,6 +60,22 @@ pub fn lint(text: &str, format: Format, kind: MachineType) -> (Option<StateMachi
     read(text, format, kind, true)
 }
 
+/// A definition as the API takes it. JSON stays as it is, byte for byte; comments and YAML go, and keys keep their order.
+pub fn to_json(text: &str, format: Format) -> Result<String, Box<Diagnostic>> {
+    let is_plain = match format {
+        Format::Json | Format::JsonWithComments => read_json(text, Comments::Refused).is_ok(),
+        Format::Yaml => false,
+    };
+    if is_plain {
+        return Ok(text.to_owned());
+    }
+    let node = tree(text, format).map_err(|mut diagnostic| {
+        diagnostic::fill_positions(text, std::slice::from_mut(&mut diagnostic));
+        Box::new(diagnostic)
+    })?;
+    Ok(format!("{:#}", node.to_value()))
+}
+
 /// Why `text` is no JSON, as AWS says it of an execution's input: `Unrecognized token 'not': was expecting (…)`, without the place
 /// that it adds for definitions. Empty for text that is JSON.
 pub fn json_error(text: &str) -> String {

@@ -117,6 +117,7 @@ fn is_soon(name: &str, text: &str) {
     let start = Instant::now();
     exercise(text);
     let spent = start.elapsed();
+    println!("{name}: {spent:?}");
     assert!(spent < Duration::from_secs(30), "{name} took {spent:?}");
 }
 
@@ -127,10 +128,24 @@ fn large_and_deep_definitions_are_answered_soon() {
     assert!(many_states.len() < 1_048_576);
     let many_errors: Vec<String> = (0..40_000).map(|i| format!(r#""S{i}":{{"Type":7}}"#)).collect();
     let many_errors = format!(r#"{{"StartAt": "S0", "States": {{{}}}}}"#, many_errors.join(","));
+    let dangling: Vec<String> = (0..15_000).map(|i| format!(r#""State{i}": {{"Type": "Pass", "Next": "Nowhere{i}"}}"#)).collect();
+    let dangling = format!(r#"{{"StartAt": "State0", "States": {{{}}}}}"#, dangling.join(","));
+    let repeated: Vec<String> = (0..60_000).map(|i| format!(r#""S{}":1"#, i % 30_000)).collect();
+    let repeated = format!(r#"{{"StartAt": "S0", "States": {{{}}}}}"#, repeated.join(","));
+    let variables: Vec<String> = (0..8_000)
+        .map(|i| format!(r#""S{i}": {{"Type": "Pass", "InputPath": "$v{i}", "Assign": {{"w{i}": 1}}, "Next": "S{}"}}"#, i + 1))
+        .collect();
+    let variables = format!(r#"{{"StartAt": "S0", "States": {{{}, "S8000": {{"Type": "Succeed"}}}}}}"#, variables.join(","));
+    let anchors: String = (0..900).map(|level| format!("&a{level} [")).collect();
+    let anchors = format!("{anchors}{}{}", "x,".repeat(300_000), "]".repeat(900));
     let same_key = format!(r#"{{"StartAt": "A", "States": {{{}"A": {{"Type": "Succeed"}}}}}}"#, r#""A":1,"#.repeat(150_000));
     for (name, text) in [
         ("many states", many_states),
         ("many errors", many_errors),
+        ("dangling transitions", dangling),
+        ("repeated states", repeated),
+        ("variables", variables),
+        ("anchors", anchors),
         ("same key", same_key),
         ("arrays", "[".repeat(100_000)),
         ("closed arrays", format!("{}{}", "[".repeat(100_000), "]".repeat(100_000))),

@@ -37,8 +37,11 @@ use crate::message;
 use crate::model::{Flow, FlowId, QueryLanguage, State, StateId, StateMachine};
 use crate::syntax::{Node, Range};
 
-/// Diagnostics beyond this many are dropped: whoever has so many starts with the first ones.
-const MAX_DIAGNOSTICS: usize = 1000;
+/// Diagnostics of one severity beyond this many are dropped: whoever has so many starts with the first ones.
+pub(crate) const MAX_DIAGNOSTICS: usize = 1000;
+
+/// Looking for what was meant compares with every state; the first ones get that help.
+const MAX_SUGGESTIONS: usize = 20;
 
 /// The value is no good, and that has been reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +79,8 @@ pub(crate) struct Parser<'t> {
     states: Vec<Option<State>>,
     flows: Vec<Option<Flow>>,
     warn: bool,
+    errors_reported: usize,
+    warnings_reported: usize,
 }
 
 /// One variable named by an `Assign`.
@@ -128,6 +133,8 @@ impl<'t> Parser<'t> {
             states,
             flows,
             warn,
+            errors_reported: 0,
+            warnings_reported: 0,
         }
     }
 
@@ -162,7 +169,12 @@ impl<'t> Parser<'t> {
         range: Range,
         help: Option<String>,
     ) -> Reported {
-        if self.diagnostics.len() < MAX_DIAGNOSTICS {
+        let reported = match code.severity() {
+            Severity::Error => &mut self.errors_reported,
+            Severity::Warning => &mut self.warnings_reported,
+        };
+        *reported += 1;
+        if *reported <= MAX_DIAGNOSTICS {
             self.diagnostics.push(diagnostic(code, text, Some(location), range, help));
         }
         Reported
@@ -194,18 +206,21 @@ impl<'t> Parser<'t> {
         if names.is_empty() {
             return Err(Reported);
         }
-        let elsewhere = self.outline.states.iter().any(|state| state.name == name);
-        let help = if elsewhere {
-            Some("transitions cannot leave a branch or an item processor, nor lead into one".to_owned())
-        } else {
-            crate::suggest::did_you_mean(name, names.keys().copied()).map(|name| format!("did you mean `{name}`?"))
-        };
+        let help = if self.dangling.len() < MAX_SUGGESTIONS { self.meant_target(name, flow) } else { None };
         let text = message::missing_target(name);
         if self.dangling.len() < MAX_DIAGNOSTICS {
             let location = Some(cursor.location());
             self.dangling.push(diagnostic(Code::MissingTransitionTarget, text, location, cursor.node.range, help));
         }
         Err(Reported)
+    }
+
+    fn meant_target(&self, name: &str, flow: FlowId) -> Option<String> {
+        if self.outline.states.iter().any(|state| state.name == name) {
+            return Some("transitions cannot leave a branch or an item processor, nor lead into one".to_owned());
+        }
+        let names = self.outline.flow_of(flow).names.keys().copied();
+        crate::suggest::did_you_mean(name, names).map(|name| format!("did you mean `{name}`?"))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The first look at a definition: which flows there are, which states they have, and which id each gets. Transitions may lead
 //! forward, so ids have to be known before any state is read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::cursor::Cursor;
 use crate::model::{FlowId, StateId};
@@ -65,9 +65,10 @@ impl<'t> Outline<'t> {
         let prefix = if parent.is_some() { place.location() } else { String::new() };
         self.flows.push(FlowOutline { parent, states_location: format!("{prefix}/States"), names: BTreeMap::new() });
         let (Some(states), Some(states_place)) = (node.get("States").and_then(Node::object), place.get("States")) else { return };
+        let repeated: BTreeSet<&str> = states.duplicates.iter().map(|duplicate| duplicate.key.as_str()).collect();
         for (member, (_, _, state_place)) in states.members.iter().zip(states_place.members()) {
             let state = StateId(index(self.states.len()));
-            let is_repeated = states.duplicates.iter().any(|duplicate| duplicate.key == member.key);
+            let is_repeated = repeated.contains(member.key.as_str());
             self.states.push(StateOutline { name: &member.key, flow: id, name_range: member.key_range, is_repeated });
             self.flows[id.0 as usize].names.insert(&member.key, state);
             if depth < MAX_FLOW_DEPTH {

@@ -16,7 +16,7 @@ pub(crate) struct YamlError {
     pub(crate) offset: usize,
 }
 
-/// Values in a document, those repeated by aliases included. A definition of 1 MB has fewer.
+/// Values in a document, those kept for aliases and those repeated by them included. A definition of 1 MB has fewer.
 const MAX_NODES: usize = 1_000_000;
 
 /// Reads the first YAML document.
@@ -107,6 +107,7 @@ impl Reader<'_> {
         };
         let node = Node { kind, range };
         let size = if open.anchor == 0 { 0 } else { size(&node) };
+        self.count(size, span.start)?;
         self.complete(node, open.anchor, size)
     }
 
@@ -319,5 +320,8 @@ mod tests {
         }
         let error = read_yaml(&laughs).expect_err("a billion values");
         assert!(error.message.contains("more than"), "{}", error.message);
+        let anchors: String = (0..900).map(|level| format!("&a{level} [")).collect();
+        let error = read_yaml(&format!("{anchors}{}", "x,".repeat(100_000))).expect_err("each anchor keeps a copy");
+        assert!(!error.message.is_empty());
     }
 }

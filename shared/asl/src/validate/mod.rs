@@ -5,9 +5,9 @@ mod keys;
 mod names;
 mod scopes;
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::model::StateMachine;
-use crate::parse::Parser;
+use crate::parse::{MAX_DIAGNOSTICS, Parser};
 use crate::syntax::Node;
 
 /// Every diagnostic of a definition that has been read, in AWS's order as far as it is known: values, then names, then transitions
@@ -21,5 +21,16 @@ pub(crate) fn diagnostics(parser: Parser<'_>, definition: &Node, machine: Option
     }
     let mut all = parser.diagnostics;
     all.append(&mut diagnostics);
+    limit(&mut all, Severity::Error);
+    limit(&mut all, Severity::Warning);
     all
+}
+
+fn limit(diagnostics: &mut Vec<Diagnostic>, severity: Severity) {
+    let mut left = MAX_DIAGNOSTICS;
+    diagnostics.retain(|diagnostic| {
+        let is_kept = diagnostic.severity != severity || left > 0;
+        left -= usize::from(diagnostic.severity == severity && left > 0);
+        is_kept
+    });
 }

@@ -47,14 +47,14 @@ impl<'p, 't> Scopes<'p, 't> {
 
     fn undefined(&self, machine: &StateMachine) -> Vec<Diagnostic> {
         let mut diagnostics = Vec::new();
-        for (name, variables) in variable_references(machine) {
-            let state = machine.state_named(&name).expect("references are listed by state");
-            for variable in variables {
+        let references = variable_references(machine);
+        for state in &machine.states {
+            for variable in references.get(&*state.name).into_iter().flatten() {
                 let mut visible = std::iter::once(state.flow).chain(self.outer_scopes(state.flow));
-                if !visible.any(|flow| self.assigns(flow, &variable)) {
+                if !visible.any(|flow| self.assigns(flow, variable)) {
                     let range = self.parser.outline.states[state.id.0 as usize].name_range;
                     let location = Some(self.parser.outline.location(state.id));
-                    let text = message::undefined_variable(&variable);
+                    let text = message::undefined_variable(variable);
                     diagnostics.push(diagnostic(Code::PossiblyUndefinedVariable, text, location, range, None));
                 }
             }

@@ -1,7 +1,7 @@
 //! The definition as a whole: its form, its top-level fields, its graph and its names.
 
 use crate::common::{check, check_schema, last_state};
-use baton_asl::{Format, MachineType, invalid_definition_text, json_error, lint, parse};
+use baton_asl::{Format, MachineType, Severity, invalid_definition_text, json_error, lint, parse, to_json};
 
 const TOKENS: &str = "was expecting (JSON String, Number, Array, Object or token 'null', 'true' or 'false')";
 
@@ -227,6 +227,33 @@ fn yaml_and_comments_say_the_same() {
     assert_eq!((span.line, span.column), (6, 11));
     let (_, diagnostics) = lint("a: [", Format::Yaml, MachineType::Standard);
     assert_eq!(diagnostics[0].code.text(), "INVALID_JSON_DESCRIPTION");
+}
+
+#[test]
+fn files_become_what_the_api_takes() {
+    let plain = "{\"b\":  1,\n\"a\": 2}";
+    assert_eq!(to_json(plain, Format::Json).expect("JSON"), plain);
+    assert_eq!(to_json(plain, Format::JsonWithComments).expect("JSON"), plain);
+    let shown = "{\n  \"b\": 1,\n  \"a\": 2\n}";
+    assert_eq!(to_json("{\"b\": 1, /* and */ \"a\": 2}", Format::JsonWithComments).expect("JSON"), shown);
+    assert_eq!(to_json("b: 1\na: 2\n", Format::Yaml).expect("YAML"), shown);
+    assert_eq!(to_json("\n{", Format::JsonWithComments).expect_err("no JSON").span.line, 2);
+    assert_eq!(to_json("- 1", Format::Yaml).expect_err("no object").message, "Definition must be a valid JSON object");
+}
+
+#[test]
+fn diagnostics_are_limited_and_warnings_hide_no_error() {
+    let parameters: Vec<String> = (0..3000).map(|i| format!(r#""p{i}": "$.a""#)).collect();
+    let states: Vec<String> = (0..3000).map(|i| format!(r#""S{i}": {{"Type": "Succeed", "Foo": 1}}"#)).collect();
+    let definition = format!(
+        r#"{{"StartAt": "A", "States": {{"A": {{"Type": "Pass", "Parameters": {{{}}}, "End": true}}, {}}}}}"#,
+        parameters.join(","),
+        states.join(",")
+    );
+    let (machine, diagnostics) = lint(&definition, Format::Json, MachineType::Standard);
+    assert!(machine.is_none());
+    let count = |severity| diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count();
+    assert_eq!((count(Severity::Error), count(Severity::Warning)), (1000, 1000));
 }
 
 #[test]
