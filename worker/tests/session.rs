@@ -401,7 +401,7 @@ async fn sessions_that_end_all_the_time_lose_and_repeat_nothing() {
         let number: usize = invocation.json().expect("a number");
         counted[number].fetch_add(1, Ordering::SeqCst);
         async move {
-            if number % 3 == 0 {
+            if number.is_multiple_of(3) {
                 tokio::time::sleep(Duration::from_millis(number as u64 % 7)).await;
             }
             Ok(invocation.input().clone())
