@@ -27,9 +27,12 @@ impl EventRenderer {
 }
 
 impl Api {
-    /// The execution as it stands.
-    pub async fn describe_execution(&self, arn: &str) -> Result<ExecutionRecord, ApiError> {
-        execution::describe(self, arn).await
+    /// The execution as it stands and the revision that it is pinned to.
+    pub async fn describe_with_revision(&self, arn: &str) -> Result<(ExecutionRecord, Arc<Revision>), ApiError> {
+        let record = execution::describe(self, arn).await?;
+        let revision = execution::revision(self, &record)?.compiled();
+        let revision = revision.ok_or_else(|| ApiError::InternalFailure(format!("the definition of {arn} cannot be read any more")))?;
+        Ok((record, revision))
     }
 
     /// The execution as soon as it has ended, or as it stands after `timeout` or when the server goes away.
@@ -44,9 +47,7 @@ impl Api {
 
     /// All events of the execution and what shows them.
     pub async fn watch_execution(&self, arn: &str) -> Result<(Watch, EventRenderer), ApiError> {
-        let record = self.describe_execution(arn).await?;
-        let revision = execution::revision(self, &record)?.compiled();
-        let revision = revision.ok_or_else(|| ApiError::InternalFailure(format!("the definition of {arn} cannot be read any more")))?;
+        let (_, revision) = self.describe_with_revision(arn).await?;
         let watch = self.cluster().watch(execution::id(arn)?).await?;
         let watch = watch.ok_or_else(|| ApiError::ExecutionDoesNotExist(arn.to_owned()))?;
         Ok((watch, EventRenderer { revision, region: Arn::parse(arn)?.region.to_owned() }))

@@ -359,3 +359,6 @@ impl<'a> History<'a> {
 fn failed<'a>(details: Details<'a>, failure: &'a Failure) -> Details<'a> {
     Details { error: failure.error.as_deref(), cause: failure.cause.as_deref(), ..details }
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,11 +14,10 @@ use axum::routing::get;
 use futures_util::Stream;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::follow::Follower;
 use crate::api::{Api, ApiError};
-use crate::cluster::{ExecutionRecord, Waiting, WaitingFor};
 
 /// Longest that one request waits.
 const WAIT_MAX: Duration = Duration::from_secs(600);
@@ -68,68 +67,11 @@ fn stream(follower: Follower) -> impl Stream<Item = Result<axum::response::sse::
     })
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct WaitingAnswer<'a> {
-    execution_arn: &'a str,
-    waiting: Vec<WaitingItem<'a>>,
-    /// Why the execution stands still for good.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    quarantined: Option<&'a str>,
-}
-
-/// Times are Unix milliseconds.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct WaitingItem<'a> {
-    state_name: &'a str,
-    reason: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    until_ms: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    since_ms: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    attempt: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    queue: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    worker_name: Option<&'a str>,
-}
-
 /// What each open state of the execution waits for, oldest first.
 async fn waiting(State(api): State<Api>, Path(arn): Path<String>) -> Response<Body> {
-    match api.describe_execution(&arn).await {
-        Ok(record) => json(waiting_answer(&record)),
+    match api.describe_with_revision(&arn).await {
+        Ok((record, revision)) => json(super::waiting::answer(&record, &revision.machine)),
         Err(error) => failure(&api, &error),
-    }
-}
-
-fn waiting_answer(record: &ExecutionRecord) -> Vec<u8> {
-    let answer = WaitingAnswer {
-        execution_arn: &record.start.execution_arn,
-        waiting: record.waiting.iter().map(waiting_item).collect(),
-        quarantined: record.quarantined.as_deref(),
-    };
-    serde_json::to_vec(&answer).expect("answers have text keys and finite numbers")
-}
-
-fn waiting_item(waiting: &Waiting) -> WaitingItem<'_> {
-    let item = |reason| WaitingItem {
-        state_name: &waiting.state_name,
-        reason,
-        until_ms: None,
-        since_ms: None,
-        attempt: None,
-        queue: None,
-        worker_name: None,
-    };
-    match &waiting.reason {
-        WaitingFor::Time { until } => WaitingItem { until_ms: Some(*until), ..item("TIME") },
-        WaitingFor::Retry { until, attempt } => WaitingItem { until_ms: Some(*until), attempt: Some(*attempt), ..item("RETRY") },
-        WaitingFor::Worker { queue, since } => WaitingItem { queue: Some(queue), since_ms: Some(*since), ..item("WORKER") },
-        WaitingFor::Result { worker_name, since } => {
-            WaitingItem { worker_name: worker_name.as_deref(), since_ms: Some(*since), ..item("RESULT") }
-        }
     }
 }
 

@@ -1,0 +1,76 @@
+//! What a server is started with.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::api::{ApiLimits, Defaults};
+
+/// Port of Step Functions Local, and ours.
+const PORT: u16 = 8083;
+/// Account of callers whose access key is not one.
+const ACCOUNT: &str = "123456789012";
+const REGION: &str = "us-east-1";
+
+/// What a server is started with.
+#[derive(Clone, Debug)]
+pub struct ServerConfig {
+    /// Where it listens; port 0 picks a free one.
+    pub listen: SocketAddr,
+    /// Where it keeps its data.
+    pub storage: Storage,
+    /// Account of callers whose access key is not one; twelve digits.
+    pub account: String,
+    /// Region of callers who do not say theirs.
+    pub region: String,
+    /// Sizes that the API takes.
+    pub api_limits: ApiLimits,
+    /// Limits of executions.
+    pub limits: baton_engine::Limits,
+    /// Where functions that no worker serves are invoked.
+    pub lambda_endpoint: Option<String>,
+    /// How long requests that are under way may take at the end.
+    pub drain_timeout: Duration,
+}
+
+/// Where a server keeps its data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Storage {
+    /// Nowhere: it is gone at the end.
+    Memory,
+    /// In this folder, which is made if it is not there.
+    Local(PathBuf),
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], PORT)),
+            storage: Storage::Memory,
+            account: ACCOUNT.to_owned(),
+            region: REGION.to_owned(),
+            api_limits: ApiLimits::default(),
+            limits: baton_engine::Limits::default(),
+            lambda_endpoint: None,
+            drain_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+impl ServerConfig {
+    /// The defaults, with what the variables say that AWS' own tools know: `AWS_REGION`, `AWS_ENDPOINT_URL_LAMBDA`,
+    /// `AWS_ENDPOINT_URL`.
+    pub fn from_environment() -> Self {
+        let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let defaults = Self::default();
+        Self {
+            region: variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION")).unwrap_or(defaults.region),
+            lambda_endpoint: variable("AWS_ENDPOINT_URL_LAMBDA").or_else(|| variable("AWS_ENDPOINT_URL")),
+            ..defaults
+        }
+    }
+
+    pub(super) fn defaults(&self) -> Defaults {
+        Defaults { account: self.account.clone(), region: self.region.clone() }
+    }
+}

@@ -1,0 +1,15 @@
+//! The API over a real server and a plain HTTP client, one file for each family of operations.
+
+mod activities;
+mod aliases;
+mod executions;
+mod history;
+mod hostile;
+mod restart;
+mod routes;
+mod state_machines;
+mod support;
+mod tags;
+mod validation;
+mod versions;
+mod wire;
