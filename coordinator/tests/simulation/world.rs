@@ -1,0 +1,106 @@
+//! What surrounds the simulated shard at once: a queue for each function, and workers' free slots.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use baton_asl::Resource;
+use baton_coordinator::shard::{ExecutionId, PlaceRequest, Placement, QueuedTask, Revision, World};
+use baton_engine::{Claim, Holder, Limits, NoServices, Services, TaskRef};
+
+use super::machine;
+
+/// Who asked.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Asker {
+    /// A client that starts order `n`.
+    Client(u64),
+    /// A worker that reports or asserts this claim.
+    Worker(u64),
+    /// The final inspection.
+    Inspector,
+}
+
+pub struct SimWorld {
+    revision: Arc<Revision>,
+    limits: Limits,
+    /// Free slots of the workers that are up.
+    pub slots: usize,
+    /// Incarnation of the workers' process.
+    pub incarnation: u64,
+    pub next_claim: u64,
+    pub queues: BTreeMap<Arc<str>, VecDeque<QueuedTask>>,
+}
+
+impl SimWorld {
+    pub fn new(slots: usize) -> Self {
+        let limits = Limits::default();
+        Self { revision: machine::revision(), limits, slots, incarnation: 1, next_claim: 0, queues: BTreeMap::new() }
+    }
+
+    pub fn claim(&mut self) -> Claim {
+        self.next_claim += 1;
+        Claim { worker_name: Some("worker".into()), claim_id: self.next_claim, incarnation: self.incarnation, holder: Holder::Session }
+    }
+
+    /// A queued task for a free slot; the slot is reserved.
+    pub fn matched(&mut self) -> Option<QueuedTask> {
+        if self.slots == 0 {
+            return None;
+        }
+        let task = self.queues.values_mut().find_map(VecDeque::pop_front)?;
+        self.slots -= 1;
+        Some(task)
+    }
+}
+
+impl World for SimWorld {
+    type Reply = Asker;
+    type Slot = ();
+    type Watcher = ();
+
+    fn revision(&mut self, digest: u128) -> Option<Arc<Revision>> {
+        (digest == machine::DIGEST).then(|| self.revision.clone())
+    }
+
+    fn services(&self) -> &dyn Services {
+        &NoServices
+    }
+
+    fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    fn place(&mut self, request: &PlaceRequest<'_>) -> Placement<()> {
+        if self.slots > 0 {
+            self.slots -= 1;
+            let claim = request.regrant.cloned().unwrap_or_else(|| self.claim());
+            return Placement::Slot { slot: (), claim };
+        }
+        let queue = self.queue_of(request).expect("the machine calls functions only");
+        let task = QueuedTask {
+            shard: request.shard,
+            execution: request.execution,
+            task: request.activation.task,
+            regrant: request.regrant.cloned().map(Box::new),
+        };
+        self.enqueue(task, &queue);
+        Placement::Queued(queue)
+    }
+
+    fn enqueue(&mut self, task: QueuedTask, queue: &Arc<str>) {
+        self.queues.entry(queue.clone()).or_default().push_back(task);
+    }
+
+    fn queue_of(&mut self, request: &PlaceRequest<'_>) -> Option<Arc<str>> {
+        match &request.activation.target {
+            Resource::Function { arn } => Some(arn.clone()),
+            Resource::Activity { .. } | Resource::Integration(_) => None,
+        }
+    }
+
+    fn withdraw(&mut self, execution: ExecutionId, task: TaskRef, queue: &Arc<str>) {
+        if let Some(queue) = self.queues.get_mut(queue) {
+            queue.retain(|queued| queued.execution != execution || queued.task != task);
+        }
+    }
+}
