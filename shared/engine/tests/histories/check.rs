@@ -213,7 +213,9 @@ impl Run {
                 let limits = seconds(timeout_seconds, "timeout") + &seconds(heartbeat_seconds, "heartbeat");
                 format!("{}Scheduled {} #{attempt} {}{limits}{role}", work(state(id)), state(id).name, input.text())
             }
-            EventKind::TaskRefused { state: id, failure: f } => format!("{}ScheduleFailed {} {}", work(state(id)), state(id).name, failure(f)),
+            EventKind::TaskRefused { state: id, failure: f } => {
+                format!("{}ScheduleFailed {} {}", work(state(id)), state(id).name, failure(f))
+            }
             EventKind::TaskStarted { state: id, .. } => format!("{}Started {}", work(state(id)), state(id).name),
             EventKind::TaskSubmitted { state: id, output } => format!("{}Submitted {} {}", work(state(id)), state(id).name, output.text()),
             EventKind::TaskSucceeded { state: id, output } => format!("{}Succeeded {} {}", work(state(id)), state(id).name, output.text()),

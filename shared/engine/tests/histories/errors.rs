@@ -11,9 +11,13 @@ fn caught(fields: &str) -> String {
 
 #[test]
 fn a_retrier_tries_again_and_then_gives_up() {
-    let script = [fail("T", "E", "1"), [Do::Pass(1_999), Do::Pass(1)], fail("T", "E", "2"), [Do::Pass(3_999), Do::Pass(1)], fail("T", "E", "3")];
+    let script =
+        [fail("T", "E", "1"), [Do::Pass(1_999), Do::Pass(1)], fail("T", "E", "2"), [Do::Pass(3_999), Do::Pass(1)], fail("T", "E", "3")];
     check(
-        &one_task(FUNCTION, r#""Retry": [{"ErrorEquals": ["E"], "IntervalSeconds": 2, "MaxAttempts": 2}, {"ErrorEquals": ["States.ALL"]}], "#),
+        &one_task(
+            FUNCTION,
+            r#""Retry": [{"ErrorEquals": ["E"], "IntervalSeconds": 2, "MaxAttempts": 2}, {"ErrorEquals": ["States.ALL"]}], "#,
+        ),
         "{}",
         script.concat(),
         r#"
@@ -37,7 +41,8 @@ fn a_retrier_tries_again_and_then_gives_up() {
 
 #[test]
 fn each_retrier_counts_for_itself() {
-    let script = [fail("T", "A", ""), [Do::Pass(500), Do::Pass(500)], fail("T", "B", ""), [Do::Pass(500), Do::Pass(500)], fail("T", "A", "")];
+    let script =
+        [fail("T", "A", ""), [Do::Pass(500), Do::Pass(500)], fail("T", "B", ""), [Do::Pass(500), Do::Pass(500)], fail("T", "A", "")];
     check(
         &one_task(FUNCTION, r#""Retry": [{"ErrorEquals": ["A"], "MaxAttempts": 1}, {"ErrorEquals": ["B"], "MaxAttempts": 1}], "#),
         "{}",
@@ -64,7 +69,9 @@ fn each_retrier_counts_for_itself() {
 #[test]
 fn a_catcher_takes_what_it_names() {
     check(
-        &caught(r#""OutputPath": "$.no.such", "Catch": [{"ErrorEquals": ["Other"], "Next": "D"}, {"ErrorEquals": ["States.TaskFailed"], "ResultPath": "$.error", "Next": "C"}],"#),
+        &caught(
+            r#""OutputPath": "$.no.such", "Catch": [{"ErrorEquals": ["Other"], "Next": "D"}, {"ErrorEquals": ["States.TaskFailed"], "ResultPath": "$.error", "Next": "C"}],"#,
+        ),
         r#"{"a":1}"#,
         fail("T", "E", "why"),
         r#"
@@ -84,7 +91,9 @@ fn a_catcher_takes_what_it_names() {
 #[test]
 fn a_failure_without_a_name_is_caught_by_all_only() {
     check(
-        &caught(r#""Catch": [{"ErrorEquals": ["States.Runtime"], "Next": "D"}, {"ErrorEquals": ["States.ALL"], "ResultPath": null, "Next": "C"}],"#),
+        &caught(
+            r#""Catch": [{"ErrorEquals": ["States.Runtime"], "Next": "D"}, {"ErrorEquals": ["States.ALL"], "ResultPath": null, "Next": "C"}],"#,
+        ),
         r#"{"a":1}"#,
         [Do::Claim("T"), Do::FailWithNothing("T")],
         r#"
@@ -131,7 +140,9 @@ fn a_timeout_is_retried_and_caught_by_its_name() {
 #[test]
 fn a_runtime_error_is_nobody_s_to_catch() {
     check(
-        &caught(r#""OutputPath": "$.no.such", "Retry": [{"ErrorEquals": ["States.Runtime"]}], "Catch": [{"ErrorEquals": ["States.Runtime"], "Next": "C"}],"#),
+        &caught(
+            r#""OutputPath": "$.no.such", "Retry": [{"ErrorEquals": ["States.Runtime"]}], "Catch": [{"ErrorEquals": ["States.Runtime"], "Next": "C"}],"#,
+        ),
         "{}",
         run("T", "{}"),
         r#"

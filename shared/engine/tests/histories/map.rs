@@ -182,7 +182,8 @@ fn causes_of_maps() {
     assert_eq!(cause_of_map("\"Comment\": \"\",", "{}"), r#"Reference path "$" must point to array."#);
     assert_eq!(cause_of_map(r#""ItemsPath": "$.x","#, r#"{"x":1}"#), r#"Reference path "$.x" must point to array."#);
     assert_eq!(cause_of_map(r#""ItemsPath": "$$.Execution.Input","#, "{}"), r#"Reference path "$.Execution.Input" must point to array."#);
-    let concurrency = |value: &str| cause_of_map(r#""ItemsPath": "$.x", "MaxConcurrencyPath": "$.n","#, &format!(r#"{{"x":[],"n":{value}}}"#));
+    let concurrency =
+        |value: &str| cause_of_map(r#""ItemsPath": "$.x", "MaxConcurrencyPath": "$.n","#, &format!(r#"{{"x":[],"n":{value}}}"#));
     assert_eq!(concurrency("\"No\""), r#"The MaxConcurrencyPath field refers to value "No" which is not a valid integer: $.n"#);
     assert_eq!(concurrency("{}"), r#"The MaxConcurrencyPath field refers to value "{}" which is not a valid integer: $.n"#);
     assert_eq!(concurrency("-1"), "MaxConcurrency cannot be negative.");

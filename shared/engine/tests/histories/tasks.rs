@@ -109,7 +109,8 @@ fn heartbeats_of_functions_do_not_matter() {
 #[test]
 fn a_callback_comes_back_with_its_token() {
     let resource = "arn:aws:states:::sqs:sendMessage.waitForTaskToken";
-    let definition = one_task(resource, r#""HeartbeatSeconds": 5, "Parameters": {"QueueUrl": "q", "MessageBody": {"t.$": "$$.Task.Token"}},"#);
+    let definition =
+        one_task(resource, r#""HeartbeatSeconds": 5, "Parameters": {"QueueUrl": "q", "MessageBody": {"t.$": "$$.Task.Token"}},"#);
     let mut run = Run::start(&definition, "{}");
     run.act(Do::Claim("T"));
     let early = Input::TaskSucceeded { task: run.task("T"), output: payload("1") };
@@ -137,7 +138,10 @@ fn a_callback_comes_back_with_its_token() {
 fn a_result_has_a_limit() {
     let long = format!("\"{}\"", "x".repeat(262_143));
     let run = check(
-        &one_task("arn:aws:states:::lambda:invoke", r#""Parameters": {"FunctionName": "f"}, "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "C"}], "#),
+        &one_task(
+            "arn:aws:states:::lambda:invoke",
+            r#""Parameters": {"FunctionName": "f"}, "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "C"}], "#,
+        ),
         "{}",
         run("T", &long),
         r#"
