@@ -1,5 +1,12 @@
 //! The coordinator: shards, the log, the AWS JSON API and the worker gateway. One way in (`cluster`), one writer (`shard`), one way
 //! out (`delivery`, `dispatch`).
 
+pub mod api;
+pub mod arn;
+pub mod catalog;
+mod clock;
 pub mod cluster;
+pub mod dispatch;
+pub mod json_text;
+pub mod shard;
 pub mod store;

@@ -1,61 +1,29 @@
-//! What can go wrong at the door.
+//! What can go wrong at the door, beyond what shards answer.
 
-use baton_engine::{Rejected, Timestamp};
+use crate::shard::RecoveryError;
+use crate::store::{ShardId, StoreError};
 
-/// Why an execution was not started.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum StartError {
-    /// An execution of this name exists: it has ended, or runs with another input.
-    #[error("Execution Already Exists: '{execution_arn}'")]
-    AlreadyExists {
-        /// ARN of the one that exists.
-        execution_arn: String,
-        /// Its start date.
-        start_at: Timestamp,
+/// Why the system could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The store does not give a shard or its content.
+    #[error("shard {shard} cannot be read: {source}")]
+    Store {
+        /// Which shard.
+        shard: ShardId,
+        /// Why.
+        source: StoreError,
     },
-    /// The shard's inbox is full: `ThrottlingException`.
-    #[error("Rate exceeded")]
-    Throttled,
-    /// The store refuses writes (a full disk, a shutdown): 503, try again.
-    #[error("{0}")]
-    Unavailable(&'static str),
-}
-
-/// Why an input was not taken.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SendError {
-    /// No execution with this id, or its retention is over.
-    #[error("there is no such execution")]
-    NoSuchExecution,
-    /// It had no effect on the execution.
+    /// What the store gives makes no sense.
     #[error(transparent)]
-    Rejected(#[from] Rejected),
-    /// The shard's inbox is full: `ThrottlingException`.
-    #[error("Rate exceeded")]
-    Throttled,
-    /// The store refuses writes (a full disk, a shutdown): 503, try again.
-    #[error("{0}")]
-    Unavailable(&'static str),
-}
-
-/// Why something could not be read.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ReadError {
-    /// The shard's inbox is full: `ThrottlingException`.
-    #[error("Rate exceeded")]
-    Throttled,
-    /// The shard is going away, or the store cannot be read: 503, try again.
-    #[error("{0}")]
-    Unavailable(&'static str),
+    Recovery(#[from] RecoveryError),
 }
 
 /// Why a poller was not given a task.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PollError {
     /// `ActivityWorkerLimitExceeded`: 1,000 pollers wait already.
-    #[error(
-        "The maximum number of workers concurrently polling for activity tasks has been reached."
-    )]
+    #[error("The maximum number of workers concurrently polling for activity tasks has been reached.")]
     WorkerLimitExceeded,
     /// The shard's inbox is full: `ThrottlingException`.
     #[error("Rate exceeded")]

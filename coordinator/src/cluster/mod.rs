@@ -1,24 +1,47 @@
 //! The one door to executions: every input of the outside reaches a shard through [`Cluster`]. It is called by `api`, `gateway` and
 //! `delivery` only; it knows which shard an execution lives in and nothing of what an execution does.
+//!
+//! Behind the door, `host` runs the shards over the store, `open` reads them back at the start, and `read` answers from the key-value side
+//! what shards do not have in memory.
 
 mod error;
-mod execution_id;
-mod list;
-mod record;
-mod revisions;
+mod host;
+mod inbox;
+mod open;
+mod read;
+mod tasks;
 mod watch;
+mod world;
 
+pub use crate::shard::{
+    Activities, Cursor, ExecutionId, ExecutionRecord, ExecutionSummary, Functions, Grant, ListQuery, ReadError, Revision, Revisions,
+    SendError, StartError, Started,
+};
+pub use baton_engine::{Rejected, Status, Verdict, Waiting, WaitingFor};
 pub use error::*;
-pub use execution_id::*;
-pub use list::*;
-pub use record::*;
-pub use revisions::*;
-pub use watch::*;
+pub use open::ClusterConfig;
+pub use tasks::{ActivityTask, TaskOutcome};
+pub use watch::Watch;
+
+pub(crate) use host::code_of;
+pub(crate) use world::ReplyTo;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use baton_engine::{Event, Failure, Input, Payload, Start, Timestamp, Verdict};
+use baton_engine::{Input, Start};
+use tokio::sync::oneshot;
+
+use crate::dispatch::{QueueStatus, Queues, Router, Sessions, TokenKey};
+use crate::shard::{Answer, ShardInput};
+use crate::store::{ShardId, ShardStore};
+use host::HostMessage;
+use inbox::Inbox;
+
+/// The server is going away.
+const CLOSING: &str = "The server is going away.";
+/// The store takes no new work.
+const FULL: &str = "The server cannot take new work now: there is no room left on its disk.";
 
 /// The running system of shards. Clones are cheap and all speak to the same shards.
 #[derive(Clone)]
@@ -26,112 +49,137 @@ pub struct Cluster {
     inner: Arc<Inner>,
 }
 
-struct Inner {}
-
-/// Answer to [`Cluster::start`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Started {
-    /// ARN of the execution.
-    pub arn: Arc<str>,
-    /// Its start date: the original's when it ran already.
-    pub start_at: Timestamp,
-    /// False when an execution of this name and input was running already.
-    pub created: bool,
-}
-
-/// How a task ended, as `SendTaskSuccess` and `SendTaskFailure` say it.
-#[derive(Clone, Debug, PartialEq)]
-pub enum TaskOutcome {
-    /// `SendTaskSuccess`.
-    Success {
-        /// `output`, validated JSON.
-        output: Payload,
-    },
-    /// `SendTaskFailure`.
-    Failure(Failure),
-}
-
-/// A task that a `GetActivityTask` poller has been given. Its start is durable.
-#[derive(Clone, Debug)]
-pub struct ActivityTask {
-    /// `taskToken`.
-    pub token: String,
-    /// `input`.
-    pub input: Payload,
+struct Inner {
+    store: Arc<dyn ShardStore>,
+    revisions: Arc<dyn Revisions>,
+    shard_bits: u32,
+    hosts: Vec<Arc<Inbox<HostMessage>>>,
+    queues: Arc<Queues>,
+    sessions: Arc<Sessions>,
+    router: Arc<Router>,
+    key: Arc<TokenKey>,
+    /// The next seed of an execution.
+    seed: AtomicU64,
+    is_closing: AtomicBool,
 }
 
 impl Cluster {
     /// StartExecution. Idempotent as AWS: the same name with the same input, while the first is running, answers with the first.
     /// Answers only after the start is durable. `start.at` and `start.seed` are set here.
-    pub async fn start(&self, start: Start) -> Result<Started, StartError> {
-        let _ = start;
-        todo!()
+    pub async fn start(&self, mut start: Start) -> Result<Started, StartError> {
+        if !self.inner.store.accepts_intake() {
+            return Err(StartError::Unavailable(FULL));
+        }
+        start.seed = self.inner.next_seed();
+        let shard = self.shard_of(ExecutionId::of_arn(&start.execution_arn));
+        let answer = self.ask(shard, |reply| ShardInput::Start { start: Box::new(start), reply }).await;
+        match answer {
+            Ok(Answer::Started(result)) => result,
+            Ok(Answer::Unavailable(text)) => Err(StartError::Unavailable(text)),
+            Ok(_) => unreachable!("a start is answered as a start is"),
+            Err(NotAsked::Throttled) => Err(StartError::Throttled),
+            Err(NotAsked::Closing) => Err(StartError::Unavailable(CLOSING)),
+        }
     }
 
     /// Gives `input` to the execution and answers when what follows from it is durable.
     pub async fn send(&self, id: ExecutionId, input: Input) -> Result<Verdict, SendError> {
-        let _ = (id, input);
-        todo!()
+        let answer = self.ask(self.shard_of(id), |reply| ShardInput::Send { id, input, claim_id: None, reply: Some(reply) }).await;
+        sent(answer)
     }
 
-    /// The execution as it stands; `None` if there is none (or its retention is over).
-    pub async fn describe(&self, id: ExecutionId) -> Result<Option<ExecutionRecord>, ReadError> {
-        let _ = id;
-        todo!()
+    /// How the task queues stand.
+    pub fn queues(&self) -> Vec<QueueStatus> {
+        self.inner.queues.status()
     }
 
-    /// The execution and everything that has happened to it so far, in order, internal events included.
-    pub async fn history(
-        &self,
-        id: ExecutionId,
-    ) -> Result<Option<(ExecutionRecord, Vec<Event>)>, ReadError> {
-        let _ = id;
-        todo!()
+    /// Ends everything in order: no new work is taken, what is decided becomes durable, all shards are checkpointed and given up. Workers'
+    /// sessions are told before.
+    pub async fn close(&self) {
+        self.inner.is_closing.store(true, Ordering::Release);
+        let ends = self.inner.hosts.iter().map(|host| {
+            let (reply, end) = oneshot::channel();
+            host.push(HostMessage::Close { reply });
+            end
+        });
+        for end in ends.collect::<Vec<_>>() {
+            // A host that is gone has nothing left to write.
+            let _ = end.await;
+        }
     }
 
-    /// Answers as soon as the execution has ended, or as it stands after `timeout`. `None` if there is no such execution.
-    pub async fn wait_end(
-        &self,
-        id: ExecutionId,
-        timeout: Duration,
-    ) -> Result<Option<ExecutionRecord>, ReadError> {
-        let _ = (id, timeout);
-        todo!()
+    /// Whether [`close`](Self::close) was called.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.inner.is_closing.load(Ordering::Acquire)
     }
 
-    /// All events so far, then live ones as they become durable; ends with the execution. `None` if there is no such execution.
-    pub async fn watch(&self, id: ExecutionId) -> Result<Option<Watch>, ReadError> {
-        let _ = id;
-        todo!()
+    /// The shard of an execution.
+    pub(crate) fn shard_of(&self, id: ExecutionId) -> ShardId {
+        ShardId(id.shard(self.inner.shard_bits))
     }
 
-    /// ListExecutions of one state machine, most recent start first. Reads its own writes.
-    pub async fn list(&self, query: ListQuery) -> Result<Vec<ExecutionSummary>, ReadError> {
-        let _ = query;
-        todo!()
+    fn host_of(&self, shard: ShardId) -> &Inbox<HostMessage> {
+        &self.inner.hosts[usize::from(shard.0) % self.inner.hosts.len()]
     }
 
-    /// GetActivityTask: waits up to `wait` for a task of the activity. The task's start is durable before it is answered.
-    /// When the caller goes away while it waits, no task is taken for it.
-    pub async fn poll_activity(
-        &self,
-        activity_arn: &str,
-        worker_name: Option<&str>,
-        wait: Duration,
-    ) -> Result<Option<ActivityTask>, PollError> {
-        let _ = (activity_arn, worker_name, wait);
-        todo!()
+    /// Hands in what must not be refused: what running work brings with it.
+    pub(crate) fn push(&self, shard: ShardId, input: ShardInput<world::HostWorld>) {
+        self.host_of(shard).push(HostMessage::Shard(shard, input));
     }
 
-    /// SendTaskSuccess and SendTaskFailure.
-    pub async fn complete_task(&self, token: &str, outcome: TaskOutcome) -> Result<(), TaskError> {
-        let _ = (token, outcome);
-        todo!()
+    /// Waits until the hosts keep up.
+    pub(crate) async fn has_space(&self) {
+        for host in &self.inner.hosts {
+            host.has_space().await;
+        }
     }
 
-    /// SendTaskHeartbeat.
-    pub async fn heartbeat_task(&self, token: &str) -> Result<(), TaskError> {
-        let _ = token;
-        todo!()
+    /// Asks a shard something that may be refused.
+    async fn ask(&self, shard: ShardId, input: impl FnOnce(ReplyTo) -> ShardInput<world::HostWorld>) -> Result<Answer, NotAsked> {
+        if self.is_closing() {
+            return Err(NotAsked::Closing);
+        }
+        let (reply, answer) = oneshot::channel();
+        let message = HostMessage::Shard(shard, input(ReplyTo::Once(reply)));
+        self.host_of(shard).try_push(message).map_err(|inbox::Full| NotAsked::Throttled)?;
+        answer.await.map_err(|_| NotAsked::Closing)
+    }
+
+    pub(crate) fn sessions(&self) -> &Sessions {
+        &self.inner.sessions
+    }
+
+    pub(crate) fn task_queues(&self) -> &Queues {
+        &self.inner.queues
+    }
+
+    pub(crate) fn router(&self) -> &Router {
+        &self.inner.router
+    }
+
+    pub(crate) fn token_key(&self) -> &TokenKey {
+        &self.inner.key
+    }
+}
+
+enum NotAsked {
+    Throttled,
+    Closing,
+}
+
+fn sent(answer: Result<Answer, NotAsked>) -> Result<Verdict, SendError> {
+    match answer {
+        Ok(Answer::Sent(result)) => result,
+        Ok(Answer::Unavailable(text)) => Err(SendError::Unavailable(text)),
+        Ok(_) => unreachable!("an input is answered as an input is"),
+        Err(NotAsked::Throttled) => Err(SendError::Throttled),
+        Err(NotAsked::Closing) => Err(SendError::Unavailable(CLOSING)),
+    }
+}
+
+impl Inner {
+    fn next_seed(&self) -> u64 {
+        let position = self.seed.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
+        crate::dispatch::Random::from_seed(position).next_u64()
     }
 }

@@ -32,3 +32,9 @@ pub trait Functions: Send + Sync {
     /// A worker serves it from now on. Kept durably; returns at once.
     fn register(&self, name: &str);
 }
+
+/// Activities that have been created.
+pub trait Activities: Send + Sync {
+    /// Whether there is an activity with this ARN.
+    fn exists(&self, activity_arn: &str) -> bool;
+}

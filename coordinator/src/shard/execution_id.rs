@@ -4,9 +4,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 /// Hash of the execution's ARN. Its top bits are the shard, so that an ARN needs no lookup table and a repeated StartExecution
 /// meets its twin.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, bincode::Encode, bincode::Decode,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, bincode::Encode, bincode::Decode)]
 pub struct ExecutionId(pub u128);
 
 impl ExecutionId {
@@ -17,10 +15,7 @@ impl ExecutionId {
 
     /// The shard that it lives in, of `2^shard_bits` shards.
     pub fn shard(self, shard_bits: u32) -> u16 {
-        debug_assert!(
-            (1..=12).contains(&shard_bits),
-            "a system has 2 to 4,096 shards"
-        );
+        debug_assert!((1..=12).contains(&shard_bits), "a system has 2 to 4,096 shards");
         (self.0 >> (128 - shard_bits)) as u16
     }
 }

@@ -56,9 +56,6 @@ pub struct ExecutionSummary {
 impl ExecutionSummary {
     /// Where the next page begins when this is the last of a page.
     pub fn cursor(&self) -> Cursor {
-        Cursor {
-            start_at: self.start_at,
-            id: self.id,
-        }
+        Cursor { start_at: self.start_at, id: self.id }
     }
 }

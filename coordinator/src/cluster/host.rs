@@ -1,0 +1,295 @@
+//! A host: one task that runs some of the shards. It takes everything that is in its inbox, steps the shards, sends one batch per shard to
+//! the store, and does what the shards ask for. All waiting and all IO of shards is here.
+
+mod checkpoints;
+mod outputs;
+mod timers;
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use baton_engine::Timestamp;
+use futures_util::future::BoxFuture;
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use tokio::sync::oneshot;
+use tokio::time::Sleep;
+
+use super::inbox::Inbox;
+use super::world::HostWorld;
+use crate::clock;
+use crate::dispatch::{Queues, Sessions};
+use crate::shard::{ExecutionId, ExecutionSummary, Grant, Output, Shard, ShardInput};
+use crate::store::{DurableSender, ShardId, ShardStore, StoreError, Token};
+use checkpoints::Checkpoints;
+pub(crate) use outputs::code_of;
+use timers::Timers;
+pub(crate) use timers::{HORIZON_MS, read_rows};
+
+/// Inputs of shards.
+pub(crate) type Input = ShardInput<HostWorld>;
+/// Outputs of shards.
+pub(crate) type Asked = Output<HostWorld>;
+/// Where tasks go that an endpoint does.
+pub(crate) type Deliver = Arc<dyn Fn(Box<Grant>) + Send + Sync>;
+
+/// How often a host looks after checkpoints and refused batches.
+const CARE_INTERVAL: Duration = Duration::from_millis(50);
+/// How often it looks for those who have gone away.
+const ABSENT_INTERVAL: Duration = Duration::from_secs(5);
+/// How long the end may take before what is left is left to the log.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// What comes into a host.
+pub(crate) enum HostMessage {
+    /// For one of its shards.
+    Shard(ShardId, Input),
+    /// Executions of a state machine that the index does not show as they stand.
+    List { state_machine_arn: Arc<str>, reply: oneshot::Sender<Vec<ExecutionSummary>> },
+    /// Rows of timers that have come near.
+    TimerRows { shard: ShardId, rows: Vec<(Timestamp, ExecutionId)> },
+    /// The ends of a call for checkpoints.
+    Checkpointed(Vec<(ShardId, Result<(), StoreError>)>),
+    /// Something in the background has ended that nobody waits for.
+    Done,
+    /// Everything is to be settled and written.
+    Close { reply: oneshot::Sender<()> },
+}
+
+/// What all hosts share.
+pub(crate) struct Shared {
+    pub(crate) store: Arc<dyn ShardStore>,
+    pub(crate) queues: Arc<Queues>,
+    pub(crate) sessions: Arc<Sessions>,
+    pub(crate) deliver: Option<Deliver>,
+    /// How long ended executions are kept, milliseconds.
+    pub(crate) retention_ms: i64,
+    pub(crate) host_count: usize,
+}
+
+/// One host. See the module.
+pub(crate) struct Host {
+    shared: Arc<Shared>,
+    inbox: Arc<Inbox<HostMessage>>,
+    world: HostWorld,
+    /// Shard `n` of host `h` is shard `n * host_count + h` of all.
+    shards: Vec<Owned>,
+    number: usize,
+    done: DurableSender,
+    /// What a step asks for, before it is done.
+    asked: Vec<Asked>,
+    /// What came out of doing so, for the same round.
+    next: VecDeque<(usize, Input)>,
+    messages: Vec<HostMessage>,
+    /// Shards that have something to send or to go on with.
+    touched: Vec<usize>,
+    timers: Timers,
+    checkpoints: Checkpoints,
+    background: FuturesUnordered<BoxFuture<'static, HostMessage>>,
+    sleep: Pin<Box<Sleep>>,
+    next_care: Instant,
+    next_absent: Instant,
+    closing: Option<(oneshot::Sender<()>, Instant)>,
+}
+
+/// A shard and what is needed to write for it.
+struct Owned {
+    shard: Shard<HostWorld>,
+    token: Token,
+    is_touched: bool,
+}
+
+impl Host {
+    pub(crate) fn new(shared: Arc<Shared>, inbox: Arc<Inbox<HostMessage>>, world: HostWorld, number: usize, horizon: Timestamp) -> Self {
+        let into = inbox.clone();
+        let done = DurableSender::new(move |durable| {
+            into.push(HostMessage::Shard(durable.shard, ShardInput::Durable { seq: durable.seq, result: durable.result }));
+        });
+        let now = Instant::now();
+        Self {
+            shared,
+            inbox,
+            world,
+            shards: Vec::new(),
+            number,
+            done,
+            asked: Vec::new(),
+            next: VecDeque::new(),
+            messages: Vec::new(),
+            touched: Vec::new(),
+            timers: Timers::new(horizon),
+            checkpoints: Checkpoints::default(),
+            background: FuturesUnordered::new(),
+            sleep: Box::pin(tokio::time::sleep(CARE_INTERVAL)),
+            next_care: now,
+            next_absent: now + ABSENT_INTERVAL,
+            closing: None,
+        }
+    }
+
+    /// The world, for the recovery of its shards.
+    pub(crate) fn world(&mut self) -> &mut HostWorld {
+        &mut self.world
+    }
+
+    /// Takes a shard that has been read back, with what it asked for meanwhile. In the order of their numbers.
+    pub(crate) fn adopt(&mut self, shard: Shard<HostWorld>, token: Token, asked: Vec<Asked>, rows: Vec<(Timestamp, ExecutionId)>) {
+        let index = self.shards.len();
+        assert_eq!(self.index(shard.id()), index, "shards are adopted in the order of their numbers");
+        let id = shard.id();
+        self.shards.push(Owned { shard, token, is_touched: false });
+        rows.into_iter().for_each(|(due, execution)| self.timers.ask(due, id, execution));
+        self.asked = asked;
+        self.do_asked(index);
+        self.touch(index);
+    }
+
+    /// Runs until everything is closed.
+    pub(crate) async fn run(mut self) {
+        loop {
+            poll_fn(|cx| self.poll_work(cx)).await;
+            self.round();
+            if self.is_closed() {
+                return self.leave().await;
+            }
+            // Whoever has been woken by this round gets its turn.
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Ready when there is something to do: messages, timers, work of its own.
+    fn poll_work(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut is_ready = self.inbox.poll_take(&mut self.messages, cx).is_ready();
+        while let Poll::Ready(Some(message)) = self.background.poll_next_unpin(cx) {
+            self.messages.push(message);
+            is_ready = true;
+        }
+        if is_ready || !self.touched.is_empty() {
+            return Poll::Ready(());
+        }
+        let due = self.timers.next_instant().map_or(self.next_care, |due| due.min(self.next_care));
+        self.sleep.as_mut().reset(due.into());
+        self.sleep.as_mut().poll(cx)
+    }
+
+    /// One round: everything that has come is handled, then each touched shard sends what it has.
+    fn round(&mut self) {
+        let now = clock::now();
+        let mut messages = std::mem::take(&mut self.messages);
+        for message in messages.drain(..) {
+            self.handle(now, message);
+            self.settle(now);
+        }
+        self.messages = messages;
+        for (shard, id) in self.timers.due(now) {
+            self.next.push_back((self.index(shard), ShardInput::Due { id }));
+        }
+        self.settle(now);
+        self.resume_touched(now);
+        let instant = Instant::now();
+        if instant >= self.next_care {
+            self.next_care = instant + CARE_INTERVAL;
+            self.care(now, instant);
+        }
+    }
+
+    fn handle(&mut self, now: Timestamp, message: HostMessage) {
+        match message {
+            HostMessage::Shard(shard, input) => self.step(now, self.index(shard), input),
+            HostMessage::List { state_machine_arn, reply } => {
+                let mut listed = Vec::new();
+                self.shards.iter().for_each(|owned| owned.shard.list(&state_machine_arn, &mut listed));
+                // Whoever has gone away needs no answer.
+                let _ = reply.send(listed);
+            }
+            HostMessage::TimerRows { shard, rows } => rows.into_iter().for_each(|(due, id)| self.timers.ask(due, shard, id)),
+            HostMessage::Checkpointed(results) => self.checkpointed(now, results),
+            HostMessage::Done => {}
+            HostMessage::Close { reply } => self.closing = Some((reply, Instant::now() + CLOSE_TIMEOUT)),
+        }
+    }
+
+    fn step(&mut self, now: Timestamp, index: usize, input: Input) {
+        self.shards[index].shard.step(now, input, &mut self.world, &mut self.asked);
+        self.touch(index);
+        self.do_asked(index);
+    }
+
+    /// What came out of the last steps and needs no waiting.
+    fn settle(&mut self, now: Timestamp) {
+        while let Some((index, input)) = self.next.pop_front() {
+            self.step(now, index, input);
+        }
+    }
+
+    fn touch(&mut self, index: usize) {
+        if !std::mem::replace(&mut self.shards[index].is_touched, true) {
+            self.touched.push(index);
+        }
+    }
+
+    /// Each touched shard goes on with what it holds back and sends its batch. Those that have more stay touched.
+    fn resume_touched(&mut self, now: Timestamp) {
+        for index in std::mem::take(&mut self.touched) {
+            self.shards[index].is_touched = false;
+            self.shards[index].shard.resume(now, &mut self.world, &mut self.asked);
+            self.do_asked(index);
+            self.settle(now);
+            if self.shards[index].shard.wants_turn() {
+                self.touch(index);
+            }
+        }
+    }
+
+    /// Looks after what no message speaks of.
+    fn care(&mut self, now: Timestamp, instant: Instant) {
+        self.begin_checkpoints(now);
+        self.advance_horizon(now);
+        self.sweep_retention(now);
+        self.retry_refused(now);
+        if instant >= self.next_absent {
+            self.next_absent = instant + ABSENT_INTERVAL;
+            for owned in &mut self.shards {
+                owned.shard.forget_absent(super::world::ReplyTo::is_gone, super::watch::Watcher::is_gone);
+            }
+        }
+        self.settle(now);
+        self.inbox.set_held_back(self.shards.iter().map(|owned| owned.shard.backlog_len()).sum());
+    }
+
+    /// Batches that the store has refused come again.
+    fn retry_refused(&mut self, now: Timestamp) {
+        for index in 0..self.shards.len() {
+            if self.shards[index].shard.wants_retry() {
+                self.step(now, index, ShardInput::Retry);
+            }
+        }
+    }
+
+    fn is_closed(&self) -> bool {
+        let Some((_, deadline)) = &self.closing else { return false };
+        let is_settled = |owned: &Owned| owned.shard.is_settled() && !owned.shard.is_dirty();
+        self.shards.iter().all(is_settled) || Instant::now() >= *deadline
+    }
+
+    /// Gives the shards up.
+    async fn leave(mut self) {
+        for owned in &self.shards {
+            if let Err(error) = self.shared.store.release(owned.shard.id(), owned.token).await {
+                tracing::debug!(shard = %owned.shard.id(), %error, "a shard was not given up");
+            }
+        }
+        if let Some((reply, _)) = self.closing.take() {
+            // Whoever has gone away needs no answer.
+            let _ = reply.send(());
+        }
+    }
+
+    fn index(&self, shard: ShardId) -> usize {
+        debug_assert_eq!(usize::from(shard.0) % self.shared.host_count, self.number, "a host is given its own shards");
+        usize::from(shard.0) / self.shared.host_count
+    }
+}

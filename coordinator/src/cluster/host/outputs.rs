@@ -1,0 +1,163 @@
+//! Does what shards ask for.
+
+use std::task::{Context, Poll, Waker};
+
+use baton_asl::Resource;
+use baton_engine::{Holder, Input as EngineInput, Rejected, Verdict};
+use baton_proto::worker::v1::Code;
+use futures_util::FutureExt;
+
+use super::{Asked, Host, HostMessage};
+use crate::clock;
+use crate::cluster::world::ReplyTo;
+use crate::dispatch::{InvocationType, InvokeRequest, InvokeResult, SessionItem, Slot};
+use crate::shard::{Answer, ExecutionId, Grant, Output, SendError, ShardInput};
+use crate::store::keys::ExecutionKey;
+use crate::store::{Checkpoint, Table};
+
+impl Host {
+    /// Does everything that the shard has asked for.
+    pub(super) fn do_asked(&mut self, index: usize) {
+        let mut asked = std::mem::take(&mut self.asked);
+        for output in asked.drain(..) {
+            self.do_one(index, output);
+        }
+        self.asked = asked;
+    }
+
+    fn do_one(&mut self, index: usize, output: Asked) {
+        let owned = &self.shards[index];
+        let (shard, token) = (owned.shard.id(), owned.token);
+        match output {
+            Output::Append { expected_seq, batch } => self.shared.store.append(shard, token, expected_seq, batch, &self.done),
+            Output::Load(id) => self.load(index, id),
+            Output::Checkpoint { upto_seq, ops } => {
+                self.checkpoints.asked.push(Checkpoint { shard, token, upto_seq, ops });
+                self.write_checkpoints();
+            }
+            Output::Reply(reply, answer) => answer_to(reply, answer),
+            Output::Grant(slot, grant) => self.grant(index, slot, grant),
+            Output::Return(slot) => self.give_back(slot),
+            Output::Deny { slot, id, task, claim_id } => self.deny(slot, id, task, claim_id),
+            Output::Deliver(grant) => self.deliver(index, grant),
+            Output::Cancel { id, task, claim } => self.cancel(id, task, &claim),
+            Output::Timer { due, id } => self.timers.ask(due, shard, id),
+            Output::Watched(watcher, chunk) => watcher.tell(chunk),
+            Output::WatchedEnd(watcher) => watcher.end(),
+        }
+    }
+
+    /// Most stores answer at once, in which case the shard goes on in the same round.
+    fn load(&mut self, index: usize, id: ExecutionId) {
+        let key = ExecutionKey { execution: id.0 }.encode();
+        let store = self.shared.store.clone();
+        let ready = store.get(Table::Executions, &key).as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        match ready {
+            Poll::Ready(result) => self.next.push_back((index, ShardInput::Loaded { id, result })),
+            Poll::Pending => {
+                let shard = self.shards[index].shard.id();
+                let load =
+                    async move { HostMessage::Shard(shard, ShardInput::Loaded { id, result: store.get(Table::Executions, &key).await }) };
+                self.background.push(load.boxed());
+            }
+        }
+    }
+
+    fn grant(&mut self, index: usize, slot: Slot, grant: Box<Grant>) {
+        let (execution, task, claim_id) = (grant.execution, grant.activation.task, grant.claim.claim_id);
+        let is_event = is_event(&grant);
+        let lost = match slot {
+            Slot::Session { session, queue } => session.push(SessionItem::Grant { grant, queue }).is_err(),
+            Slot::Poller(poller) => poller.reply.send(grant).is_err(),
+        };
+        if lost {
+            // It has provably not left: the session was gone before.
+            self.next.push_back((index, ShardInput::GrantLost { id: execution, task, claim_id }));
+        } else if is_event {
+            let result = InvokeResult::of_worker(202, None, None, None, clock::now(), self.world.random());
+            let input = EngineInput::TaskSucceeded { task, output: result.into_payload() };
+            self.next.push_back((index, ShardInput::Send { id: execution, input, claim_id: Some(claim_id), reply: None }));
+        }
+    }
+
+    fn give_back(&mut self, slot: Slot) {
+        let name = match &slot {
+            Slot::Session { queue, .. } => self.world.queue_name(queue),
+            Slot::Poller(poller) => poller.queue.to_string(),
+        };
+        self.shared.queues.give_back(slot, &name);
+    }
+
+    fn deny(&mut self, slot: Slot, execution: ExecutionId, task: baton_engine::TaskRef, claim_id: u64) {
+        match slot {
+            // A session that is gone needs no answer.
+            Slot::Session { session, .. } => drop(session.push(SessionItem::Denied { execution, task, claim_id })),
+            Slot::Poller(_) => self.give_back(slot),
+        }
+    }
+
+    fn deliver(&mut self, index: usize, grant: Box<Grant>) {
+        match &self.shared.deliver {
+            Some(deliver) => deliver(grant),
+            None => {
+                // The claim was committed when there was an endpoint; there is none after this start.
+                let (id, task, claim_id) = (grant.execution, grant.activation.task, grant.claim.claim_id);
+                self.next.push_back((index, ShardInput::HolderLost { id, task, claim_id }));
+            }
+        }
+    }
+
+    fn cancel(&mut self, execution: ExecutionId, task: baton_engine::TaskRef, claim: &baton_engine::Claim) {
+        match claim.holder {
+            Holder::Poller => {}
+            Holder::Session | Holder::Process => {
+                if let Some(session) = self.shared.sessions.session_of(claim.incarnation) {
+                    // A session that has just gone tells what it held; none of it counts any more.
+                    drop(session.push(SessionItem::Cancel { execution, task, claim_id: claim.claim_id }));
+                }
+            }
+        }
+    }
+}
+
+/// Whether nobody waits for the function's output.
+fn is_event(grant: &Grant) -> bool {
+    match &grant.activation.target {
+        Resource::Function { .. } | Resource::Activity { .. } => false,
+        Resource::Integration(_) => {
+            let request = InvokeRequest::parse(&grant.activation.input);
+            request.is_ok_and(|request| match request.invocation_type {
+                InvocationType::RequestResponse => false,
+                InvocationType::Event | InvocationType::DryRun => true,
+            })
+        }
+    }
+}
+
+fn answer_to(reply: ReplyTo, answer: Answer) {
+    match reply {
+        // Whoever has gone away needs no answer.
+        ReplyTo::Once(reply) => drop(reply.send(answer)),
+        ReplyTo::Report { session, execution, task, report_id } => {
+            let code = code_of(&answer) as i32;
+            drop(session.push(SessionItem::Ack { execution, task, report_id, code }));
+        }
+    }
+}
+
+/// What a worker is told about the outcome that it has reported.
+pub(crate) fn code_of(answer: &Answer) -> Code {
+    match answer {
+        Answer::Sent(Ok(Verdict::Applied)) => Code::Applied,
+        Answer::Sent(Ok(Verdict::Duplicate)) => Code::Duplicate,
+        Answer::Sent(Err(error)) => match error {
+            SendError::NoSuchExecution => Code::UnknownTask,
+            SendError::Rejected(Rejected::Ended | Rejected::TimedOut) => Code::TimedOut,
+            SendError::Rejected(Rejected::Cancelled) => Code::Cancelled,
+            SendError::Rejected(Rejected::UnknownTask | Rejected::AlreadyClaimed) => Code::UnknownTask,
+            SendError::Rejected(Rejected::NotSubmitted) | SendError::Throttled | SendError::Unavailable(_) => Code::RetryLater,
+        },
+        Answer::Unavailable(_) => Code::RetryLater,
+        Answer::Started(_) | Answer::Seen(_) | Answer::History(_) => unreachable!("a report is answered as an input is"),
+    }
+}

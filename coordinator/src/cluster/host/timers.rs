@@ -1,0 +1,111 @@
+//! Timers that are near, and the rows of those that come near.
+//!
+//! A timer that has been asked for is not taken back: the shard finds out when it is due whether it still means anything. Only timers
+//! before the horizon are here; the rows of later ones are read from the key-value side when the horizon moves on.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::ops::Bound;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use baton_engine::Timestamp;
+use futures_util::FutureExt;
+
+use super::{Host, HostMessage};
+use crate::clock;
+use crate::shard::ExecutionId;
+use crate::store::keys::TimerKey;
+use crate::store::{ShardId, ShardStore, StoreError, Table};
+
+/// How far ahead timers are in memory, milliseconds.
+pub(crate) const HORIZON_MS: i64 = 120_000;
+/// The horizon moves on when it has come this near, milliseconds.
+const HORIZON_MIN_MS: i64 = 60_000;
+/// Timers that fire in one round.
+const DUE_MAX: usize = 512;
+/// Rows that are read at once.
+const PAGE: usize = 1_000;
+
+/// See the module.
+pub(super) struct Timers {
+    heap: BinaryHeap<Reverse<(Timestamp, ShardId, ExecutionId)>>,
+    horizon: Timestamp,
+}
+
+impl Timers {
+    pub(super) fn new(horizon: Timestamp) -> Self {
+        Self { heap: BinaryHeap::new(), horizon }
+    }
+
+    pub(super) fn ask(&mut self, due: Timestamp, shard: ShardId, id: ExecutionId) {
+        self.heap.push(Reverse((due, shard, id)));
+    }
+
+    /// Those that are due, the earliest first.
+    pub(super) fn due(&mut self, now: Timestamp) -> Vec<(ShardId, ExecutionId)> {
+        let mut due = Vec::new();
+        while due.len() < DUE_MAX && self.heap.peek().is_some_and(|Reverse((at, _, _))| *at <= now) {
+            let Reverse((_, shard, id)) = self.heap.pop().expect("the heap was just looked at");
+            due.push((shard, id));
+        }
+        // After a burst the memory of a million timers is not kept for the few that are left.
+        if self.heap.capacity() > 4_096 && self.heap.len() < self.heap.capacity() / 8 {
+            self.heap.shrink_to(self.heap.len() * 2);
+        }
+        due
+    }
+
+    /// When the earliest is due.
+    pub(super) fn next_instant(&self) -> Option<Instant> {
+        let Reverse((due, _, _)) = self.heap.peek()?;
+        let wait = u64::try_from(due - clock::now()).unwrap_or(0);
+        Some(Instant::now() + Duration::from_millis(wait))
+    }
+}
+
+impl Host {
+    /// Moves the horizon on in good time. Executions in memory ask for their timers at once; the rows of the others are read.
+    pub(super) fn advance_horizon(&mut self, now: Timestamp) {
+        let before = self.timers.horizon;
+        if before - now > HORIZON_MIN_MS {
+            return;
+        }
+        let horizon = now + HORIZON_MS;
+        self.timers.horizon = horizon;
+        for index in 0..self.shards.len() {
+            self.shards[index].shard.set_horizon(horizon, &mut self.asked);
+            self.do_asked(index);
+            let shard = self.shards[index].shard.id();
+            let rows = read_rows(self.shared.store.clone(), shard, before, horizon);
+            let message = rows.map(move |rows| match rows {
+                Ok(rows) => HostMessage::TimerRows { shard, rows },
+                Err(error) => {
+                    tracing::error!(%shard, %error, "timers cannot be read; those that are due late are read at the next start");
+                    HostMessage::Done
+                }
+            });
+            self.background.push(message.boxed());
+        }
+    }
+}
+
+/// The rows of timers that are due from `from` on and before `before`.
+pub(crate) async fn read_rows(
+    store: Arc<dyn ShardStore>,
+    shard: ShardId,
+    from: Timestamp,
+    before: Timestamp,
+) -> Result<Vec<(Timestamp, ExecutionId)>, StoreError> {
+    let mut rows = Vec::new();
+    let (mut start, end) = TimerKey::due(shard, from, before);
+    loop {
+        let page = store.scan(Table::Timers, (start, end.clone()), PAGE, false).await?;
+        rows.extend(page.iter().filter_map(|(key, _)| TimerKey::decode(key)).map(|key| (key.due_ms, ExecutionId(key.execution))));
+        match page.last() {
+            Some((key, _)) if page.len() == PAGE => start = Bound::Excluded(key.to_vec()),
+            Some(_) | None => return Ok(rows),
+        }
+        tokio::task::yield_now().await;
+    }
+}

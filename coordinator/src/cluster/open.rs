@@ -1,0 +1,254 @@
+//! Opening the system: every shard is acquired and read back, then the hosts run.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::time::{Duration, Instant};
+
+use baton_engine::{Limits, Timestamp};
+use bytes::Bytes;
+use futures_util::future::try_join_all;
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+
+use super::host::{Asked, HORIZON_MS, Host, HostMessage, Shared, read_rows};
+use super::inbox::Inbox;
+use super::world::HostWorld;
+use super::{Cluster, Grant, Inner, OpenError, Revisions};
+use crate::clock;
+use crate::dispatch::{Queues, Random, Router, Sessions, TaskServices, TokenKey};
+use crate::shard::{Activities, ExecutionId, Functions, HeldClaim, Recovering, Shard, ShardInput};
+use crate::store::keys::{ExecutionKey, MetaKey};
+use crate::store::{Acquired, ShardId, ShardStore, StoreError, Table};
+
+/// Shards of a host that are read ahead while another is replayed.
+const READ_AHEAD: usize = 8;
+/// Records of a shard that are read at once.
+const PAGE: usize = 1_000;
+/// How often what is lost is looked for.
+const LOST_INTERVAL: Duration = Duration::from_secs(1);
+
+/// What a system is made of.
+pub struct ClusterConfig {
+    /// Where shards keep what must not be lost.
+    pub store: Arc<dyn ShardStore>,
+    /// The catalog's.
+    pub revisions: Arc<dyn Revisions>,
+    /// The catalog's.
+    pub functions: Arc<dyn Functions>,
+    /// The catalog's.
+    pub activities: Arc<dyn Activities>,
+    /// Limits of one execution.
+    pub limits: Limits,
+    /// Seals task tokens.
+    pub token_key: Arc<TokenKey>,
+    /// Region of short names.
+    pub region: String,
+    /// Account of short names.
+    pub account: String,
+    /// Takes tasks of functions that no worker serves, when there is an endpoint for them.
+    pub deliver: Option<Arc<dyn Fn(Box<Grant>) + Send + Sync>>,
+    /// How long ended executions are kept; AWS's 90 days by default.
+    pub retention: Duration,
+    /// Tasks that run shards; as many as there are cores by default.
+    pub host_count: usize,
+    /// Inputs that may wait at one host before new work is refused.
+    pub inbox_len_max: usize,
+}
+
+impl ClusterConfig {
+    /// The usual system over these.
+    pub fn new(
+        store: Arc<dyn ShardStore>,
+        revisions: Arc<dyn Revisions>,
+        functions: Arc<dyn Functions>,
+        activities: Arc<dyn Activities>,
+    ) -> Self {
+        Self {
+            store,
+            revisions,
+            functions,
+            activities,
+            limits: Limits::default(),
+            token_key: Arc::new(TokenKey::ephemeral()),
+            region: "us-east-1".to_owned(),
+            account: "123456789012".to_owned(),
+            deliver: None,
+            retention: Duration::from_secs(90 * 24 * 60 * 60),
+            host_count: std::thread::available_parallelism().map_or(1, usize::from),
+            inbox_len_max: 16_384,
+        }
+    }
+}
+
+impl Cluster {
+    /// Reads all shards back and lets them run. Answers when everything that was there is there again.
+    pub async fn open(config: ClusterConfig) -> Result<Cluster, OpenError> {
+        let parts = Parts::new(&config);
+        let horizon = clock::now() + HORIZON_MS;
+        let hosts = (0..parts.shared.host_count).map(|number| recover_host(&parts, &config, number, horizon));
+        let hosts = try_join_all(hosts).await?;
+        let cluster = Cluster { inner: Arc::new(parts.inner(&config)) };
+        let now = Instant::now();
+        for (host, held) in hosts {
+            parts.shared.sessions.expect(held, now);
+            tokio::spawn(host.run());
+        }
+        tokio::spawn(look_after_lost(cluster.clone()));
+        Ok(cluster)
+    }
+}
+
+struct Parts {
+    shared: Arc<Shared>,
+    inboxes: Vec<Arc<Inbox<HostMessage>>>,
+    services: Arc<TaskServices>,
+    router: Arc<Router>,
+    incarnation: u64,
+}
+
+impl Parts {
+    fn new(config: &ClusterConfig) -> Self {
+        let host_count = config.host_count.clamp(1, usize::from(config.store.shard_count()));
+        let queues = Arc::new(Queues::default());
+        let inboxes: Vec<_> = (0..host_count).map(|_| Arc::new(Inbox::new(config.inbox_len_max))).collect();
+        let into: Vec<Arc<Inbox<HostMessage>>> = inboxes.clone();
+        let mut random = Random::from_system();
+        let incarnation = random.next_u64();
+        let claims = AtomicU64::new(random.next_u64());
+        queues.connect(move |task, slot| {
+            let claim_id = Random::from_seed(claims.fetch_add(1, std::sync::atomic::Ordering::Relaxed)).next_u64();
+            let (is_regrant, claim_id) = task.regrant.as_ref().map_or((false, claim_id), |claim| (true, claim.claim_id));
+            let claim = slot.claim(claim_id);
+            let input = ShardInput::SlotFree { id: task.execution, task: task.task, slot, claim, is_regrant };
+            into[usize::from(task.shard.0) % into.len()].push(HostMessage::Shard(task.shard, input));
+        });
+        let shared = Shared {
+            store: config.store.clone(),
+            queues,
+            sessions: Arc::new(Sessions::default()),
+            deliver: config.deliver.clone(),
+            retention_ms: i64::try_from(config.retention.as_millis()).unwrap_or(i64::MAX / 2),
+            host_count,
+        };
+        let router = Router::new(config.functions.clone(), config.deliver.is_some(), config.region.clone(), config.account.clone());
+        Self {
+            shared: Arc::new(shared),
+            inboxes,
+            services: Arc::new(TaskServices::new(config.token_key.clone(), config.activities.clone())),
+            router: Arc::new(router),
+            incarnation,
+        }
+    }
+
+    fn world(&self, config: &ClusterConfig) -> HostWorld {
+        let queues = self.shared.queues.clone();
+        HostWorld::new(
+            config.revisions.clone(),
+            self.services.clone(),
+            config.limits.clone(),
+            queues,
+            self.router.clone(),
+            self.incarnation,
+        )
+    }
+
+    fn inner(&self, config: &ClusterConfig) -> Inner {
+        Inner {
+            store: config.store.clone(),
+            revisions: config.revisions.clone(),
+            shard_bits: config.store.shard_count().trailing_zeros(),
+            hosts: self.inboxes.clone(),
+            queues: self.shared.queues.clone(),
+            sessions: self.shared.sessions.clone(),
+            router: self.router.clone(),
+            key: config.token_key.clone(),
+            seed: AtomicU64::new(Random::from_system().next_u64()),
+            is_closing: AtomicBool::new(false),
+        }
+    }
+}
+
+async fn recover_host(
+    parts: &Parts,
+    config: &ClusterConfig,
+    number: usize,
+    horizon: Timestamp,
+) -> Result<(Host, Vec<HeldClaim>), OpenError> {
+    let store = &config.store;
+    let mut host = Host::new(parts.shared.clone(), parts.inboxes[number].clone(), parts.world(config), number, horizon);
+    let mine = (number..usize::from(store.shard_count())).step_by(parts.shared.host_count);
+    let mine = mine.map(|shard| ShardId(u16::try_from(shard).expect("there are fewer shards than that")));
+    let mut found = stream::iter(mine).map(|shard| find(store, shard, horizon)).buffered(READ_AHEAD);
+    let mut held = Vec::new();
+    while let Some(found) = found.try_next().await? {
+        let (shard, asked, claims) = replay(store, &found, host.world(), horizon).await?;
+        host.adopt(shard, found.acquired.token, asked, found.timers);
+        held.extend(claims);
+    }
+    Ok((host, held))
+}
+
+/// What the store has of a shard, the log apart.
+struct Found {
+    shard: ShardId,
+    acquired: Acquired,
+    records: Vec<(Bytes, Bytes)>,
+    timers: Vec<(Timestamp, ExecutionId)>,
+}
+
+async fn find(store: &Arc<dyn ShardStore>, shard: ShardId, horizon: Timestamp) -> Result<Found, OpenError> {
+    let failed = |source: StoreError| OpenError::Store { shard, source };
+    let acquired = store.acquire(shard).await.map_err(failed)?;
+    let mut records: Vec<(Bytes, Bytes)> = Vec::new();
+    let (mut start, end) = MetaKey::of_shard(shard);
+    loop {
+        let page = store.scan(Table::Meta, (start, end.clone()), PAGE, false).await.map_err(failed)?;
+        let is_last = page.len() < PAGE;
+        records.extend(page);
+        match records.last() {
+            Some((key, _)) if !is_last => start = std::ops::Bound::Excluded(key.to_vec()),
+            Some(_) | None => break,
+        }
+    }
+    let timers = read_rows(store.clone(), shard, Timestamp::MIN, horizon).await.map_err(failed)?;
+    Ok(Found { shard, acquired, records, timers })
+}
+
+async fn replay(
+    store: &Arc<dyn ShardStore>,
+    found: &Found,
+    world: &mut HostWorld,
+    horizon: Timestamp,
+) -> Result<(Shard<HostWorld>, Vec<Asked>, Vec<HeldClaim>), OpenError> {
+    let shard = found.shard;
+    let failed = |source: StoreError| OpenError::Store { shard, source };
+    let mut recovering = Recovering::new(shard, found.acquired.seq, clock::now(), horizon);
+    found.records.iter().try_for_each(|(key, value)| recovering.record(key, value))?;
+    if found.acquired.seq > found.acquired.checkpoint_seq {
+        let mut log = store.read_log(shard, found.acquired.checkpoint_seq);
+        while let Some((seq, batch)) = log.try_next().await.map_err(failed)? {
+            for id in recovering.missing(&batch)? {
+                let key = ExecutionKey { execution: id.0 }.encode();
+                if let Some(value) = store.get(Table::Executions, &key).await.map_err(failed)? {
+                    recovering.snapshot(id, &value, world)?;
+                }
+            }
+            recovering.replay(seq, &batch, world)?;
+        }
+    }
+    let mut asked = Vec::new();
+    let (shard, held) = recovering.finish(world, &mut asked);
+    Ok((shard, asked, held))
+}
+
+/// Fails what lost workers held, and offers again what nobody claims, until the system closes.
+async fn look_after_lost(cluster: Cluster) {
+    while !cluster.is_closing() {
+        tokio::time::sleep(LOST_INTERVAL).await;
+        for held in cluster.sessions().take_lost(Instant::now()) {
+            let HeldClaim { execution: id, task, claim } = held;
+            tracing::warn!(worker = claim.worker_name.as_deref(), execution = %id, "a worker was lost while it held a task");
+            cluster.push(cluster.shard_of(id), ShardInput::HolderLost { id, task, claim_id: claim.claim_id });
+        }
+        cluster.task_queues().expire_offers();
+    }
+}

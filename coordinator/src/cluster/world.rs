@@ -1,0 +1,184 @@
+//! What surrounds the shards of one host: revisions, queues, and ways for tasks.
+
+use std::sync::Arc;
+
+use baton_asl::Resource;
+use baton_engine::{Claim, Holder, Limits, Services, TaskRef};
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+use tokio::sync::oneshot;
+
+use super::watch::Watcher;
+use crate::dispatch::{Queues, Random, Route, Router, Session, SharedQueue, Slot, TaskServices};
+use crate::shard::{Answer, ExecutionId, PlaceRequest, Placement, QueuedTask, Revision, Revisions, World};
+
+/// Entries of a host's memory of revisions and of ways; it is emptied when it is full.
+const REMEMBERED_MAX: usize = 4_096;
+
+/// Who asked a shard.
+pub(crate) enum ReplyTo {
+    /// Somebody who waits for the one answer.
+    Once(oneshot::Sender<Answer>),
+    /// A session that has reported an outcome.
+    Report { session: Arc<Session>, execution: ExecutionId, task: TaskRef, report_id: u64 },
+}
+
+impl ReplyTo {
+    /// Whether nobody waits any more.
+    pub(crate) fn is_gone(&self) -> bool {
+        match self {
+            ReplyTo::Once(reply) => reply.is_closed(),
+            ReplyTo::Report { session, .. } => session.is_closed(),
+        }
+    }
+}
+
+/// See the module.
+pub(crate) struct HostWorld {
+    revisions: Arc<dyn Revisions>,
+    remembered_revisions: HashMap<u128, Arc<Revision>, FixedState>,
+    services: Arc<TaskServices>,
+    limits: Limits,
+    queues: Arc<Queues>,
+    router: Arc<Router>,
+    /// Queues of functions and activities by their ARN, as definitions name them.
+    ways: HashMap<Arc<str>, Arc<SharedQueue>, FixedState>,
+    random: Random,
+    /// This process', for claims of its own.
+    incarnation: u64,
+}
+
+impl HostWorld {
+    pub(crate) fn new(
+        revisions: Arc<dyn Revisions>,
+        services: Arc<TaskServices>,
+        limits: Limits,
+        queues: Arc<Queues>,
+        router: Arc<Router>,
+        incarnation: u64,
+    ) -> Self {
+        Self {
+            revisions,
+            remembered_revisions: HashMap::default(),
+            services,
+            limits,
+            queues,
+            router,
+            ways: HashMap::default(),
+            random: Random::from_system(),
+            incarnation,
+        }
+    }
+
+    pub(crate) fn random(&mut self) -> &mut Random {
+        &mut self.random
+    }
+
+    /// The queue that a session means.
+    pub(crate) fn queue_name(&self, name: &str) -> String {
+        self.router.queue_name(name)
+    }
+
+    fn way(&mut self, request: &PlaceRequest<'_>) -> Way {
+        let arn = direct_arn(&request.activation.target);
+        if let Some(queue) = arn.and_then(|arn| self.ways.get(arn)) {
+            return Way::Queue(queue.clone());
+        }
+        match self.router.route(request.start, request.activation) {
+            Route::Queue(name) => {
+                let queue = self.queues.get(&name);
+                if let Some(arn) = arn {
+                    forget_if_full(&mut self.ways);
+                    self.ways.insert(arn.clone(), queue.clone());
+                }
+                Way::Queue(queue)
+            }
+            Route::Endpoint => Way::Endpoint,
+            Route::Refused { started, error, cause } => Way::Refused { started, error, cause },
+        }
+    }
+}
+
+enum Way {
+    Queue(Arc<SharedQueue>),
+    Endpoint,
+    Refused { started: bool, error: &'static str, cause: String },
+}
+
+/// The ARN that alone says which queue a task belongs to.
+fn direct_arn(target: &Resource) -> Option<&Arc<str>> {
+    match target {
+        Resource::Function { arn } | Resource::Activity { arn } => Some(arn),
+        Resource::Integration(_) => None,
+    }
+}
+
+fn forget_if_full<K, V>(map: &mut HashMap<K, V, FixedState>) {
+    if map.len() >= REMEMBERED_MAX {
+        map.clear();
+    }
+}
+
+impl World for HostWorld {
+    type Reply = ReplyTo;
+    type Slot = Slot;
+    type Watcher = Watcher;
+
+    fn revision(&mut self, digest: u128) -> Option<Arc<Revision>> {
+        if let Some(revision) = self.remembered_revisions.get(&digest) {
+            return Some(revision.clone());
+        }
+        let revision = self.revisions.revision(digest)?;
+        forget_if_full(&mut self.remembered_revisions);
+        self.remembered_revisions.insert(digest, revision.clone());
+        Some(revision)
+    }
+
+    fn services(&self) -> &dyn Services {
+        &*self.services
+    }
+
+    fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    fn place(&mut self, request: &PlaceRequest<'_>) -> Placement<Slot> {
+        let queue = match self.way(request) {
+            Way::Queue(queue) => queue,
+            Way::Endpoint => {
+                let claim =
+                    Claim { worker_name: None, claim_id: self.random.next_u64(), incarnation: self.incarnation, holder: Holder::Process };
+                return Placement::Delivery { claim };
+            }
+            Way::Refused { started, error, cause } => return Placement::Refused { started, error: error.into(), cause: cause.into() },
+        };
+        let queued = || QueuedTask {
+            shard: request.shard,
+            execution: request.execution,
+            task: request.activation.task,
+            regrant: request.regrant.cloned().map(Box::new),
+        };
+        match self.queues.place(&queue, queued) {
+            Some(slot) => {
+                let claim = slot.claim(self.random.next_u64());
+                Placement::Slot { slot, claim }
+            }
+            None => Placement::Queued(queue.name.clone()),
+        }
+    }
+
+    fn enqueue(&mut self, task: QueuedTask, queue: &Arc<str>) {
+        self.queues.enqueue(queue, task);
+    }
+
+    fn queue_of(&mut self, request: &PlaceRequest<'_>) -> Option<Arc<str>> {
+        match self.way(request) {
+            Way::Queue(queue) => Some(queue.name.clone()),
+            Way::Endpoint | Way::Refused { .. } => None,
+        }
+    }
+
+    fn withdraw(&mut self, execution: ExecutionId, task: TaskRef, queue: &Arc<str>) {
+        self.queues.withdraw(queue, execution, task);
+    }
+}

@@ -1,0 +1,31 @@
+//! Tasks and those who do them: which queue a task belongs to, who has a free slot, what a worker is told and what it tells back.
+//!
+//! [`Queues`] brings tasks and slots together. When a session has a free slot while a task is being scheduled, the slot is
+//! reserved on the spot, so that scheduled and started are one append (*sync match*); otherwise the task waits in its queue until a
+//! slot comes free. Nothing here is durable: what waits is rebuilt from the executions.
+
+mod function_name;
+mod invoke;
+mod json;
+mod queue;
+mod queues;
+mod random;
+mod route;
+mod services;
+mod session;
+mod sessions;
+mod token;
+
+pub use function_name::FunctionName;
+pub use invoke::{InvocationType, InvokeRequest, InvokeResult};
+pub use json::{NotJson, payload_of};
+pub use queue::{Poller, QueueFull, Slot};
+pub(crate) use queues::SharedQueue;
+pub use queues::{QueueStatus, Queues};
+pub use random::Random;
+pub(crate) use route::activity_queue;
+pub use route::{Route, Router};
+pub use services::TaskServices;
+pub use session::{Session, SessionInfo, SessionItem};
+pub use sessions::Sessions;
+pub use token::{Shape, TaskToken, TokenKey, TokenKeyError};

@@ -1,0 +1,48 @@
+//! What the engine asks about tasks while it decides.
+
+use std::sync::Arc;
+
+use baton_asl::{Pattern, Resource};
+use baton_engine::{Failure, Payload, Services, Start, TaskRef};
+
+use super::{InvokeRequest, Shape, TaskToken, TokenKey};
+use crate::shard::{Activities, ExecutionId};
+
+/// Tokens, and whether parameters make sense.
+pub struct TaskServices {
+    key: Arc<TokenKey>,
+    activities: Arc<dyn Activities>,
+}
+
+impl TaskServices {
+    /// Over the catalog's activities.
+    pub fn new(key: Arc<TokenKey>, activities: Arc<dyn Activities>) -> Self {
+        Self { key, activities }
+    }
+}
+
+impl Services for TaskServices {
+    fn task_token(&self, start: &Start, task: TaskRef) -> String {
+        let execution = ExecutionId::of_arn(&start.execution_arn);
+        self.key.seal_text(&TaskToken { execution, task, shape: Shape::Callback, claim_id: 0 })
+    }
+
+    fn check(&self, resource: &Resource, parameters: &Payload) -> Result<(), Failure> {
+        match resource {
+            Resource::Function { .. } => Ok(()),
+            Resource::Activity { arn } if self.activities.exists(arn) => Ok(()),
+            Resource::Activity { arn } => Err(Failure::new("States.Runtime", format!("The activity {arn} does not exist."))),
+            Resource::Integration(integration) if is_invoke(integration) => InvokeRequest::parse(parameters).map(|_| ()),
+            Resource::Integration(_) => Ok(()),
+        }
+    }
+}
+
+/// Whether it is `lambda:invoke`, with or without a token.
+pub(crate) fn is_invoke(integration: &baton_asl::Integration) -> bool {
+    let pattern = match integration.pattern {
+        Pattern::RequestResponse | Pattern::WaitForTaskToken => true,
+        Pattern::Sync | Pattern::Sync2 => false,
+    };
+    pattern && &*integration.service == "lambda" && &*integration.action == "invoke"
+}

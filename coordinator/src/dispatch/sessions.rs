@@ -1,0 +1,97 @@
+//! Workers by incarnation: the session each is connected by, and what a worker held that is away.
+//!
+//! A worker that loses its connection has ten seconds to come back with what it holds. After a restart of this process the same holds
+//! for everything that sessions held before.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+use parking_lot::Mutex;
+
+use super::Session;
+use crate::shard::HeldClaim;
+
+/// A worker that is away for longer has lost what it held.
+pub(crate) const GRACE: Duration = Duration::from_secs(10);
+
+/// Workers by incarnation.
+#[derive(Debug, Default)]
+pub struct Sessions(Mutex<HashMap<u64, Worker, FixedState>>);
+
+#[derive(Debug, Default)]
+struct Worker {
+    session: Option<Arc<Session>>,
+    /// What it held when it went away.
+    orphans: Vec<HeldClaim>,
+    /// When that is lost.
+    lost_at: Option<Instant>,
+}
+
+impl Sessions {
+    /// What sessions held before this process was started.
+    pub(crate) fn expect(&self, held: Vec<HeldClaim>, now: Instant) {
+        let mut workers = self.0.lock();
+        for claim in held {
+            let worker = workers.entry(claim.claim.incarnation).or_default();
+            worker.orphans.push(claim);
+            worker.lost_at = Some(now + GRACE);
+        }
+    }
+
+    /// A worker has come (back): the session that it had before, and what it held when it went away.
+    pub(crate) fn connect(&self, session: &Arc<Session>) -> (Option<Arc<Session>>, Vec<HeldClaim>) {
+        let mut workers = self.0.lock();
+        let worker = workers.entry(session.info().incarnation).or_default();
+        worker.lost_at = None;
+        (worker.session.replace(session.clone()), std::mem::take(&mut worker.orphans))
+    }
+
+    /// A session has ended while its worker held these.
+    pub(crate) fn disconnect(&self, session: &Arc<Session>, held: Vec<HeldClaim>, now: Instant) {
+        let mut workers = self.0.lock();
+        let worker = workers.entry(session.info().incarnation).or_default();
+        if worker.session.as_ref().is_some_and(|present| Arc::ptr_eq(present, session)) {
+            worker.session = None;
+        }
+        worker.orphans.extend(held);
+        if worker.session.is_none() {
+            worker.lost_at = Some(now + GRACE);
+        }
+    }
+
+    /// A worker has said goodbye: it holds nothing and will not come back.
+    pub(crate) fn forget(&self, session: &Arc<Session>) -> Vec<HeldClaim> {
+        let mut workers = self.0.lock();
+        let incarnation = session.info().incarnation;
+        let is_present = |worker: &Worker| worker.session.as_ref().is_some_and(|present| Arc::ptr_eq(present, session));
+        match workers.get(&incarnation).is_some_and(is_present) {
+            true => workers.remove(&incarnation).map(|worker| worker.orphans).unwrap_or_default(),
+            false => Vec::new(),
+        }
+    }
+
+    /// The session that a worker is connected by.
+    pub(crate) fn session_of(&self, incarnation: u64) -> Option<Arc<Session>> {
+        self.0.lock().get(&incarnation)?.session.clone()
+    }
+
+    /// What is lost because its worker has been away for too long.
+    pub(crate) fn take_lost(&self, now: Instant) -> Vec<HeldClaim> {
+        let mut lost = Vec::new();
+        self.0.lock().retain(|_, worker| {
+            let is_lost = worker.session.is_none() && worker.lost_at.is_some_and(|at| at <= now);
+            if is_lost {
+                lost.append(&mut worker.orphans);
+            }
+            !is_lost
+        });
+        lost
+    }
+
+    /// All sessions that are connected.
+    pub(crate) fn all(&self) -> Vec<Arc<Session>> {
+        self.0.lock().values().filter_map(|worker| worker.session.clone()).collect()
+    }
+}

@@ -1,0 +1,314 @@
+//! Checkpoints: what has changed since the last one goes to the key-value side, so that the log may be let go.
+//!
+//! A checkpoint is taken of memory as it is at the end of a batch, and written once that batch is durable. What happens meanwhile is part of
+//! the next one. Its operations are idempotent, and the log's entries name positions, so that a checkpoint of which only a part was
+//! written does no harm: replay passes over what a snapshot has seen.
+
+use std::sync::Arc;
+
+use baton_engine::Timestamp;
+use bytes::Bytes;
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::live::{Ended, Live};
+use super::log::is_passing;
+use super::start::CLOSED;
+use super::stored::{Retained, Stored, StoredIndexEntry, StoredRetention, encode_value, tasks_row_name};
+use super::{Answer, EVICT_IF_DUE_AFTER, ExecutionId, Output, Shard, World};
+use crate::store::keys::{ExecutionIndexKey, ExecutionKey, HistoryKey, MetaKey, RetentionKey, TimerKey};
+use crate::store::{KvOp, ShardId, StoreError, Table};
+
+/// A change waits this long for its checkpoint, milliseconds.
+const CHECKPOINT_AFTER_MS: i64 = 2_000;
+/// Or until the shard's log has grown by this much.
+const CHECKPOINT_AFTER_BYTES: usize = 1024 * 1024;
+
+/// What the next checkpoint writes, and the one that is under way.
+#[derive(Default)]
+pub(super) struct CheckpointState {
+    dirty: Vec<ExecutionId>,
+    /// Read back from the key-value side; they leave memory again when there is nothing to keep them.
+    reconsidered: Vec<ExecutionId>,
+    dirty_since: Option<Timestamp>,
+    under_way: Option<UnderWay>,
+    /// The log is needed as it is.
+    is_stopped: bool,
+}
+
+struct UnderWay {
+    upto_seq: u64,
+    /// Gone as soon as they are on their way.
+    ops: Option<Vec<KvOp>>,
+    executions: Vec<ExecutionId>,
+}
+
+impl CheckpointState {
+    /// The execution has changed.
+    pub(super) fn touch(&mut self, id: ExecutionId, is_dirty: &mut bool, now: Timestamp) {
+        if !std::mem::replace(is_dirty, true) {
+            self.dirty.push(id);
+        }
+        self.dirty_since.get_or_insert(now);
+    }
+
+    /// The execution may leave memory if nothing keeps it.
+    pub(super) fn reconsider(&mut self, id: ExecutionId) {
+        self.reconsidered.push(id);
+    }
+
+    /// No checkpoint from now on.
+    pub(super) fn stop(&mut self) {
+        self.is_stopped = true;
+    }
+}
+
+impl<W: World> Shard<W> {
+    /// Whether a checkpoint is due.
+    pub fn wants_checkpoint(&self, now: Timestamp) -> bool {
+        let is_old = self.checkpoint.dirty_since.is_some_and(|since| now - since >= CHECKPOINT_AFTER_MS);
+        self.can_checkpoint()
+            && (is_old || self.log.bytes_since_checkpoint >= CHECKPOINT_AFTER_BYTES || !self.checkpoint.reconsidered.is_empty())
+    }
+
+    /// Whether something has changed since the last checkpoint, or one is under way.
+    pub fn is_dirty(&self) -> bool {
+        self.lost.is_none() && !self.checkpoint.is_stopped && (self.checkpoint.under_way.is_some() || !self.checkpoint.dirty.is_empty())
+    }
+
+    /// Whether one is under way.
+    pub fn has_checkpoint_under_way(&self) -> bool {
+        self.checkpoint.under_way.is_some()
+    }
+
+    /// Whether one can begin: none is under way, and everything decided is on its way to the log.
+    pub fn can_checkpoint(&self) -> bool {
+        let checkpoint = &self.checkpoint;
+        self.lost.is_none()
+            && !checkpoint.is_stopped
+            && checkpoint.under_way.is_none()
+            && self.rebuilding.is_empty()
+            && self.log.batch.is_empty()
+    }
+
+    /// Begins a checkpoint of everything that has changed.
+    pub fn begin_checkpoint(&mut self, out: &mut Vec<Output<W>>) {
+        if !self.can_checkpoint() {
+            return;
+        }
+        for id in std::mem::take(&mut self.checkpoint.reconsidered) {
+            self.evict(id);
+        }
+        let executions = std::mem::take(&mut self.checkpoint.dirty);
+        self.checkpoint.dirty_since = None;
+        self.log.bytes_since_checkpoint = 0;
+        if executions.is_empty() {
+            return;
+        }
+        let mut ops =
+            Ops { shard: self.id, ops: Vec::with_capacity(4 * executions.len()), retained: Vec::new(), last_stop: Timestamp::MIN };
+        for id in &executions {
+            if let Some(live) = self.live.get_mut(id) {
+                live.is_dirty = false;
+                ops.live(*id, live);
+            } else if let Some(ended) = self.ended.get_mut(id) {
+                ended.is_saving = true;
+                ops.ended(*id, ended);
+            }
+        }
+        let upto_seq = self.log.closed_seq;
+        let ops = ops.finish(upto_seq);
+        self.checkpoint.under_way = Some(UnderWay { upto_seq, ops: Some(ops), executions });
+        self.send_checkpoint(out);
+    }
+
+    /// Sends the checkpoint on its way if its batch is durable.
+    pub(super) fn send_checkpoint(&mut self, out: &mut Vec<Output<W>>) {
+        let Some(under_way) = self.checkpoint.under_way.as_mut().filter(|under_way| under_way.upto_seq <= self.log.durable_seq) else {
+            return;
+        };
+        if let Some(ops) = under_way.ops.take() {
+            out.push(Output::Checkpoint { upto_seq: under_way.upto_seq, ops });
+        }
+    }
+
+    /// The checkpoint under way is durable: what it wrote need not stay in memory.
+    pub(super) fn checkpointed(&mut self, result: Result<(), StoreError>) {
+        let Some(under_way) = self.checkpoint.under_way.take() else { return };
+        if let Err(error) = result {
+            tracing::error!(shard = %self.id, %error, "a checkpoint was refused for good; the log is kept");
+            self.checkpoint.stop();
+            return;
+        }
+        for id in under_way.executions {
+            if let Some(live) = self.live.get_mut(&id) {
+                live.history.saved_all();
+                self.evict(id);
+            } else if self.ended.get(&id).is_some_and(|ended| ended.is_saving) {
+                self.ended.remove(&id);
+            } else if let Some(ended) = self.ended.get_mut(&id) {
+                ended.history.saved_all();
+            } else if let Some(live) = self.rebuilding.get_mut(&id) {
+                live.history.saved_all();
+            }
+        }
+    }
+
+    /// Lets an execution leave memory if nothing keeps it there.
+    fn evict(&mut self, id: ExecutionId) {
+        let Some(live) = self.live.get(&id) else { return };
+        let due_late = live.execution.next_due().is_none_or(|due| due - self.now > EVICT_IF_DUE_AFTER);
+        let is_clean = !live.is_dirty && live.history.saving.is_none() && live.history.unsaved.is_empty();
+        let is_needed = live.is_held() || live.is_yielded || live.quarantined.is_some() || self.watchers.contains_key(&id);
+        if due_late && is_clean && !is_needed {
+            self.live.remove(&id);
+        }
+    }
+
+    /// The end of an append.
+    pub(super) fn durable(&mut self, seq: u64, result: Result<(), StoreError>, out: &mut Vec<Output<W>>) {
+        match result {
+            Ok(()) => {
+                self.log.durable(seq, out);
+                self.send_checkpoint(out);
+            }
+            Err(error) if is_passing(&error) => self.log.refuse(),
+            Err(error) => self.lose(&error, out),
+        }
+    }
+
+    /// The store takes nothing from this shard any more. Whatever was not durable has not happened; everybody is told to come again.
+    fn lose(&mut self, error: &StoreError, out: &mut Vec<Output<W>>) {
+        match error {
+            StoreError::Closed => {}
+            other => tracing::error!(shard = %self.id, error = %other, "the store takes nothing from this shard any more"),
+        }
+        self.lost = Some(CLOSED);
+        let held: Vec<_> = self.log.abandon().collect();
+        for output in held {
+            match output {
+                Output::Reply(reply, _) => out.push(Output::Reply(reply, Answer::Unavailable(CLOSED))),
+                Output::Grant(slot, _) => out.push(Output::Return(slot)),
+                Output::Deny { .. } | Output::Return(_) | Output::WatchedEnd(_) => out.push(output),
+                // These speak of what has not happened.
+                Output::Append { .. }
+                | Output::Load(_)
+                | Output::Checkpoint { .. }
+                | Output::Deliver(_)
+                | Output::Cancel { .. }
+                | Output::Timer { .. }
+                | Output::Watched(..) => {}
+            }
+        }
+        let loading = std::mem::take(&mut self.loading).into_values().flatten();
+        let waiting: Vec<_> = loading.chain(std::mem::take(&mut self.backlog)).collect();
+        waiting.into_iter().for_each(|input| self.turn_away(input, out));
+        let replies = std::mem::take(&mut self.waiting_for_end).into_values().flatten();
+        out.extend(replies.map(|reply| Output::Reply(reply, Answer::Unavailable(CLOSED))));
+        let watchers = std::mem::take(&mut self.watchers).into_values().flatten();
+        out.extend(watchers.map(Output::WatchedEnd));
+    }
+}
+
+/// The operations of one checkpoint in the making. An execution's history comes before its snapshot: a snapshot that is there has all
+/// of its history there.
+struct Ops {
+    shard: ShardId,
+    ops: Vec<KvOp>,
+    retained: Vec<Retained>,
+    last_stop: Timestamp,
+}
+
+impl Ops {
+    fn live(&mut self, id: ExecutionId, live: &mut Live) {
+        self.history(id, live.history.begin_saving());
+        self.timer(id, live.rows.timer, live.execution.next_due());
+        live.rows.timer = live.execution.next_due();
+        let tasks = live.stored_tasks().map(|tasks| encode_value(&tasks));
+        let has_tasks = tasks.is_some();
+        self.tasks(id, live.rows.has_tasks, tasks);
+        live.rows.has_tasks = has_tasks;
+        if !std::mem::replace(&mut live.rows.is_indexed, true) {
+            let summary = live.summary(id);
+            let entry = StoredIndexEntry {
+                status: summary.status,
+                stop_at: None,
+                execution_arn: summary.execution_arn,
+                name: summary.name,
+                version_arn: summary.version_arn,
+                alias_arn: summary.alias_arn,
+            };
+            self.index(id, &summary.state_machine_arn, summary.start_at, &entry);
+        }
+        self.execution(id, &Stored::Live(live.stored()));
+    }
+
+    fn ended(&mut self, id: ExecutionId, ended: &mut Ended) {
+        self.history(id, ended.history.begin_saving());
+        self.timer(id, ended.rows.timer, None);
+        self.tasks(id, ended.rows.has_tasks, None);
+        let (record, start) = (&ended.record, &ended.record.start);
+        let entry = StoredIndexEntry {
+            status: record.status,
+            stop_at: record.stop_at,
+            execution_arn: start.execution_arn.clone(),
+            name: start.name.clone(),
+            version_arn: start.version_arn.clone(),
+            alias_arn: start.alias_arn.clone(),
+        };
+        self.index(id, &start.state_machine_arn, start.at, &entry);
+        self.execution(id, &Stored::Ended);
+        let state_machine = state_machine_hash(&start.state_machine_arn);
+        self.retained.push(Retained { execution: id.0, state_machine, start_at: start.at });
+        self.last_stop = self.last_stop.max(record.stop_at.unwrap_or(start.at));
+    }
+
+    fn finish(mut self, upto_seq: u64) -> Vec<KvOp> {
+        if !self.retained.is_empty() {
+            // The batch's number tells apart two checkpoints in one millisecond.
+            let key = RetentionKey { shard: self.shard, stop_ms: self.last_stop, execution: u128::from(upto_seq) };
+            let value = encode_value(&StoredRetention(std::mem::take(&mut self.retained)));
+            self.ops.push(KvOp::put(Table::Retention, key.encode(), value));
+        }
+        self.ops
+    }
+
+    fn execution(&mut self, id: ExecutionId, stored: &Stored) {
+        self.ops.push(KvOp::put(Table::Executions, ExecutionKey { execution: id.0 }.encode(), stored.encode()));
+    }
+
+    fn history(&mut self, id: ExecutionId, segment: Option<(u64, Bytes)>) {
+        if let Some((first_event, bytes)) = segment {
+            self.ops.push(KvOp::put(Table::History, HistoryKey { execution: id.0, first_event }.encode(), bytes));
+        }
+    }
+
+    fn index(&mut self, id: ExecutionId, state_machine_arn: &Arc<str>, start_at: Timestamp, entry: &StoredIndexEntry) {
+        let key = ExecutionIndexKey { state_machine: state_machine_hash(state_machine_arn), start_ms: start_at, execution: id.0 };
+        self.ops.push(KvOp::put(Table::ExecutionIndex, key.encode(), encode_value(entry)));
+    }
+
+    fn timer(&mut self, id: ExecutionId, before: Option<Timestamp>, after: Option<Timestamp>) {
+        if before == after {
+            return;
+        }
+        let key = |due_ms| TimerKey { shard: self.shard, due_ms, execution: id.0, timer: 0 }.encode();
+        let delete = before.map(|due| KvOp::delete(Table::Timers, key(due)));
+        let put = after.map(|due| KvOp::put(Table::Timers, key(due), Bytes::new()));
+        self.ops.extend(delete.into_iter().chain(put));
+    }
+
+    fn tasks(&mut self, id: ExecutionId, had: bool, tasks: Option<Bytes>) {
+        let name = tasks_row_name(id.0);
+        let key = MetaKey { shard: self.shard, name: &name }.encode();
+        match tasks {
+            Some(tasks) => self.ops.push(KvOp::put(Table::Meta, key, tasks)),
+            None if had => self.ops.push(KvOp::delete(Table::Meta, key)),
+            None => {}
+        }
+    }
+}
+
+/// Under which a state machine's executions are listed.
+pub(crate) fn state_machine_hash(state_machine_arn: &str) -> u128 {
+    xxh3_128(state_machine_arn.as_bytes())
+}

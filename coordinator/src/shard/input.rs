@@ -1,0 +1,195 @@
+//! Everything that can happen to a shard.
+
+use baton_engine::{Claim, Input, Start, TaskRef};
+use bytes::Bytes;
+
+use super::{ExecutionId, World};
+use crate::store::StoreError;
+
+/// Everything that can happen to a shard.
+pub enum ShardInput<W: World> {
+    /// Start an execution. `start.at` is set by the shard.
+    Start {
+        /// What it starts with.
+        start: Box<Start>,
+        /// Who asks.
+        reply: W::Reply,
+    },
+    /// Something happens to an execution.
+    Send {
+        /// Which.
+        id: ExecutionId,
+        /// What.
+        input: Input,
+        /// The claim under which an outcome or heartbeat is reported; `None` where tokens carry none.
+        claim_id: Option<u64>,
+        /// Who asks; nobody for the shard's own and the delivery's.
+        reply: Option<W::Reply>,
+    },
+    /// A slot is free for a queued task.
+    SlotFree {
+        /// Which execution.
+        id: ExecutionId,
+        /// Which attempt.
+        task: TaskRef,
+        /// The slot, reserved.
+        slot: W::Slot,
+        /// Its claim: to be committed, or committed already.
+        claim: Claim,
+        /// Whether the claim is committed already.
+        is_regrant: bool,
+    },
+    /// A worker answers an offer.
+    Claim {
+        /// Which execution.
+        id: ExecutionId,
+        /// Which attempt.
+        task: TaskRef,
+        /// Its slot, to be granted.
+        slot: W::Slot,
+        /// Its claim, to be committed.
+        claim: Claim,
+    },
+    /// A worker says that it still holds a claim. Answered `Applied` if it does.
+    Assert {
+        /// Which execution.
+        id: ExecutionId,
+        /// Which attempt.
+        task: TaskRef,
+        /// Under which claim. Its incarnation is the worker's of now.
+        claim: Claim,
+        /// Who asks.
+        reply: W::Reply,
+    },
+    /// Whoever held a claim is gone for good.
+    HolderLost {
+        /// Which execution.
+        id: ExecutionId,
+        /// Which attempt.
+        task: TaskRef,
+        /// Under which claim.
+        claim_id: u64,
+    },
+    /// A grant did not leave: its task goes to another slot under the same claim.
+    GrantLost {
+        /// Which execution.
+        id: ExecutionId,
+        /// Which attempt.
+        task: TaskRef,
+        /// The claim, which stays.
+        claim_id: u64,
+    },
+    /// A task is to be placed that was not when it was scheduled: after a recovery, or when its batch was full.
+    Place {
+        /// Which execution.
+        id: ExecutionId,
+        /// Which attempt.
+        task: TaskRef,
+    },
+    /// How does the execution stand?
+    Describe {
+        /// Which.
+        id: ExecutionId,
+        /// Who asks.
+        reply: W::Reply,
+    },
+    /// What has happened to it?
+    History {
+        /// Which.
+        id: ExecutionId,
+        /// Who asks.
+        reply: W::Reply,
+    },
+    /// Answered when the execution ends; at once if it has ended, or is not in memory.
+    WaitEnd {
+        /// Which.
+        id: ExecutionId,
+        /// The asker has seen that it runs: wait also when it is not in memory.
+        is_absent_running: bool,
+        /// Who asks.
+        reply: W::Reply,
+    },
+    /// What has happened to it, and from now on everything that happens.
+    Watch {
+        /// Which.
+        id: ExecutionId,
+        /// Who follows.
+        watcher: W::Watcher,
+        /// Who asks.
+        reply: W::Reply,
+    },
+    /// The execution's next timer is due.
+    Due {
+        /// Which.
+        id: ExecutionId,
+    },
+    /// What the key-value side has of an execution, as asked by [`Output::Load`](super::Output::Load).
+    Loaded {
+        /// Which.
+        id: ExecutionId,
+        /// Its value.
+        result: Result<Option<Bytes>, StoreError>,
+    },
+    /// The end of an append.
+    Durable {
+        /// Number of the batch.
+        seq: u64,
+        /// Whether it is durable.
+        result: Result<(), StoreError>,
+    },
+    /// The store may take writes again: what was refused comes once more.
+    Retry,
+    /// The end of the checkpoint that is under way.
+    Checkpointed {
+        /// Whether it is durable.
+        result: Result<(), StoreError>,
+    },
+}
+
+impl<W: World> ShardInput<W> {
+    /// The execution that must be in memory before this can be handled.
+    pub(super) fn needs(&self) -> Option<ExecutionId> {
+        match self {
+            ShardInput::Start { start, .. } => Some(ExecutionId::of_arn(&start.execution_arn)),
+            ShardInput::Send { id, .. }
+            | ShardInput::SlotFree { id, .. }
+            | ShardInput::Claim { id, .. }
+            | ShardInput::Assert { id, .. }
+            | ShardInput::HolderLost { id, .. }
+            | ShardInput::GrantLost { id, .. }
+            | ShardInput::Place { id, .. }
+            | ShardInput::Watch { id, .. }
+            | ShardInput::Due { id } => Some(*id),
+            ShardInput::Describe { .. }
+            | ShardInput::History { .. }
+            | ShardInput::WaitEnd { .. }
+            | ShardInput::Loaded { .. }
+            | ShardInput::Durable { .. }
+            | ShardInput::Retry
+            | ShardInput::Checkpointed { .. } => None,
+        }
+    }
+
+    /// Whether this adds nothing to the log by itself, so that it is taken even while the log is held up.
+    pub(super) fn is_light(&self) -> bool {
+        match self {
+            ShardInput::Describe { .. }
+            | ShardInput::History { .. }
+            | ShardInput::WaitEnd { .. }
+            | ShardInput::Durable { .. }
+            | ShardInput::Retry
+            | ShardInput::Checkpointed { .. } => true,
+            ShardInput::Start { .. }
+            | ShardInput::Send { .. }
+            | ShardInput::SlotFree { .. }
+            | ShardInput::Claim { .. }
+            | ShardInput::Assert { .. }
+            | ShardInput::HolderLost { .. }
+            | ShardInput::GrantLost { .. }
+            | ShardInput::Place { .. }
+            | ShardInput::Watch { .. }
+            | ShardInput::Due { .. }
+            | ShardInput::Loaded { .. } => false,
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! A shard: the single writer of its executions.
+//!
+//! [`Shard::step`] is a function from an input and the time to outputs: no clock, no IO, no waiting. What it must know at once it asks
+//! its [`World`]. Memory runs ahead of the log: a step decides and applies, its events go into the open batch, and whatever follows
+//! from them (answers, grants, calls) is held until that batch is durable. `driver` runs shards over a real store.
+//!
+//! Executions that run are in memory while something happens to them. Those that only wait leave it entirely once a checkpoint has
+//! written them: the key-value side says whether an execution exists, a timer row when it is due. Ended ones leave it at once.
+
+mod answer;
+mod checkpoint;
+pub mod codec;
+mod execution_id;
+mod input;
+mod list;
+mod live;
+mod log;
+mod output;
+mod quarantine;
+mod read;
+mod record;
+mod recovery;
+mod revisions;
+mod start;
+mod step;
+mod stored;
+mod tasks;
+mod world;
+
+pub use answer::*;
+pub use codec::{CodecError, read_chunk, read_events};
+pub use execution_id::ExecutionId;
+pub use input::ShardInput;
+pub use list::*;
+pub use output::{Grant, Output};
+pub use record::ExecutionRecord;
+pub use recovery::{HeldClaim, Recovering, RecoveryError};
+pub use revisions::{Activities, Functions, Revision, Revisions};
+pub use world::{PlaceRequest, Placement, QueuedTask, World};
+
+pub(crate) use checkpoint::state_machine_hash;
+pub(crate) use live::{record, record_of_history};
+pub(crate) use stored::{Stored, StoredIndexEntry, StoredRetention, decode_value, encode_value};
+
+use std::collections::VecDeque;
+
+use baton_engine::Timestamp;
+use foldhash::fast::FixedState;
+use hashbrown::{HashMap, HashSet};
+
+use crate::store::ShardId;
+use checkpoint::CheckpointState;
+use live::{Ended, Live};
+use log::Log;
+use step::Scratch;
+
+type Map<K, V> = HashMap<K, V, FixedState>;
+type Set<K> = HashSet<K, FixedState>;
+
+/// Executions that are due sooner than this stay in memory, milliseconds.
+const EVICT_IF_DUE_AFTER: i64 = 30_000;
+
+/// The single writer of its executions. See the module.
+pub struct Shard<W: World> {
+    id: ShardId,
+    /// The latest time that it was told; time does not run backwards in a log.
+    now: Timestamp,
+    log: Log<W>,
+    live: Map<ExecutionId, Box<Live>>,
+    /// Ended since the last checkpoint.
+    ended: Map<ExecutionId, Box<Ended>>,
+    /// Being read from the key-value side, with what waits for them.
+    loading: Map<ExecutionId, Vec<ShardInput<W>>>,
+    /// Set aside while their snapshot is read again.
+    rebuilding: Map<ExecutionId, Box<Live>>,
+    /// Who waits for an end.
+    waiting_for_end: Map<ExecutionId, Vec<W::Reply>>,
+    watchers: Map<ExecutionId, Vec<W::Watcher>>,
+    /// Inputs that came while the log was held up, in order.
+    backlog: VecDeque<ShardInput<W>>,
+    /// The shard's own inputs for the next batch.
+    own: VecDeque<ShardInput<W>>,
+    checkpoint: CheckpointState,
+    /// Timers before this time are asked for at once; later ones are read from their rows in time.
+    horizon: Timestamp,
+    /// Why the store no longer takes anything from this shard.
+    lost: Option<&'static str>,
+    scratch: Scratch<W>,
+}
+
+impl<W: World> Shard<W> {
+    /// A shard whose log ends with batch `seq` and that knows of nothing yet.
+    fn new(id: ShardId, seq: u64, now: Timestamp, horizon: Timestamp) -> Self {
+        Self {
+            id,
+            now,
+            log: Log::new(seq),
+            live: Map::default(),
+            ended: Map::default(),
+            loading: Map::default(),
+            rebuilding: Map::default(),
+            waiting_for_end: Map::default(),
+            watchers: Map::default(),
+            backlog: VecDeque::new(),
+            own: VecDeque::new(),
+            checkpoint: CheckpointState::default(),
+            horizon,
+            lost: None,
+            scratch: Scratch::default(),
+        }
+    }
+
+    /// Which one it is.
+    pub fn id(&self) -> ShardId {
+        self.id
+    }
+
+    /// Timers before this time are asked for at once from now on. The rows of those in between that are not in memory are the caller's
+    /// to read.
+    pub fn set_horizon(&mut self, horizon: Timestamp, out: &mut Vec<Output<W>>) {
+        self.horizon = self.horizon.max(horizon);
+        let horizon = self.horizon;
+        self.live.iter_mut().for_each(|(id, live)| step::ask_for_timer(*id, live, horizon, out));
+    }
+
+    /// Executions in memory that run.
+    pub fn live_count(&self) -> usize {
+        self.live.len()
+    }
+
+    /// Inputs that it holds back.
+    pub fn backlog_len(&self) -> usize {
+        self.backlog.len() + self.loading.len()
+    }
+
+    /// Why the store no longer takes anything from this shard; `None` as long as it does.
+    pub fn lost(&self) -> Option<&'static str> {
+        self.lost
+    }
+
+    /// Whether the store has refused batches that come again with [`ShardInput::Retry`].
+    pub fn wants_retry(&self) -> bool {
+        self.lost.is_none() && self.log.is_refused()
+    }
+
+    /// Whether nothing is under way and everything that was decided is durable.
+    pub fn is_settled(&self) -> bool {
+        self.lost.is_some() || (self.log.is_settled() && self.own.is_empty() && self.backlog.is_empty() && self.loading.is_empty())
+    }
+
+    /// Whether [`resume`](Self::resume) would find something to do.
+    pub fn wants_turn(&self) -> bool {
+        self.lost.is_none() && !self.log.is_blocked() && !(self.own.is_empty() && self.backlog.is_empty())
+    }
+
+    /// Handles one input.
+    pub fn step(&mut self, now: Timestamp, input: ShardInput<W>, world: &mut W, out: &mut Vec<Output<W>>) {
+        self.now = self.now.max(now);
+        if self.lost.is_some() {
+            return self.turn_away(input, out);
+        }
+        let must_wait = !input.is_light() && (self.log.is_blocked() || !self.backlog.is_empty());
+        if must_wait && !matches!(input, ShardInput::Loaded { .. }) {
+            self.backlog.push_back(input);
+            return;
+        }
+        self.handle(input, world, out);
+    }
+
+    /// Goes on with what was held back, as far as the open batch has room. Sends the open batch on its way.
+    pub fn resume(&mut self, now: Timestamp, world: &mut W, out: &mut Vec<Output<W>>) {
+        self.now = self.now.max(now);
+        self.log.close(out);
+        // Own inputs that come up meanwhile are for the next turn, so that an execution that loops does not keep the others waiting.
+        for _ in 0..self.own.len() {
+            if self.log.is_blocked() {
+                break;
+            }
+            let Some(input) = self.own.pop_front() else { break };
+            self.handle(input, world, out);
+        }
+        while !self.log.is_blocked() {
+            let Some(input) = self.backlog.pop_front() else { break };
+            self.handle(input, world, out);
+        }
+        self.log.close(out);
+    }
+
+    fn handle(&mut self, input: ShardInput<W>, world: &mut W, out: &mut Vec<Output<W>>) {
+        if let Some(id) = input.needs()
+            && !self.live.contains_key(&id)
+            && !self.ended.contains_key(&id)
+        {
+            return self.load(id, input, out);
+        }
+        match input {
+            ShardInput::Start { start, reply } => self.start_known(*start, reply, out),
+            ShardInput::Send { id, input, claim_id, reply } => self.send(id, input, claim_id, reply, world, out),
+            ShardInput::SlotFree { id, task, slot, claim, is_regrant } => self.slot_free(id, task, slot, claim, is_regrant, world, out),
+            ShardInput::Claim { id, task, slot, claim } => self.claim(id, task, slot, claim, world, out),
+            ShardInput::Assert { id, task, claim, reply } => self.assert_claim(id, task, claim, reply, world, out),
+            ShardInput::HolderLost { id, task, claim_id } => self.holder_lost(id, task, claim_id, world, out),
+            ShardInput::GrantLost { id, task, claim_id } => self.grant_lost(id, task, claim_id),
+            ShardInput::Place { id, task } => self.place(id, task, world, out),
+            ShardInput::Describe { id, reply } => self.describe(id, reply, out),
+            ShardInput::History { id, reply } => self.history(id, reply, out),
+            ShardInput::WaitEnd { id, is_absent_running, reply } => self.wait_end(id, is_absent_running, reply, out),
+            ShardInput::Watch { id, watcher, reply } => self.watch(id, watcher, reply, out),
+            ShardInput::Due { id } => self.due(id, world, out),
+            ShardInput::Loaded { id, result } => self.loaded(id, result, world, out),
+            ShardInput::Durable { seq, result } => self.durable(seq, result, out),
+            ShardInput::Retry => self.log.retry(out),
+            ShardInput::Checkpointed { result } => self.checkpointed(result),
+        }
+        if self.log.is_full() {
+            self.log.close(out);
+        }
+    }
+
+    /// Sets the input aside until the key-value side has told what it has of the execution.
+    fn load(&mut self, id: ExecutionId, input: ShardInput<W>, out: &mut Vec<Output<W>>) {
+        let waiting = self.loading.entry(id).or_insert_with(|| {
+            out.push(Output::Load(id));
+            Vec::with_capacity(1)
+        });
+        waiting.push(input);
+    }
+}

@@ -1,0 +1,84 @@
+//! Everything that a shard asks of the world.
+
+use std::sync::Arc;
+
+use baton_engine::{Claim, TaskActivation, TaskRef, Timestamp};
+use bytes::Bytes;
+
+use super::{Answer, ExecutionId, World};
+use crate::store::KvOp;
+
+/// Everything that a shard asks of the world, in the order in which it is to be done. What depends on a batch comes out only after the
+/// batch is durable.
+pub enum Output<W: World> {
+    /// Append this batch.
+    Append {
+        /// Number of the batch before it.
+        expected_seq: u64,
+        /// Its bytes.
+        batch: Bytes,
+    },
+    /// Read what the key-value side has of the execution, and answer with [`ShardInput::Loaded`](super::ShardInput::Loaded).
+    Load(ExecutionId),
+    /// Write this checkpoint, and answer with [`ShardInput::Checkpointed`](super::ShardInput::Checkpointed).
+    Checkpoint {
+        /// It covers everything up to this batch.
+        upto_seq: u64,
+        /// What is written.
+        ops: Vec<KvOp>,
+    },
+    /// An answer.
+    Reply(W::Reply, Answer),
+    /// The task is the slot's.
+    Grant(W::Slot, Box<Grant>),
+    /// The slot was reserved for nothing.
+    Return(W::Slot),
+    /// The claim of an offer is refused: the slot's owner must not run the task.
+    Deny {
+        /// The slot, free again.
+        slot: W::Slot,
+        /// Which execution.
+        id: ExecutionId,
+        /// Which attempt.
+        task: TaskRef,
+        /// The refused claim.
+        claim_id: u64,
+    },
+    /// Call the endpoint.
+    Deliver(Box<Grant>),
+    /// Whoever holds this claim may stop.
+    Cancel {
+        /// Which execution.
+        id: ExecutionId,
+        /// Which attempt.
+        task: TaskRef,
+        /// Whose.
+        claim: Claim,
+    },
+    /// Tell [`ShardInput::Due`](super::ShardInput::Due) then.
+    Timer {
+        /// When.
+        due: Timestamp,
+        /// Which execution.
+        id: ExecutionId,
+    },
+    /// New events, durable: a chunk as it stands in the log.
+    Watched(W::Watcher, Bytes),
+    /// The execution that is followed has ended.
+    WatchedEnd(W::Watcher),
+}
+
+/// A task on its way to whoever does it. The claim is durable.
+#[derive(Clone, Debug)]
+pub struct Grant {
+    /// Its execution.
+    pub execution: ExecutionId,
+    /// ARN of that.
+    pub execution_arn: Arc<str>,
+    /// `traceHeader` of that.
+    pub trace_header: Option<Arc<str>>,
+    /// The task.
+    pub activation: TaskActivation,
+    /// The claim.
+    pub claim: Claim,
+}

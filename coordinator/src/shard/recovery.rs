@@ -1,0 +1,251 @@
+//! A shard is read back: what the key-value side has, and the log on top of it.
+//!
+//! Only the executions that the log speaks of come into memory. The others wait where they are; what a restart must know of them stands in
+//! their timer rows and their rows of open tasks.
+
+use baton_engine::{Claim, EventKind, Execution, Holder, Status, TaskRef, Timestamp};
+use bytes::Bytes;
+
+use super::codec::{Chunk, CodecError, Entry, read_batch};
+use super::live::{Ended, History, Live, LoadError, TaskHolder};
+use super::step::{Panicked, ask_for_timer, catching};
+use super::stored::{Stored, StoredTasks, decode_value, execution_of_tasks_row};
+use super::{ExecutionId, Map, Output, Set, Shard, ShardInput, World};
+use crate::store::ShardId;
+use crate::store::keys::MetaKey;
+
+/// Why a shard could not be read back.
+#[derive(Debug, thiserror::Error)]
+pub enum RecoveryError {
+    /// The log or the key-value side holds what cannot be read.
+    #[error("shard {shard}: {source}")]
+    Codec {
+        /// Which shard.
+        shard: ShardId,
+        /// Why.
+        source: CodecError,
+    },
+    /// The catalog and the log do not belong together.
+    #[error("shard {shard}: an execution needs revision {digest:032x}, which the catalog does not have")]
+    NoRevision {
+        /// Which shard.
+        shard: ShardId,
+        /// Which revision.
+        digest: u128,
+    },
+    /// Events are missing.
+    #[error("shard {shard}: events {expected} to {found} of execution {execution} are missing")]
+    Gap {
+        /// Which shard.
+        shard: ShardId,
+        /// Whose.
+        execution: ExecutionId,
+        /// The first missing one, by position.
+        expected: u64,
+        /// The first one after them.
+        found: u64,
+    },
+}
+
+/// A shard that is being read back.
+pub struct Recovering<W: World> {
+    shard: Shard<W>,
+    /// Open tasks by execution, as the last checkpoint knew them.
+    rows: Map<ExecutionId, StoredTasks>,
+    /// Executions that had ended when the log begins.
+    over: Set<ExecutionId>,
+}
+
+/// A claim that a session held when the server ended. It counts until its worker has had time to come back.
+#[derive(Clone, Debug)]
+pub struct HeldClaim {
+    /// Its execution.
+    pub execution: ExecutionId,
+    /// Which attempt.
+    pub task: TaskRef,
+    /// The claim.
+    pub claim: Claim,
+}
+
+impl<W: World> Recovering<W> {
+    /// A shard whose log ends with batch `seq`.
+    pub fn new(shard: ShardId, seq: u64, now: Timestamp, horizon: Timestamp) -> Self {
+        Self { shard: Shard::new(shard, seq, now, horizon), rows: Map::default(), over: Set::default() }
+    }
+
+    /// One record of the shard's own.
+    pub fn record(&mut self, key: &[u8], value: &Bytes) -> Result<(), RecoveryError> {
+        let execution = MetaKey::decode(key).and_then(|key| execution_of_tasks_row(key.name));
+        if let Some(execution) = execution {
+            let tasks = decode_value(value).map_err(|source| self.codec(source))?;
+            self.rows.insert(ExecutionId(execution), tasks);
+        }
+        Ok(())
+    }
+
+    /// Executions that the batch goes on with and whose snapshots are needed first.
+    pub fn missing(&self, batch: &[u8]) -> Result<Vec<ExecutionId>, RecoveryError> {
+        let entries = read_batch(batch).map_err(|source| self.codec(source))?;
+        let mut missing: Vec<_> =
+            entries.iter().filter(|entry| entry.position > 0 && !self.knows(entry.id)).map(|entry| entry.id).collect();
+        // An execution that begins in this batch may go on in it.
+        missing.retain(|id| !entries.iter().any(|entry| entry.id == *id && entry.position == 0));
+        missing.dedup();
+        Ok(missing)
+    }
+
+    fn knows(&self, id: ExecutionId) -> bool {
+        self.shard.live.contains_key(&id) || self.shard.ended.contains_key(&id) || self.over.contains(&id)
+    }
+
+    /// What the key-value side has of an execution.
+    pub fn snapshot(&mut self, id: ExecutionId, value: &Bytes, world: &mut W) -> Result<(), RecoveryError> {
+        match Stored::decode(value).map_err(|source| self.codec(source))? {
+            Stored::Ended => {
+                self.over.insert(id);
+            }
+            Stored::Live(stored) => {
+                let live = Live::from_stored(&stored, world).map_err(|error| self.load_error(error))?;
+                self.shard.live.insert(id, Box::new(live));
+            }
+        }
+        Ok(())
+    }
+
+    /// A batch of the log, in order.
+    pub fn replay(&mut self, seq: u64, batch: &[u8], world: &mut W) -> Result<(), RecoveryError> {
+        let entries = read_batch(batch).map_err(|source| self.codec(source))?;
+        self.shard.log.bytes_since_checkpoint += batch.len();
+        entries.into_iter().try_for_each(|entry| self.replay_entry(seq, entry, world))
+    }
+
+    fn replay_entry(&mut self, seq: u64, entry: Entry<'_>, world: &mut W) -> Result<(), RecoveryError> {
+        let Entry { id, position, chunk } = entry;
+        if self.shard.ended.contains_key(&id) || self.over.contains(&id) {
+            return Ok(());
+        }
+        let mut live = match self.shard.live.remove(&id) {
+            // A checkpoint of which only a part was written has seen these events already.
+            Some(live) if position < live.history.events => {
+                self.shard.live.insert(id, live);
+                return Ok(());
+            }
+            Some(mut live) if position == live.history.events => {
+                self.apply(id, &mut live, chunk)?;
+                live
+            }
+            None if position == 0 => self.begin(chunk, world)?,
+            other => {
+                let expected = other.map_or(0, |live| live.history.events);
+                return Err(RecoveryError::Gap { shard: self.shard.id, execution: id, expected, found: position });
+            }
+        };
+        live.history.push(chunk.bytes, chunk.event_count);
+        live.last_seq = seq;
+        self.shard.checkpoint.touch(id, &mut live.is_dirty, self.shard.now);
+        match live.execution.status() {
+            Status::Running => {
+                self.shard.live.insert(id, live);
+            }
+            Status::Succeeded | Status::Failed | Status::TimedOut | Status::Aborted => {
+                self.shard.ended.insert(id, Box::new(Ended::of(*live)));
+            }
+        }
+        Ok(())
+    }
+
+    fn begin(&self, chunk: Chunk<'_>, world: &mut W) -> Result<Box<Live>, RecoveryError> {
+        let events = chunk.events().map_err(|source| self.codec(source))?;
+        let start = match events.first().map(|event| &event.kind) {
+            Some(EventKind::ExecutionStarted(start)) => start,
+            _ => return Err(self.codec(CodecError::Malformed("an execution that does not begin with ExecutionStarted".to_owned()))),
+        };
+        let digest = start.revision;
+        let revision = world.revision(digest).ok_or(RecoveryError::NoRevision { shard: self.shard.id, digest })?;
+        let machine = &revision.machine;
+        let execution = catching(|| {
+            let mut execution = Execution::recover(machine, &events[0]);
+            events[1..].iter().for_each(|event| execution.apply(machine, event));
+            execution
+        });
+        let execution = execution.map_err(|panicked| self.not_applied(&panicked))?;
+        Ok(Box::new(Live::new(execution, revision, History::default())))
+    }
+
+    fn apply(&self, id: ExecutionId, live: &mut Live, chunk: Chunk<'_>) -> Result<(), RecoveryError> {
+        let events = chunk.events().map_err(|source| self.codec(source))?;
+        let (machine, execution) = (&live.revision.machine, &mut live.execution);
+        catching(|| events.iter().for_each(|event| execution.apply(machine, event))).map_err(|panicked| {
+            tracing::error!(execution = %id, "events of this execution cannot be applied");
+            self.not_applied(&panicked)
+        })
+    }
+
+    fn not_applied(&self, panicked: &Panicked) -> RecoveryError {
+        self.codec(CodecError::Malformed(format!("events that cannot be applied: {}", panicked.0)))
+    }
+
+    fn codec(&self, source: CodecError) -> RecoveryError {
+        RecoveryError::Codec { shard: self.shard.id, source }
+    }
+
+    fn load_error(&self, error: LoadError) -> RecoveryError {
+        match error {
+            LoadError::Codec(source) => self.codec(source),
+            LoadError::NoRevision(digest) => RecoveryError::NoRevision { shard: self.shard.id, digest },
+        }
+    }
+
+    /// The log has been read: tasks go back into their queues, what this process held before is lost, timers are asked for. What sessions
+    /// hold is answered.
+    pub fn finish(mut self, world: &mut W, out: &mut Vec<Output<W>>) -> (Shard<W>, Vec<HeldClaim>) {
+        let mut held = Vec::new();
+        let ids: Vec<_> = self.shard.live.keys().copied().collect();
+        for id in ids {
+            let had_row = self.rows.remove(&id).is_some();
+            self.wake(id, had_row, &mut held, out);
+        }
+        for (id, ended) in &mut self.shard.ended {
+            ended.rows.has_tasks |= self.rows.remove(id).is_some();
+        }
+        for (id, StoredTasks(tasks)) in std::mem::take(&mut self.rows) {
+            for stored in tasks {
+                match (stored.claim, stored.queue) {
+                    (Some(claim), _) => self.claimed(id, stored.task, claim, &mut held),
+                    (None, Some(queue)) => self.shard.enqueue(id, stored.task, &queue, world),
+                    (None, None) => {}
+                }
+            }
+        }
+        (self.shard, held)
+    }
+
+    fn wake(&mut self, id: ExecutionId, had_row: bool, held: &mut Vec<HeldClaim>, out: &mut Vec<Output<W>>) {
+        let (now, horizon) = (self.shard.now, self.shard.horizon);
+        let live = self.shard.live.get_mut(&id).expect("the id was just read from the map");
+        live.rows.has_tasks |= had_row;
+        live.execution.restart_heartbeats(&live.revision.machine, now);
+        live.recall_tasks();
+        ask_for_timer(id, live, horizon, out);
+        if live.execution.wants_continue() {
+            live.is_yielded = true;
+            self.shard.own.push_back(ShardInput::Send { id, input: baton_engine::Input::Continue, claim_id: None, reply: None });
+        }
+        let tasks: Vec<_> = live.tasks.iter().map(|open| (open.task, open.holder.clone())).collect();
+        for (task, holder) in tasks {
+            match holder {
+                TaskHolder::Unplaced => self.shard.own.push_back(ShardInput::Place { id, task }),
+                TaskHolder::Claimed(claim) => self.claimed(id, task, claim, held),
+                TaskHolder::Queued(_) | TaskHolder::Submitted => {}
+            }
+        }
+    }
+
+    fn claimed(&mut self, execution: ExecutionId, task: TaskRef, claim: Claim, held: &mut Vec<HeldClaim>) {
+        match claim.holder {
+            Holder::Session => held.push(HeldClaim { execution, task, claim }),
+            Holder::Process => self.shard.own.push_back(ShardInput::HolderLost { id: execution, task, claim_id: claim.claim_id }),
+            Holder::Poller => {}
+        }
+    }
+}

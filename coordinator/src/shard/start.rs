@@ -1,0 +1,254 @@
+//! StartExecution, and what happens when an execution is read back from the key-value side.
+
+use baton_engine::{Input, Rejected, Start};
+use bytes::Bytes;
+
+use super::live::{Live, LoadError};
+use super::step::{Panicked, ask_for_timer};
+use super::stored::Stored;
+use super::{Answer, ExecutionId, Output, SendError, Shard, ShardInput, StartError, Started, World};
+use crate::store::StoreError;
+
+/// The key-value side could not be read.
+pub(super) const CANNOT_READ: &str = "The execution cannot be read at the moment.";
+/// The execution is set aside.
+pub(super) const SET_ASIDE: &str = "The execution is set aside because of a defect; its history says how far it came.";
+/// The shard has no store any more.
+pub(super) const CLOSED: &str = "The server is going away.";
+
+impl<W: World> Shard<W> {
+    /// An execution of this name is in memory: the same start again, while it runs, is answered with it.
+    pub(super) fn start_known(&mut self, start: Start, reply: W::Reply, out: &mut Vec<Output<W>>) {
+        let id = ExecutionId::of_arn(&start.execution_arn);
+        let running = self.live.get(&id).map(|live| live.execution.started());
+        let result = match running {
+            Some(first) if is_same(first, &start) => Ok(Started { arn: first.execution_arn.clone(), start_at: first.at, created: false }),
+            Some(_) | None => Err(StartError::AlreadyExists { execution_arn: start.execution_arn.to_string() }),
+        };
+        self.log.hold(Output::Reply(reply, Answer::Started(result)), out);
+    }
+
+    fn start_new(&mut self, mut start: Start, reply: W::Reply, world: &mut W, out: &mut Vec<Output<W>>) {
+        let id = ExecutionId::of_arn(&start.execution_arn);
+        start.at = self.now;
+        let Some(revision) = world.revision(start.revision) else {
+            return out
+                .push(Output::Reply(reply, Answer::Started(Err(StartError::Unavailable("The state machine's definition is not there.")))));
+        };
+        let arn = start.execution_arn.clone();
+        let result = match self.create(id, revision, start, world, out) {
+            Ok(()) => Ok(Started { arn, start_at: self.now, created: true }),
+            Err(Panicked(reason)) => {
+                tracing::error!(execution = %arn, %reason, "a defect has met this execution at its start, it was not started");
+                Err(StartError::Unavailable("A defect prevents this execution from being started."))
+            }
+        };
+        self.log.hold(Output::Reply(reply, Answer::Started(result)), out);
+    }
+
+    /// What the key-value side has of an execution that inputs wait for.
+    pub(super) fn loaded(&mut self, id: ExecutionId, result: Result<Option<Bytes>, StoreError>, world: &mut W, out: &mut Vec<Output<W>>) {
+        let waiting = self.loading.remove(&id).unwrap_or_default();
+        let stored = match result {
+            Ok(value) => value.map(|value| Stored::decode(&value)).transpose().map_err(LoadError::from),
+            Err(error) => {
+                tracing::error!(execution = %id, %error, "an execution cannot be read");
+                return self.answer_unread(id, waiting, out);
+            }
+        };
+        let live = stored.and_then(|stored| match stored {
+            Some(Stored::Live(stored)) => Live::from_stored(&stored, world).map(Found::Live),
+            Some(Stored::Ended) => Ok(Found::Ended),
+            None => Ok(Found::Nothing),
+        });
+        match live {
+            Ok(Found::Live(live)) => self.found_live(id, live, waiting, world, out),
+            Ok(Found::Ended) => waiting.into_iter().for_each(|input| self.answer_ended(input, out)),
+            Ok(Found::Nothing) => self.found_nothing(id, waiting, world, out),
+            Err(error) => {
+                tracing::error!(execution = %id, %error, "an execution cannot be read back");
+                self.answer_unread(id, waiting, out);
+            }
+        }
+    }
+
+    fn found_live(&mut self, id: ExecutionId, mut live: Live, waiting: Vec<ShardInput<W>>, world: &mut W, out: &mut Vec<Output<W>>) {
+        if let Some(broken) = self.rebuilding.remove(&id) {
+            self.rebuilt(id, broken, live);
+        } else {
+            live.execution.restart_heartbeats(&live.revision.machine, self.now);
+            live.recall_tasks();
+            // Whatever is not claimed stands in its queue since before the execution left memory.
+            self.requeue(id, &mut live, world);
+            ask_for_timer(id, &mut live, self.horizon, out);
+            self.live.insert(id, Box::new(live));
+            // It leaves memory again with the next checkpoint, even if nothing comes of this.
+            self.checkpoint.reconsider(id);
+        }
+        self.handle_all(waiting, world, out);
+    }
+
+    fn found_nothing(&mut self, id: ExecutionId, waiting: Vec<ShardInput<W>>, world: &mut W, out: &mut Vec<Output<W>>) {
+        if self.rebuilding.remove(&id).is_some() {
+            tracing::error!(execution = %id, "the snapshot of an execution is gone");
+            self.checkpoint.stop();
+        }
+        let mut waiting = waiting.into_iter();
+        for input in waiting.by_ref() {
+            match input {
+                ShardInput::Start { start, reply } => {
+                    self.start_new(*start, reply, world, out);
+                    break;
+                }
+                other => self.answer_nothing(other, out),
+            }
+        }
+        self.handle_all(waiting.collect(), world, out);
+    }
+
+    fn handle_all(&mut self, inputs: Vec<ShardInput<W>>, world: &mut W, out: &mut Vec<Output<W>>) {
+        for input in inputs {
+            if self.log.is_blocked() {
+                self.backlog.push_back(input);
+            } else {
+                self.handle(input, world, out);
+            }
+        }
+    }
+
+    /// Answers an input whose execution has ended before it came.
+    pub(super) fn answer_ended(&mut self, input: ShardInput<W>, out: &mut Vec<Output<W>>) {
+        match input {
+            ShardInput::Start { start, reply } => self.start_known(*start, reply, out),
+            ShardInput::Watch { reply, .. } => out.push(Output::Reply(reply, Answer::History(None))),
+            other => self.reject(other, &SendError::Rejected(Rejected::Ended), out),
+        }
+    }
+
+    fn answer_nothing(&mut self, input: ShardInput<W>, out: &mut Vec<Output<W>>) {
+        match input {
+            ShardInput::Watch { reply, .. } => out.push(Output::Reply(reply, Answer::History(None))),
+            other => self.reject(other, &SendError::NoSuchExecution, out),
+        }
+    }
+
+    fn answer_unread(&mut self, id: ExecutionId, waiting: Vec<ShardInput<W>>, out: &mut Vec<Output<W>>) {
+        // One that is being rebuilt stays so, and is read again with its next input.
+        debug_assert!(!self.live.contains_key(&id), "what is in memory is not read");
+        waiting.into_iter().for_each(|input| self.reject(input, &SendError::Unavailable(CANNOT_READ), out));
+    }
+
+    /// Answers an input that nobody takes any more: the store has let the shard go.
+    pub(super) fn turn_away(&mut self, input: ShardInput<W>, out: &mut Vec<Output<W>>) {
+        let reason = self.lost.unwrap_or(CLOSED);
+        self.reject(input, &SendError::Unavailable(reason), out);
+    }
+
+    /// Answers an input without having done anything, and gives back what came with it.
+    pub(super) fn reject(&mut self, input: ShardInput<W>, error: &SendError, out: &mut Vec<Output<W>>) {
+        let unavailable = match error {
+            SendError::Unavailable(text) => *text,
+            SendError::NoSuchExecution | SendError::Rejected(_) | SendError::Throttled => CANNOT_READ,
+        };
+        match input {
+            ShardInput::Start { reply, .. } => out.push(Output::Reply(reply, Answer::Started(Err(StartError::Unavailable(unavailable))))),
+            ShardInput::Send { reply: Some(reply), .. } | ShardInput::Assert { reply, .. } => {
+                out.push(Output::Reply(reply, Answer::Sent(Err(error.clone()))))
+            }
+            ShardInput::SlotFree { slot, .. } => out.push(Output::Return(slot)),
+            ShardInput::Claim { id, task, slot, claim } => out.push(Output::Deny { slot, id, task, claim_id: claim.claim_id }),
+            ShardInput::Describe { reply, .. }
+            | ShardInput::History { reply, .. }
+            | ShardInput::WaitEnd { reply, .. }
+            | ShardInput::Watch { reply, .. } => out.push(Output::Reply(reply, Answer::Unavailable(unavailable))),
+            // A timer of an execution that is gone, a task that nobody waits for: nothing to be done.
+            ShardInput::Send { reply: None, .. }
+            | ShardInput::HolderLost { .. }
+            | ShardInput::GrantLost { .. }
+            | ShardInput::Place { .. }
+            | ShardInput::Due { .. }
+            | ShardInput::Loaded { .. }
+            | ShardInput::Durable { .. }
+            | ShardInput::Retry
+            | ShardInput::Checkpointed { .. } => {}
+        }
+    }
+
+    /// Something happens to an execution that is in memory.
+    pub(super) fn send(
+        &mut self,
+        id: ExecutionId,
+        input: Input,
+        claim_id: Option<u64>,
+        reply: Option<W::Reply>,
+        world: &mut W,
+        out: &mut Vec<Output<W>>,
+    ) {
+        let result = self.send_checked(id, input, claim_id, world, out);
+        if let Some(reply) = reply {
+            self.log.hold(Output::Reply(reply, Answer::Sent(result)), out);
+        }
+    }
+
+    fn send_checked(
+        &mut self,
+        id: ExecutionId,
+        input: Input,
+        claim_id: Option<u64>,
+        world: &mut W,
+        out: &mut Vec<Output<W>>,
+    ) -> Result<baton_engine::Verdict, SendError> {
+        if let Some(ended) = self.ended.get(&id) {
+            return Err(SendError::Rejected(why_ended(ended.record.status)));
+        }
+        let live = self.live.get_mut(&id).expect("an input is handled when its execution is in memory");
+        if live.quarantined.is_some() && !matches!(input, Input::Stop { .. }) {
+            return Err(SendError::Unavailable(SET_ASIDE));
+        }
+        if matches!(input, Input::Continue) && !std::mem::take(&mut live.is_yielded) {
+            return Ok(baton_engine::Verdict::Duplicate);
+        }
+        if let Some(claim_id) = claim_id {
+            live.check_claim(&input, claim_id)?;
+        }
+        match self.advance(id, input, world, out) {
+            Ok(result) => result.map_err(SendError::Rejected),
+            Err(Panicked(_)) => Err(SendError::Unavailable(SET_ASIDE)),
+        }
+    }
+
+    /// The execution's next timer may be due.
+    pub(super) fn due(&mut self, id: ExecutionId, world: &mut W, out: &mut Vec<Output<W>>) {
+        let Some(live) = self.live.get_mut(&id) else { return };
+        live.timer_at = None;
+        if live.quarantined.is_some() {
+            return;
+        }
+        if live.execution.next_due().is_some_and(|due| due <= self.now) {
+            // A panic has set the execution aside by now, and has been reported.
+            let _ = self.advance(id, Input::Tick, world, out);
+        } else {
+            ask_for_timer(id, live, self.horizon, out);
+        }
+    }
+}
+
+enum Found {
+    Nothing,
+    Live(Live),
+    Ended,
+}
+
+/// What an input meets after the end, by how the execution has ended.
+fn why_ended(status: baton_engine::Status) -> Rejected {
+    use baton_engine::Status;
+    match status {
+        Status::Running | Status::Succeeded | Status::Failed => Rejected::Ended,
+        Status::TimedOut | Status::Aborted => Rejected::Cancelled,
+    }
+}
+
+/// Whether a start repeats the first one: AWS compares the input, byte for byte.
+fn is_same(first: &Start, again: &Start) -> bool {
+    first.input == again.input && first.state_machine_arn == again.state_machine_arn
+}

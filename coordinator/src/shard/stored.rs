@@ -1,0 +1,145 @@
+//! What checkpoints write to the key-value side, as bytes. Keys are the store's; see [`crate::store::keys`].
+
+use std::sync::Arc;
+
+use baton_engine::{Claim, Status, TaskRef, Timestamp, decode_with_table, encode_with_table};
+use bytes::Bytes;
+
+use super::codec::{CodecError, version_checked, versioned};
+
+/// Value in the table of executions.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Stored {
+    /// It runs. Its history up to `position` is in the table of histories.
+    Live(StoredLive),
+    /// It has ended. Its first history segment says how it began, its last how it ended.
+    Ended,
+}
+
+/// An execution that runs.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct StoredLive {
+    /// Events, internal ones included, that the snapshot has seen.
+    pub position: u64,
+    /// Where its timer row stands, if it has one.
+    pub timer_row: Option<Timestamp>,
+    /// Whether it has a row of open tasks.
+    pub has_tasks_row: bool,
+    /// The execution, as the engine wrote it.
+    pub snapshot: Bytes,
+}
+
+const LIVE: u8 = 1;
+const ENDED: u8 = 2;
+const NO_ROW: Timestamp = Timestamp::MIN;
+
+impl Stored {
+    /// The value.
+    pub(crate) fn encode(&self) -> Bytes {
+        let mut out = versioned();
+        match self {
+            Stored::Ended => out.push(ENDED),
+            Stored::Live(live) => {
+                out.push(LIVE);
+                out.extend_from_slice(&live.position.to_le_bytes());
+                out.extend_from_slice(&live.timer_row.unwrap_or(NO_ROW).to_le_bytes());
+                out.push(u8::from(live.has_tasks_row));
+                out.extend_from_slice(&live.snapshot);
+            }
+        }
+        Bytes::from(out)
+    }
+
+    /// The inverse of [`encode`](Self::encode).
+    pub(crate) fn decode(value: &Bytes) -> Result<Self, CodecError> {
+        let (&kind, rest) = version_checked(value)?.split_first().ok_or(CodecError::Truncated)?;
+        match kind {
+            ENDED => Ok(Stored::Ended),
+            LIVE => {
+                let (position, rest) = rest.split_first_chunk::<8>().ok_or(CodecError::Truncated)?;
+                let (timer_row, rest) = rest.split_first_chunk::<8>().ok_or(CodecError::Truncated)?;
+                let (&has_tasks_row, snapshot) = rest.split_first().ok_or(CodecError::Truncated)?;
+                let timer_row = Timestamp::from_le_bytes(*timer_row);
+                Ok(Stored::Live(StoredLive {
+                    position: u64::from_le_bytes(*position),
+                    timer_row: (timer_row != NO_ROW).then_some(timer_row),
+                    has_tasks_row: has_tasks_row != 0,
+                    snapshot: value.slice_ref(snapshot),
+                }))
+            }
+            other => Err(CodecError::Malformed(format!("an execution of kind {other}"))),
+        }
+    }
+}
+
+/// Value in the table of open tasks (a record of the shard's own, under [`tasks_row_name`]): what must be offered or watched again
+/// after a restart although its execution stays out of memory.
+#[derive(Clone, Debug, PartialEq, bincode::Encode, bincode::Decode)]
+pub(crate) struct StoredTasks(pub Vec<StoredTask>);
+
+/// One open task.
+#[derive(Clone, Debug, PartialEq, bincode::Encode, bincode::Decode)]
+pub(crate) struct StoredTask {
+    /// Which attempt.
+    pub task: TaskRef,
+    /// Its queue while nobody has it.
+    pub queue: Option<Arc<str>>,
+    /// Who has it.
+    pub claim: Option<Claim>,
+    /// Whether it is a function's; decides which error tells of a lost worker.
+    pub is_function: bool,
+}
+
+/// Name of the record that holds an execution's open tasks.
+pub(crate) fn tasks_row_name(execution: u128) -> String {
+    format!("tasks/{execution:032x}")
+}
+
+/// The inverse of [`tasks_row_name`]; `None` for other records.
+pub(crate) fn execution_of_tasks_row(name: &str) -> Option<u128> {
+    u128::from_str_radix(name.strip_prefix("tasks/")?, 16).ok()
+}
+
+/// Value in the index of executions.
+#[derive(Clone, Debug, PartialEq, bincode::Encode, bincode::Decode)]
+pub(crate) struct StoredIndexEntry {
+    /// As of the checkpoint.
+    pub status: Status,
+    /// When it ended.
+    pub stop_at: Option<Timestamp>,
+    /// ARN of the execution.
+    pub execution_arn: Arc<str>,
+    /// Its name.
+    pub name: Arc<str>,
+    /// Version that it was started through.
+    pub version_arn: Option<Arc<str>>,
+    /// Alias that it was started through.
+    pub alias_arn: Option<Arc<str>>,
+}
+
+/// Value in the table of retention: executions that ended between two checkpoints, to be forgotten together.
+#[derive(Clone, Debug, PartialEq, bincode::Encode, bincode::Decode)]
+pub(crate) struct StoredRetention(pub Vec<Retained>);
+
+/// One ended execution.
+#[derive(Clone, Debug, PartialEq, bincode::Encode, bincode::Decode)]
+pub(crate) struct Retained {
+    /// Its id.
+    pub execution: u128,
+    /// Hash of its state machine's ARN.
+    pub state_machine: u128,
+    /// When it started.
+    pub start_at: Timestamp,
+}
+
+/// A value with a version byte in front.
+pub(crate) fn encode_value(value: &impl bincode::Encode) -> Bytes {
+    let mut out = versioned();
+    encode_with_table(value, &mut out);
+    Bytes::from(out)
+}
+
+/// The inverse of [`encode_value`].
+pub(crate) fn decode_value<T: bincode::Decode<baton_engine::PayloadTable>>(value: &[u8]) -> Result<T, CodecError> {
+    decode_with_table(version_checked(value)?).map_err(|error| CodecError::Malformed(error.to_string()))
+}

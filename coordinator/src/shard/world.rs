@@ -1,0 +1,94 @@
+//! What surrounds a shard: the little that it must ask at once, while it steps. Everything else is an input or an output.
+
+use std::sync::Arc;
+
+use baton_engine::{Claim, Limits, Services, Start, TaskActivation, TaskRef};
+
+use super::{ExecutionId, Revision};
+use crate::store::ShardId;
+
+/// What a shard asks while it steps. The answers are quick and do not wait for anything.
+pub trait World {
+    /// Who has asked: given with an input, handed back with the answer.
+    type Reply;
+    /// A free slot of a worker, reserved.
+    type Slot;
+    /// Who follows an execution.
+    type Watcher: Clone;
+
+    /// The revision with this digest.
+    fn revision(&mut self, digest: u128) -> Option<Arc<Revision>>;
+
+    /// What the engine must know of services.
+    fn services(&self) -> &dyn Services;
+
+    /// Limits of one execution.
+    fn limits(&self) -> &Limits;
+
+    /// Finds somebody for a task that has just been scheduled.
+    fn place(&mut self, request: &PlaceRequest<'_>) -> Placement<Self::Slot>;
+
+    /// Puts a task into its queue whose execution stays out of memory, after a restart or when it is read back.
+    fn enqueue(&mut self, task: QueuedTask, queue: &Arc<str>);
+
+    /// The queue in which a task of this kind waits; `None` if it does not wait in queues.
+    fn queue_of(&mut self, request: &PlaceRequest<'_>) -> Option<Arc<str>>;
+
+    /// A queued task is no longer wanted.
+    fn withdraw(&mut self, execution: ExecutionId, task: TaskRef, queue: &Arc<str>);
+}
+
+/// A task that wants somebody.
+pub struct PlaceRequest<'a> {
+    /// Shard of the execution.
+    pub shard: ShardId,
+    /// Its execution.
+    pub execution: ExecutionId,
+    /// What that started with.
+    pub start: &'a Start,
+    /// The task.
+    pub activation: &'a TaskActivation,
+    /// The claim that is committed already, when the task had been granted to a slot that was lost before the task had left.
+    pub regrant: Option<&'a Claim>,
+}
+
+/// Who does a task.
+#[derive(Debug)]
+pub enum Placement<Slot> {
+    /// A worker with a free slot, which is now reserved.
+    Slot {
+        /// The slot.
+        slot: Slot,
+        /// Its claim, to be committed.
+        claim: Claim,
+    },
+    /// This process, by calling an endpoint.
+    Delivery {
+        /// Its claim, to be committed.
+        claim: Claim,
+    },
+    /// Nobody yet: it waits in this queue and comes back as [`ShardInput::SlotFree`](super::ShardInput::SlotFree).
+    Queued(Arc<str>),
+    /// Nobody ever.
+    Refused {
+        /// Whether the attempt counts as started (a service that answered "no") or was never handed out.
+        started: bool,
+        /// Error name.
+        error: Arc<str>,
+        /// Cause.
+        cause: Arc<str>,
+    },
+}
+
+/// A task in a queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueuedTask {
+    /// Shard of the execution.
+    pub shard: ShardId,
+    /// Its execution.
+    pub execution: ExecutionId,
+    /// Which attempt.
+    pub task: TaskRef,
+    /// The claim that is committed already, when the task had been granted to a slot that was lost before the task had left.
+    pub regrant: Option<Box<Claim>>,
+}
