@@ -1,0 +1,186 @@
+//! The command line: nouns, then verbs.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// Runs Amazon States Language workflows on your own machines.
+#[derive(Debug, Parser)]
+#[command(name = "baton", version, about, propagate_version = true)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve a folder of workflows and functions, and reload them as they change.
+    Dev(ServeArgs),
+    /// Serve a folder durably, for production: the folder is read once, logs are JSON.
+    Up(ServeArgs),
+    /// Run the functions of a folder for a coordinator elsewhere.
+    Worker(WorkerArgs),
+    /// Run one definition here, without a server: a live tree, the output, an exit code.
+    Run(RunArgs),
+    /// Executions: start, list, describe, history, watch, stop.
+    #[command(subcommand)]
+    Exec(ExecCommand),
+    /// Check definitions as AWS does, with positions.
+    Lint(LintArgs),
+    /// Print the environment that points AWS's tools at baton: eval "$(baton env)".
+    Env(EndpointArgs),
+    /// Check what baton needs on this machine, or repair a data folder.
+    Doctor(DoctorArgs),
+    /// Print the completion script of a shell.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct ServeArgs {
+    /// Folder with definitions (*.asl.json, *.asl.yaml), template.yaml and baton.toml.
+    #[arg(default_value = ".")]
+    pub(crate) dir: PathBuf,
+    /// Port to listen on; 0 picks a free one.
+    #[arg(long, env = "BATON_PORT", default_value_t = 8083)]
+    pub(crate) port: u16,
+    /// Address to listen on.
+    #[arg(long, env = "BATON_LISTEN", default_value = "127.0.0.1")]
+    pub(crate) listen: std::net::IpAddr,
+    /// Where executions are kept; DIR/.baton by default.
+    #[arg(long, env = "BATON_DATA_DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Keep everything in memory; gone at exit.
+    #[arg(long, conflicts_with = "data_dir")]
+    pub(crate) ephemeral: bool,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct WorkerArgs {
+    /// URLs of the coordinators, comma separated.
+    #[arg(long, env = "BATON_COORDINATOR", value_delimiter = ',', default_value = "http://127.0.0.1:8083")]
+    pub(crate) coordinator: Vec<String>,
+    /// Folder with template.yaml or baton.toml.
+    #[arg(long, env = "BATON_FUNCTIONS", default_value = ".")]
+    pub(crate) functions: PathBuf,
+    /// Name shown in histories and lists; host and process by default.
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct RunArgs {
+    /// The definition: *.asl.json or *.asl.yaml. Functions come from template.yaml or baton.toml beside it.
+    pub(crate) file: PathBuf,
+    /// Input: JSON text, a file's path, or - for standard input.
+    #[arg(long, short, default_value = "{}")]
+    pub(crate) input: String,
+    /// Print only the output, no tree.
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct EndpointArgs {
+    /// The server's URL.
+    #[arg(long, env = "AWS_ENDPOINT_URL_SFN", default_value = "http://127.0.0.1:8083")]
+    pub(crate) endpoint: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ExecCommand {
+    /// Start an execution.
+    Start {
+        #[command(flatten)]
+        common: CommonArgs,
+        /// Name or ARN of the state machine.
+        state_machine: String,
+        /// Input: JSON text, a file's path, or - for standard input.
+        #[arg(long, short, default_value = "{}")]
+        input: String,
+        /// Name of the execution; a random one by default.
+        #[arg(long)]
+        name: Option<String>,
+        /// Wait until it has ended; the exit code tells how.
+        #[arg(long, short)]
+        wait: bool,
+    },
+    /// List executions, newest first.
+    List {
+        #[command(flatten)]
+        common: CommonArgs,
+        /// Name or ARN of a state machine; all by default.
+        state_machine: Option<String>,
+        /// Only those with this status.
+        #[arg(long, value_name = "STATUS")]
+        status: Option<String>,
+        /// At most this many.
+        #[arg(long, default_value_t = 20)]
+        limit: usize,
+    },
+    /// Show one execution, and what it waits for.
+    Describe(OneExecution),
+    /// Show the history of one execution.
+    History(OneExecution),
+    /// Follow one execution: its states as a live tree.
+    Watch(OneExecution),
+    /// Stop one execution.
+    Stop {
+        #[command(flatten)]
+        one: OneExecution,
+        /// Error to record.
+        #[arg(long)]
+        error: Option<String>,
+        /// Cause to record.
+        #[arg(long)]
+        cause: Option<String>,
+    },
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct OneExecution {
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+    /// ARN, name or unique prefix of a name, or @latest, @failed, @running.
+    #[arg(default_value = "@latest")]
+    pub(crate) execution: String,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct CommonArgs {
+    #[command(flatten)]
+    pub(crate) endpoint: EndpointArgs,
+    /// table for people, json in the shapes of the API.
+    #[arg(long, short, value_enum, default_value_t = Format::Table)]
+    pub(crate) output: Format,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    Table,
+    Json,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct LintArgs {
+    /// Definitions: *.json, *.yaml.
+    #[arg(required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    /// table draws each finding in its source, json prints an array.
+    #[arg(long, short, value_enum, default_value_t = Format::Table)]
+    pub(crate) output: Format,
+    /// Check as an Express state machine.
+    #[arg(long)]
+    pub(crate) express: bool,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct DoctorArgs {
+    /// Cut the log of this data folder after its last good frame; what is cut is kept beside it.
+    #[arg(long, value_name = "DATA_DIR")]
+    pub(crate) repair: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) endpoint: EndpointArgs,
+}

@@ -1,0 +1,76 @@
+//! `baton doctor`: what baton needs on this machine; and the repair of a data folder.
+
+use std::io::{Seek, SeekFrom, Write};
+use std::path::Path;
+use std::time::Instant;
+
+use owo_colors::OwoColorize;
+use serde_json::json;
+
+use crate::args::DoctorArgs;
+use crate::client::Client;
+use crate::commands::block_on;
+use crate::exit::{CliError, CliResult, Exit};
+
+pub(crate) fn run(args: DoctorArgs) -> CliResult {
+    match &args.repair {
+        Some(directory) => repair(directory),
+        None => check(&args),
+    }
+}
+
+fn repair(directory: &Path) -> CliResult {
+    let report = baton_coordinator::store::repair(directory)
+        .map_err(|error| CliError::new(Exit::Failed, error.to_string()).next("stop the server that uses the folder, then try again"))?;
+    println!("{report}");
+    Ok(())
+}
+
+fn check(args: &DoctorArgs) -> CliResult {
+    let server = block_on(async { Client::new(&args.endpoint.endpoint).call("ListStateMachines", json!({})).await });
+    say(server.is_ok(), &format!("a server answers at {}", args.endpoint.endpoint), "start one with `baton dev DIR`");
+    for (interpreter, runtime) in [("python3", "Python functions"), ("node", "Node functions")] {
+        let found = std::process::Command::new(interpreter).arg("--version").output();
+        let version = found.as_ref().map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default();
+        say(found.is_ok(), &format!("{runtime} can run {version}"), &format!("install {interpreter}, or keep such functions on another worker"));
+    }
+    prefix(&args.endpoint.endpoint);
+    let flush = flush_microseconds();
+    say(flush.is_some(), &format!("fdatasync takes {} µs here", flush.unwrap_or_default()), "the current folder is not writable");
+    Ok(())
+}
+
+/// SDKs put `sync-` before the host of StartSyncExecution and TestState.
+fn prefix(endpoint: &str) {
+    let host = endpoint.trim_start_matches("http://").split([':', '/']).next().unwrap_or_default();
+    let switched_off = std::env::var("AWS_DISABLE_HOST_PREFIX_INJECTION").is_ok_and(|value| value == "true");
+    let resolves = std::net::ToSocketAddrs::to_socket_addrs(&(format!("sync-{host}").as_str(), 80)).is_ok();
+    let step = "eval \"$(baton env)\" switches the prefix off for the aws CLI and boto3; for other SDKs add `127.0.0.1 sync-localhost` to /etc/hosts and use localhost";
+    say(switched_off || resolves, &format!("the host prefix of StartSyncExecution and TestState reaches sync-{host}"), step);
+}
+
+/// Median of a few flushes of an overwritten file in the current folder.
+fn flush_microseconds() -> Option<u128> {
+    let mut file = tempfile::tempfile_in(".").ok()?;
+    file.write_all(&[0; 64 * 1024]).ok()?;
+    file.sync_all().ok()?;
+    let mut times: Vec<_> = (0..31)
+        .filter_map(|_| {
+            file.seek(SeekFrom::Start(0)).ok()?;
+            file.write_all(&[1; 4096]).ok()?;
+            let start = Instant::now();
+            file.sync_data().ok()?;
+            Some(start.elapsed().as_micros())
+        })
+        .collect();
+    times.sort_unstable();
+    times.get(times.len() / 2).copied()
+}
+
+fn say(good: bool, what: &str, next: &str) {
+    if good {
+        anstream::println!("{} {what}", "ok".green());
+    } else {
+        anstream::println!("{} {what}: not so\n   next: {next}", "!!".red());
+    }
+}

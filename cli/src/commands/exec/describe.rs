@@ -1,0 +1,47 @@
+//! `baton exec describe`.
+
+use serde_json::{Value, json};
+
+use super::resolve;
+use crate::args::{Format, OneExecution};
+use crate::client::Client;
+use crate::exit::CliResult;
+use crate::output;
+
+pub(crate) async fn run(one: &OneExecution) -> CliResult {
+    let client = Client::new(&one.common.endpoint.endpoint);
+    let arn = resolve::execution(&client, &one.execution).await?;
+    let description = client.call("DescribeExecution", json!({ "executionArn": arn })).await?;
+    if one.common.output == Format::Json {
+        output::json(&description);
+        return Ok(());
+    }
+    print(&description);
+    if description["status"] == "RUNNING" {
+        print_waiting(&client.waiting(&arn).await?);
+    }
+    Ok(())
+}
+
+fn print(description: &Value) {
+    let field = |name: &'static str| resolve::text(description, name);
+    output::fields(&[
+        ("status", output::status(&field("status"))),
+        ("name", field("name")),
+        ("arn", field("executionArn")),
+        ("state machine", field("stateMachineArn")),
+        ("started", output::time(&description["startDate"])),
+        ("stopped", output::time(&description["stopDate"])),
+        ("input", field("input")),
+        ("output", field("output")),
+        ("error", field("error")),
+        ("cause", field("cause")),
+    ]);
+}
+
+/// One line for each open state: why it waits, and since when.
+pub(crate) fn print_waiting(answer: &Value) {
+    for waiting in answer["waiting"].as_array().into_iter().flatten() {
+        println!("waiting  {}: {}", resolve::text(waiting, "state"), resolve::text(waiting, "reason"));
+    }
+}

@@ -1,0 +1,42 @@
+//! `baton exec`: executions of a running server.
+
+mod describe;
+mod history;
+pub(crate) use history::details;
+mod list;
+mod resolve;
+mod start;
+mod stop;
+mod watch;
+
+use crate::args::ExecCommand;
+use crate::commands::block_on;
+use crate::exit::{CliError, CliResult, Exit};
+
+pub(crate) use watch::follow;
+
+pub(crate) fn run(command: ExecCommand) -> CliResult {
+    block_on(async {
+        match command {
+            ExecCommand::Start { common, state_machine, input, name, wait } => {
+                start::run(&common, &state_machine, &input, name, wait).await
+            }
+            ExecCommand::List { common, state_machine, status, limit } => {
+                list::run(&common, state_machine.as_deref(), status, limit).await
+            }
+            ExecCommand::Describe(one) => describe::run(&one).await,
+            ExecCommand::History(one) => history::run(&one).await,
+            ExecCommand::Watch(one) => watch::run(&one).await,
+            ExecCommand::Stop { one, error, cause } => stop::run(&one, error, cause).await,
+        }
+    })
+}
+
+/// The exit of a command that waited for an execution.
+pub(crate) fn exit_of(status: &str) -> CliResult {
+    match status {
+        "SUCCEEDED" => Ok(()),
+        "TIMED_OUT" => Err(CliError::silent(Exit::TimedOut)),
+        _ => Err(CliError::silent(Exit::Failed)),
+    }
+}

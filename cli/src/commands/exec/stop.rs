@@ -1,0 +1,26 @@
+//! `baton exec stop`.
+
+use serde_json::json;
+
+use super::resolve;
+use crate::args::{Format, OneExecution};
+use crate::client::Client;
+use crate::exit::CliResult;
+use crate::output;
+
+pub(crate) async fn run(one: &OneExecution, error: Option<String>, cause: Option<String>) -> CliResult {
+    let client = Client::new(&one.common.endpoint.endpoint);
+    let arn = resolve::execution(&client, &one.execution).await?;
+    let mut body = json!({ "executionArn": arn });
+    for (member, given) in [("error", error), ("cause", cause)] {
+        if let Some(text) = given {
+            body[member] = json!(text);
+        }
+    }
+    let stopped = client.call("StopExecution", body).await?;
+    match one.common.output {
+        Format::Json => output::json(&stopped),
+        Format::Table => println!("stopped {arn} at {}", output::time(&stopped["stopDate"])),
+    }
+    Ok(())
+}

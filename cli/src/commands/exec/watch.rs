@@ -1,0 +1,65 @@
+//! `baton exec watch`: the states as a live tree.
+
+use serde_json::json;
+
+use super::{exit_of, resolve};
+use crate::args::{Format, OneExecution};
+use crate::client::Client;
+use crate::exit::CliResult;
+use crate::tree::{Screen, Tree};
+
+/// How often waiting reasons and clocks are brought up to date.
+const REFRESH: std::time::Duration = std::time::Duration::from_millis(500);
+
+pub(crate) async fn run(one: &OneExecution) -> CliResult {
+    let client = Client::new(&one.common.endpoint.endpoint);
+    let arn = resolve::execution(&client, &one.execution).await?;
+    match one.common.output {
+        Format::Json => client.watch(&arn, |event| println!("{event}")).await?,
+        Format::Table => follow(&client, &arn).await?,
+    }
+    let ended = client.call("DescribeExecution", json!({ "executionArn": arn })).await?;
+    if one.common.output == Format::Table {
+        println!("{}", resolve::text(&ended, "output"));
+    }
+    exit_of(&resolve::text(&ended, "status"))
+}
+
+/// Draws an execution's tree on standard error until it ends. Ctrl-C detaches; the execution goes on.
+pub(crate) async fn follow(client: &Client, arn: &str) -> CliResult {
+    let (events, mut news) = tokio::sync::mpsc::unbounded_channel();
+    let watching = client.clone();
+    let watched = arn.to_owned();
+    let stream = tokio::spawn(async move { watching.watch(&watched, |event| drop(events.send(event))).await });
+    let mut tree = Tree::new(arn);
+    let mut screen = Screen::new();
+    let mut refresh = tokio::time::interval(REFRESH);
+    loop {
+        tokio::select! {
+            event = news.recv() => match event {
+                Some(event) => {
+                    tree.apply(&event);
+                    while let Ok(event) = news.try_recv() {
+                        tree.apply(&event);
+                    }
+                    screen.draw(&tree);
+                }
+                None => break,
+            },
+            _ = refresh.tick(), if screen.is_live() => {
+                if let Ok(waiting) = client.waiting(arn).await {
+                    tree.set_waiting(&waiting);
+                }
+                screen.draw(&tree);
+            }
+            _ = tokio::signal::ctrl_c() => return detached(arn),
+        }
+    }
+    screen.finish(&tree);
+    stream.await.expect("the watching task does not panic")
+}
+
+fn detached(arn: &str) -> CliResult {
+    eprintln!("\ndetached, the execution goes on; `baton exec watch {arn}` attaches again");
+    std::process::exit(130);
+}

@@ -1,0 +1,38 @@
+//! One file per command.
+
+mod completions;
+mod dev;
+mod doctor;
+mod env;
+mod exec;
+mod input;
+mod lint;
+mod run;
+mod serve;
+mod up;
+mod worker;
+
+pub(crate) use exec::details;
+
+use crate::args::{Args, Command};
+use crate::exit::CliResult;
+
+pub(crate) fn run(args: Args) -> CliResult {
+    match args.command {
+        Command::Dev(args) => dev::run(args),
+        Command::Up(args) => up::run(args),
+        Command::Worker(args) => worker::run(args),
+        Command::Run(args) => run::run(args),
+        Command::Exec(command) => exec::run(command),
+        Command::Lint(args) => lint::run(args),
+        Command::Env(args) => env::run(&args),
+        Command::Doctor(args) => doctor::run(args),
+        Command::Completions { shell } => completions::run(shell),
+    }
+}
+
+/// A runtime for commands that only talk to a server.
+pub(crate) fn block_on<T>(work: impl Future<Output = CliResult<T>>) -> CliResult<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime needs only file descriptors").block_on(work)
+}

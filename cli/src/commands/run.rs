@@ -1,0 +1,70 @@
+//! `baton run FILE`: one execution, here and now, without a server.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use baton_coordinator::server::{Server, ServerConfig, Storage};
+use baton_worker::Worker;
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use crate::args::RunArgs;
+use crate::client::Client;
+use crate::commands::{exec, input, serve};
+use crate::exit::{CliError, CliResult, Exit};
+use crate::project::{Project, deploy};
+
+pub(crate) fn run(args: RunArgs) -> CliResult {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    runtime.expect("a runtime needs only threads and file descriptors").block_on(execute(args))
+}
+
+async fn execute(args: RunArgs) -> CliResult {
+    let input = input::read(&args.input)?;
+    let project = Project::load_file(&args.file)?;
+    let machine = &project.machines[0];
+    machine.report();
+    if machine.has_errors() {
+        return Err(CliError::silent(Exit::Lint));
+    }
+    let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let config = ServerConfig { listen, storage: Storage::Memory, ..ServerConfig::from_environment() };
+    let server = Server::start(config).await.map_err(|error| CliError::new(Exit::Failed, error.to_string()))?;
+    let endpoint = format!("http://{}", server.address());
+    let worker = Worker::builder().coordinator([&*endpoint]).functions(project.functions.clone()).in_process(true).build().map_err(serve::usage)?;
+    let handle = worker.handle();
+    let stopping = CancellationToken::new();
+    let working = tokio::spawn(worker.run(stopping.clone()));
+    if !project.functions.is_empty() {
+        handle.ready().await;
+    }
+    let client = Client::new(&endpoint);
+    let result = one(&client, &project, &input, args.quiet).await;
+    handle.drain(Duration::from_secs(2)).await;
+    stopping.cancel();
+    let _ = working.await;
+    server.shutdown().await;
+    result
+}
+
+async fn one(client: &Client, project: &Project, input: &str, quiet: bool) -> CliResult {
+    let machine = &project.machines[0];
+    deploy::one(client, machine, project).await?;
+    let arn = project.state_machine_arn(&machine.name);
+    let started = client.call("StartExecution", json!({ "stateMachineArn": arn, "input": input })).await?;
+    let execution = started["executionArn"].as_str().unwrap_or_default();
+    if !quiet {
+        exec::follow(client, execution).await?;
+    }
+    let ended = client.wait(execution).await?;
+    match ended["output"].as_str() {
+        Some(output) => println!("{output}"),
+        None => report_failure(&ended),
+    }
+    exec::exit_of(ended["status"].as_str().unwrap_or_default())
+}
+
+fn report_failure(ended: &serde_json::Value) {
+    let part = |member: &str| ended[member].as_str().unwrap_or_default().to_owned();
+    eprintln!("{} {}: {}", part("status"), part("error"), part("cause"));
+}

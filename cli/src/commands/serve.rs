@@ -1,0 +1,100 @@
+//! What `dev` and `up` share: a server, the folder's state machines, and one worker inside.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use baton_coordinator::server::{Server, ServerConfig, Storage};
+use baton_worker::Worker;
+use tokio_util::sync::CancellationToken;
+
+use crate::args::ServeArgs;
+use crate::client::Client;
+use crate::commands::env;
+use crate::exit::{CliError, CliResult, Exit};
+use crate::project::{Project, deploy, watch};
+
+/// How long running handlers get to finish at SIGTERM.
+const DRAIN: Duration = Duration::from_secs(30);
+
+/// Which of the two commands serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Dev,
+    Up,
+}
+
+pub(crate) fn run(args: ServeArgs, mode: Mode) -> CliResult {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.expect("a runtime needs only threads and file descriptors").block_on(serve(args, mode))
+}
+
+async fn serve(args: ServeArgs, mode: Mode) -> CliResult {
+    let project = Project::load(&args.dir)?;
+    if mode == Mode::Up && project.has_errors() {
+        project.report();
+        return Err(CliError::new(Exit::Lint, "the folder has errors").next("mend them, `baton lint` shows them too"));
+    }
+    let server = Server::start(config(&args)).await.map_err(|error| CliError::new(Exit::Failed, error.to_string()))?;
+    let endpoint = format!("http://{}", server.address());
+    let client = Client::new(&endpoint);
+    let worker = Worker::builder().coordinator([&*endpoint]).functions(project.functions.clone()).in_process(true).build().map_err(usage)?;
+    let handle = worker.handle();
+    let stopping = CancellationToken::new();
+    let working = tokio::spawn(worker.run(stopping.clone()));
+    deploy::all(&client, &project).await?;
+    handle.ready().await;
+    announce(&endpoint, &project, mode);
+    for missing in handle.missing_interpreters().await {
+        tracing::warn!("{missing}");
+    }
+    if mode == Mode::Dev {
+        watch::start(args.dir.clone(), data_dir(&args), client, handle.clone(), project);
+    }
+    stop_signal().await;
+    tracing::info!("draining");
+    handle.drain(DRAIN).await;
+    stopping.cancel();
+    let _ = working.await;
+    server.shutdown().await;
+    Ok(())
+}
+
+/// What is wrong with a worker's description is the user's to mend.
+pub(crate) fn usage(error: impl std::fmt::Display) -> CliError {
+    CliError::new(Exit::Usage, error.to_string())
+}
+
+fn config(args: &ServeArgs) -> ServerConfig {
+    let storage = if args.ephemeral { Storage::Memory } else { Storage::Local(data_dir(args)) };
+    ServerConfig { listen: SocketAddr::new(args.listen, args.port), storage, ..ServerConfig::from_environment() }
+}
+
+fn data_dir(args: &ServeArgs) -> std::path::PathBuf {
+    args.data_dir.clone().unwrap_or_else(|| args.dir.join(".baton"))
+}
+
+/// The ready line goes to standard output, alone; everything for people goes to standard error.
+fn announce(endpoint: &str, project: &Project, mode: Mode) {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "baton ready {endpoint}");
+    let _ = out.flush();
+    for (name, value) in env::variables(endpoint).into_iter().take(1) {
+        eprintln!("export {name}={value}");
+    }
+    if mode == Mode::Dev {
+        project.report();
+        for machine in &project.machines {
+            eprintln!("serving {}", project.state_machine_arn(&machine.name));
+        }
+    }
+}
+
+pub(crate) async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).expect("signal handlers can be installed");
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}

@@ -1,0 +1,54 @@
+//! Data goes to standard output, everything else to standard error.
+
+use comfy_table::{ContentArrangement, Table, presets};
+use owo_colors::OwoColorize;
+use serde_json::Value;
+
+/// Prints one JSON document.
+pub(crate) fn json(value: &Value) {
+    println!("{}", serde_json::to_string_pretty(value).expect("a JSON value has a text"));
+}
+
+/// Prints rows under headings.
+pub(crate) fn table(headings: &[&str], rows: Vec<Vec<String>>) {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_header(headings);
+    for row in rows {
+        table.add_row(row);
+    }
+    println!("{table}");
+}
+
+/// Prints names and values under each other.
+pub(crate) fn fields(fields: &[(&str, String)]) {
+    let width = fields.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    for (name, value) in fields.iter().filter(|(_, value)| !value.is_empty()) {
+        anstream::println!("{:width$}  {value}", name.dimmed());
+    }
+}
+
+/// A status in its colour.
+pub(crate) fn status(status: &str) -> String {
+    match status {
+        "SUCCEEDED" => status.green().to_string(),
+        "FAILED" | "TIMED_OUT" | "ABORTED" => status.red().to_string(),
+        _ => status.yellow().to_string(),
+    }
+}
+
+/// An API timestamp (epoch seconds) for people.
+pub(crate) fn time(value: &Value) -> String {
+    let Some(seconds) = value.as_f64() else { return String::new() };
+    let at = jiff::Timestamp::from_millisecond((seconds * 1000.0) as i64);
+    at.map(|at| format!("{at:.3}")).unwrap_or_default()
+}
+
+/// A length of time for people.
+pub(crate) fn duration(milliseconds: i64) -> String {
+    match milliseconds {
+        ..1_000 => format!("{milliseconds} ms"),
+        1_000..60_000 => format!("{:.1} s", milliseconds as f64 / 1000.0),
+        60_000..3_600_000 => format!("{} min {} s", milliseconds / 60_000, milliseconds / 1000 % 60),
+        _ => format!("{} h {} min", milliseconds / 3_600_000, milliseconds / 60_000 % 60),
+    }
+}
