@@ -82,14 +82,6 @@ pub fn json_error(text: &str) -> String {
     read_json(text, Comments::Refused).err().map(|error| error.message).unwrap_or_default()
 }
 
-/// The definition as the API takes it: JSON text. JSON is given back byte for byte unless it holds comments.
-pub fn to_json(text: &str, format: Format) -> Result<String, Diagnostic> {
-    match format {
-        Format::Json | Format::JsonWithComments if read_json(text, Comments::Refused).is_ok() => Ok(text.to_owned()),
-        Format::Json | Format::JsonWithComments | Format::Yaml => tree(text, format).map(|node| node.to_value().to_string()),
-    }
-}
-
 fn read(text: &str, format: Format, kind: MachineType, warn: bool) -> (Option<StateMachine>, Vec<Diagnostic>) {
     let (machine, mut diagnostics) = match tree(text, format) {
         Ok(node) => read_tree(&node, kind, warn),
