@@ -26,19 +26,27 @@ fn edits(a: &str, b: &str, limit: usize) -> usize {
     if a.len().max(b.len()) > MAX_LENGTH || a.len().abs_diff(b.len()) > limit {
         return limit + 1;
     }
-    let mut before_last: Vec<usize> = Vec::new();
+    let mut before_last = vec![0; b.len() + 1];
     let mut last: Vec<usize> = (0..=b.len()).collect();
+    let mut row = vec![0; b.len() + 1];
     for i in 1..=a.len() {
-        let mut row = vec![i];
+        row[0] = i;
+        let mut nearest = i;
         for j in 1..=b.len() {
             let replaced = last[j - 1] + usize::from(a[i - 1] != b[j - 1]);
             let mut distance = replaced.min(last[j] + 1).min(row[j - 1] + 1);
             if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
                 distance = distance.min(before_last[j - 2] + 1);
             }
-            row.push(distance);
+            row[j] = distance;
+            nearest = nearest.min(distance);
         }
-        before_last = std::mem::replace(&mut last, row);
+        // Each row comes within one of the row before it, so a swap across this row ends above the limit as well.
+        if nearest > limit {
+            return limit + 1;
+        }
+        std::mem::swap(&mut before_last, &mut last);
+        std::mem::swap(&mut last, &mut row);
     }
     last[b.len()]
 }
