@@ -23,13 +23,19 @@ pub struct Limits {
 }
 
 /// The limits of the expressions of a state machine. AWS stops at 100 levels of its own, which are coarser.
-const LIMITS: Limits = Limits { steps_max: 5_000_000, depth_max: 1_000 };
+const LIMITS: Limits = Limits { steps_max: 2_000_000, depth_max: 1_000 };
+
+/// The steps of an expression with a regular expression: each may hide 1,024 steps of backtracking.
+const PATTERN_STEPS_MAX: u64 = 400_000;
 
 /// The longest text that an evaluation may build, in bytes.
 const TEXT_BYTES_MAX: usize = 1 << 20;
 
 /// The longest array that an evaluation may build (AWS: 873,782).
 const ITEMS_MAX: usize = 1_000_000;
+
+/// [`ITEMS_MAX`] with `$distinct`, which compares each item with each other one and counts no steps for it.
+const DISTINCT_ITEMS_MAX: usize = 20_000;
 
 /// The largest result, in bytes of JSON; far above any payload limit, which is checked elsewhere.
 const RESULT_BYTES_MAX: usize = 16 << 20;
@@ -65,14 +71,14 @@ fn draws(expression: &Expression) -> bool {
 }
 
 fn options(expression: &Expression, scope: &Scope<'_>) -> Options {
-    let shuffles = expression.needs().functions.contains("shuffle");
+    let calls = |function| expression.needs().functions.contains(function);
     Options::new()
         .now(scope.now_ms)
-        .seed(if shuffles { scope.random.next_u64() } else { 0 })
-        .max_steps(LIMITS.steps_max)
+        .seed(if calls("shuffle") { scope.random.next_u64() } else { 0 })
+        .max_steps(if expression.needs().has_patterns { PATTERN_STEPS_MAX } else { LIMITS.steps_max })
         .max_depth(LIMITS.depth_max)
         .max_string_length(TEXT_BYTES_MAX)
-        .max_array_length(ITEMS_MAX)
+        .max_array_length(if calls("distinct") { DISTINCT_ITEMS_MAX } else { ITEMS_MAX })
         .max_result_size(RESULT_BYTES_MAX)
 }
 
@@ -81,8 +87,16 @@ fn reason(error: &Error) -> String {
     match error.code() {
         "U1001" => "Expression evaluation memory limit exceeded".to_owned(),
         "U1006" => "Expression evaluation step limit exceeded".to_owned(),
-        code => format!("{code}: {}", error.message()),
+        code => format!("{code}: {}", message(error)),
     }
+}
+
+/// JSONata's message. Its numbers are doubles, which the engine prints with a fraction even if they have none.
+pub(super) fn message(error: &Error) -> String {
+    let details = ["token", "value", "value2", "exp"].into_iter().filter_map(|key| error.detail(key)?.as_f64());
+    details
+        .filter(|number| number.fract() == 0.0 && number.abs() < 1e15)
+        .fold(error.message(), |message, number| message.replacen(&format!("{number:.1}"), &format!("{number}"), 1))
 }
 
 /// Whether a result that is no value is a function rather than nothing. Only a traced evaluation tells, and only a
@@ -150,5 +164,5 @@ pub fn evaluate_plain(
 }
 
 fn plain_error(error: Error) -> JsonataError {
-    JsonataError { code: error.code().to_owned(), message: error.message(), token: error.token() }
+    JsonataError { code: error.code().to_owned(), message: message(&error), token: error.token() }
 }

@@ -4,12 +4,15 @@ use std::fmt;
 
 use jlens_core::Document;
 use jlens_core::reads::Read;
-use serde::ser::{SerializeMap, SerializeSeq};
+use serde::ser::{self, SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::needs::Needs;
 use crate::{Expression, QueryError, Scope};
+
+/// How deep a value may nest. `serde_json` parses at most 128 levels, and a template adds few.
+const DEPTH_MAX: usize = 300;
 
 /// A value that nests deeper than JSONata follows.
 #[derive(Debug)]
@@ -56,7 +59,7 @@ fn convert(name: &str, read: &Read, scope: &Scope<'_>) -> Result<Option<Document
     if name == "states" {
         return document(&States { scope, read }).map(Some);
     }
-    scope.variables.get(name).map(|value| document(&Cut { value, read })).transpose()
+    scope.variables.get(name).map(|value| document(&Cut::new(value, read))).transpose()
 }
 
 fn document(value: &impl Serialize) -> Result<Document, TooDeep> {
@@ -104,10 +107,10 @@ impl Serialize for States<'_, '_> {
         let mut map = serializer.serialize_map(None)?;
         for (name, value) in states_fields(self.scope) {
             match self.read {
-                Read::Whole => map.serialize_entry(name, value())?,
+                Read::Whole => map.serialize_entry(name, &Cut::new(value(), self.read))?,
                 Read::Fields(fields) => {
                     if let Some(read) = fields.get(name) {
-                        map.serialize_entry(name, &Cut { value: value(), read })?;
+                        map.serialize_entry(name, &Cut::new(value(), read))?;
                     }
                 }
             }
@@ -120,6 +123,21 @@ impl Serialize for States<'_, '_> {
 struct Cut<'v> {
     value: &'v Value,
     read: &'v Read,
+    /// How many arrays and objects are around it.
+    depth: usize,
+}
+
+impl<'v> Cut<'v> {
+    fn new(value: &'v Value, read: &'v Read) -> Self {
+        Cut { value, read, depth: 0 }
+    }
+
+    fn inner<E: ser::Error>(&self, value: &'v Value, read: &'v Read) -> Result<Cut<'v>, E> {
+        match self.depth + 1 {
+            depth if depth < DEPTH_MAX => Ok(Cut { value, read, depth }),
+            _ => Err(E::custom("the value nests too deeply")),
+        }
+    }
 }
 
 impl Serialize for Cut<'_> {
@@ -129,7 +147,7 @@ impl Serialize for Cut<'_> {
                 let mut map = serializer.serialize_map(None)?;
                 for (name, value) in members {
                     if let Some(read) = fields.get(name) {
-                        map.serialize_entry(name, &Cut { value, read })?;
+                        map.serialize_entry(name, &self.inner(value, read)?)?;
                     }
                 }
                 map.end()
@@ -137,11 +155,25 @@ impl Serialize for Cut<'_> {
             (read @ Read::Fields(_), Value::Array(items)) => {
                 let mut seq = serializer.serialize_seq(Some(items.len()))?;
                 for value in items {
-                    seq.serialize_element(&Cut { value, read })?;
+                    seq.serialize_element(&self.inner(value, read)?)?;
                 }
                 seq.end()
             }
-            (_, value) => value.serialize(serializer),
+            (Read::Whole, Value::Object(members)) => {
+                let mut map = serializer.serialize_map(Some(members.len()))?;
+                for (name, value) in members {
+                    map.serialize_entry(name, &self.inner(value, self.read)?)?;
+                }
+                map.end()
+            }
+            (Read::Whole, Value::Array(items)) => {
+                let mut seq = serializer.serialize_seq(Some(items.len()))?;
+                for value in items {
+                    seq.serialize_element(&self.inner(value, self.read)?)?;
+                }
+                seq.end()
+            }
+            (_, scalar) => scalar.serialize(serializer),
         }
     }
 }

@@ -127,7 +127,7 @@ impl fmt::Debug for Expression {
 
 /// AWS reports JSONata's message without its code.
 fn invalid(error: &jlens_core::Error) -> SyntaxError {
-    SyntaxError { code: code::INVALID_JSONATA_EXPRESSION, message: error.message(), position: error.span().map(|span| span.start) }
+    SyntaxError { code: code::INVALID_JSONATA_EXPRESSION, message: adapter::message(error), position: error.span().map(|span| span.start) }
 }
 
 /// Several expressions that are evaluated together and share the documents converted for them.

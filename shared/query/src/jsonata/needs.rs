@@ -20,6 +20,8 @@ pub(crate) struct Needs {
     /// Names that are functions unless a workflow variable has the same name. The analysis takes them for the functions,
     /// so once there is such a variable it can not be relied on.
     pub(super) functions: BTreeSet<String>,
+    /// Whether regular expressions are matched.
+    pub(super) has_patterns: bool,
 }
 
 impl Needs {
@@ -33,7 +35,9 @@ impl Needs {
         } else {
             analysed.bindings().clone()
         };
-        Needs { reads, functions }
+        let mut has_patterns = false;
+        each_node(&program.ast().root, &mut |node| has_patterns |= matches!(node.kind, NodeKind::Regex { .. }));
+        Needs { reads, functions, has_patterns }
     }
 
     /// What any of several expressions reads.
@@ -44,6 +48,7 @@ impl Needs {
                 union.reads.insert(name.clone(), merged);
             }
             union.functions.extend(needs.functions.iter().cloned());
+            union.has_patterns |= needs.has_patterns;
             union
         })
     }
