@@ -34,7 +34,7 @@ fn start(input: &str) -> Start {
 fn chain(length: usize) -> StateMachine {
     let state = |index: usize| match index {
         _ if index + 1 == length => r#"{"Type": "Pass", "End": true}"#.to_owned(),
-        _ if index % 2 == 0 => format!(r#"{{"Type": "Pass", "Next": "S{}"}}"#, index + 1),
+        _ if index.is_multiple_of(2) => format!(r#"{{"Type": "Pass", "Next": "S{}"}}"#, index + 1),
         _ => {
             let next = index + 1;
             format!(

@@ -8,7 +8,7 @@ use baton_query::{ContextObject, Expression, QueryError, Random, Scope, Value};
 use crate::{
     Env, Execution, Failure, Payload, TaskRef, ThreadId, Timestamp, context_object,
     decide::Turn,
-    error_handling::{Fault, fault},
+    error_handling::{Fault, fault, size},
     strand::{Activity, Visit},
     variables::VisibleVariables,
 };
@@ -94,6 +94,11 @@ impl<'a> Evaluator<'a> {
     pub(crate) fn evaluation(&self, location: Option<&str>, text: impl std::fmt::Display) -> Fault {
         let failure = Failure::new(fault::QUERY_EVALUATION_ERROR, self.cause(text));
         Fault::of_evaluation(failure, location.map(Into::into))
+    }
+
+    /// What an evaluation has made, as a payload.
+    pub(crate) fn made<E: Into<QueryError>>(&self, result: Result<Value, E>) -> Result<Payload, Fault> {
+        size::payload(self, result.map_err(|error| self.query(error))?)
     }
 
     /// The fault of a failed query.

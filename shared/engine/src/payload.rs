@@ -5,6 +5,10 @@ use std::sync::{Arc, OnceLock};
 use baton_query::Value;
 use bytes::Bytes;
 
+/// Levels that a payload may be nested: as deep as `serde_json` parses. Text from outside is refused at the border when it is
+/// deeper; what the engine makes itself is a fault of its state.
+pub const PAYLOAD_DEPTH_MAX: usize = 127;
+
 /// Validated JSON text with O(1) clones. It is parsed at most once, and only when a path or an expression reads it, so key order
 /// and number text survive wherever nothing transforms it.
 #[derive(Clone)]

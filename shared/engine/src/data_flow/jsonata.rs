@@ -64,5 +64,5 @@ pub(super) fn render(
     }
     let scope =
         Scope { result: result.map(Payload::value), error_output: error_output.map(Payload::value), ..at.scope(at.input().value()) };
-    template.render(&scope, field).map(Payload::from_value).map_err(|error| at.query(error))
+    at.made(template.render(&scope, field))
 }

@@ -18,10 +18,7 @@ pub(super) fn work_input(at: &Evaluator<'_>, data: &JsonPathData) -> Result<Payl
     let input = effective_input(at, data)?;
     match &data.parameters {
         None => Ok(input),
-        Some(parameters) => {
-            let rendered = parameters.render(&at.scope(input.value()), "Parameters");
-            rendered.map(Payload::from_value).map_err(|error| at.query(error))
-        }
+        Some(parameters) => at.made(parameters.render(&at.scope(input.value()), "Parameters")),
     }
 }
 
@@ -29,10 +26,7 @@ pub(super) fn work_input(at: &Evaluator<'_>, data: &JsonPathData) -> Result<Payl
 pub(super) fn finish(at: &Evaluator<'_>, data: &JsonPathData, result: &Payload) -> Result<(Payload, Assigned), Fault> {
     let selected = match &data.result_selector {
         None => result.clone(),
-        Some(selector) => {
-            let rendered = selector.render(&at.scope(result.value()), "ResultSelector");
-            rendered.map(Payload::from_value).map_err(|error| at.query(error))?
-        }
+        Some(selector) => at.made(selector.render(&at.scope(result.value()), "ResultSelector"))?,
     };
     let assigned = assign(at, at.state.assign.as_ref(), result)?;
     let whole = put(at, &data.result_path, &selected)?;
@@ -51,10 +45,7 @@ pub(super) fn put(at: &Evaluator<'_>, result_path: &ResultPath, result: &Payload
     match result_path {
         ResultPath::Replace => Ok(result.clone()),
         ResultPath::Discard => Ok(at.input().clone()),
-        ResultPath::Path(path) => {
-            let whole = path.set(at.input().value().clone(), result.value().clone());
-            whole.map(Payload::from_value).map_err(|error| at.query(error))
-        }
+        ResultPath::Path(path) => at.made(path.set(at.input().value().clone(), result.value().clone())),
     }
 }
 
@@ -66,6 +57,6 @@ fn select(at: &Evaluator<'_>, field: &PathField, whole: &Payload) -> Result<Payl
     match field {
         PathField::Whole => Ok(whole.clone()),
         PathField::Discard => Ok(EMPTY_OBJECT.clone()),
-        PathField::Path(path) => path.eval(&at.scope(whole.value())).map(Payload::from_value).map_err(|error| at.query(error)),
+        PathField::Path(path) => at.made(path.eval(&at.scope(whole.value()))),
     }
 }

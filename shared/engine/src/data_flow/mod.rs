@@ -101,7 +101,8 @@ fn assigned(at: &Evaluator<'_>, assign: &Assign, scope: &Scope<'_>) -> Result<As
     let Value::Object(members) = assign.template.render(scope, "Assign").map_err(|error| at.query(error))? else {
         unreachable!("an Assign is an object");
     };
-    let assigned: Assigned = members.into_iter().map(|(name, value)| (name.into(), Payload::from_value(value))).collect();
+    let payloads = members.into_iter().map(|(name, value)| Ok((name.into(), size::payload(at, value)?)));
+    let assigned: Assigned = payloads.collect::<Result<_, Fault>>()?;
     let bytes: usize = assigned.iter().map(|(_, value)| value.len()).sum();
     if bytes > at.env.limits.payload_bytes_max {
         return Err(at.fault(DATA_LIMIT_EXCEEDED, "The size of the variables in 'Assign' exceeds the limit for one state."));

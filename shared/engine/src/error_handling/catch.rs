@@ -1,6 +1,7 @@
 //! Catchers: which one takes a fault, and what leaves the state then.
 
-use baton_asl::Catcher;
+use std::sync::Arc;
+
 use baton_query::Value;
 
 use super::{Fault, fault::TIMEOUT, matching::matches};
@@ -12,16 +13,12 @@ pub(crate) fn exit(at: &Evaluator<'_>, fault: &Fault) -> Result<Option<Exit>, Fa
     let error_output = error_output(&fault.failure);
     let output = data_flow::caught_output(at, catcher, &error_output)?;
     let assigned = data_flow::caught_assign(at, catcher, &error_output)?;
-    Ok(Some(Exit { output, assigned, then: Then::Next(next(catcher)) }))
-}
-
-fn next(catcher: &Catcher) -> baton_asl::StateId {
-    catcher.next
+    Ok(Some(Exit { output, assigned, then: Then::Next(catcher.next) }))
 }
 
 /// `{"Error", "Cause"}`, as recorded from AWS: what is absent is null, but the cause of a timeout is an empty text.
 fn error_output(failure: &Failure) -> Payload {
-    let text = |text: &Option<std::sync::Arc<str>>| text.as_deref().map_or(Value::Null, Value::from);
+    let text = |text: &Option<Arc<str>>| text.as_deref().map_or(Value::Null, Value::from);
     let cause = match (&failure.cause, failure.error.as_deref()) {
         (None, Some(TIMEOUT)) => Value::from(""),
         (cause, _) => text(cause),

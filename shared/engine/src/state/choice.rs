@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn a_pattern_of_stars_is_not_slow() {
-        assert!(!matches(&"*a".repeat(200), &"a".repeat(10_000).replace("aaaa", "aaab").trim_end_matches('a').repeat(1)));
+        assert!(!matches(&"*a".repeat(200), &format!("{}b", "a".repeat(10_000))));
         assert!(!matches(&format!("{}b", "a*".repeat(100)), &"a".repeat(20_000)));
     }
 

@@ -4,7 +4,7 @@ use baton_asl::{IntegerField, Items as ItemsField, Map, MapMode};
 use baton_query::{PayloadTemplate, Value};
 use serde_json::json;
 
-use super::{Answer, Items, parallel::array};
+use super::{Answer, Items};
 use crate::{
     EventKind, Payload, data_flow,
     error_handling::{Fault, size},
@@ -32,7 +32,7 @@ pub(super) fn advance(at: &Evaluator<'_>, map: &Map) -> Result<Answer, Fault> {
         unreachable!("a Map state that wants a turn runs iterations");
     };
     if iterations.is_done() {
-        let result = size::checked(at, array(&iterations.outputs))?;
+        let result = size::array(at, &iterations.outputs)?;
         return Ok(Answer::Join { succeeded: EventKind::MapStateSucceeded { state: at.state.id }, result });
     }
     let index = iterations.next;
@@ -47,8 +47,7 @@ fn iteration_input(at: &Evaluator<'_>, selector: Option<&PayloadTemplate>, itera
         None => Payload::from_value(iterations.items.value()[index as usize].clone()),
         Some(selector) => {
             let at = at.for_item(index);
-            let scope = at.scope(iterations.input.value());
-            Payload::from_value(selector.render(&scope, "ItemSelector").map_err(|error| at.query(error))?)
+            at.made(selector.render(&at.scope(iterations.input.value()), "ItemSelector"))?
         }
     };
     size::checked(at, input)

@@ -305,3 +305,16 @@ fn a_state_s_output_has_a_limit() {
         Some("The state/task 'A' returned a result with a size exceeding the maximum number of bytes service limit.")
     );
 }
+
+#[test]
+fn a_loop_that_wraps_its_input_ends_with_an_error() {
+    let run = Run::start(
+        r#"{"StartAt": "A", "States": {"A": {"Type": "Pass", "Parameters": {"x.$": "$"}, "Next": "B"}, "B": {"Type": "Choice", "Choices": [{"Variable": "$", "IsPresent": true, "Next": "A"}], "Default": "C"}, "C": {"Type": "Succeed"}}}"#,
+        "1",
+    );
+    let failure = run.execution.failure().unwrap();
+    assert_eq!(failure.error.as_deref(), Some("States.DataLimitExceeded"));
+    assert_eq!(failure.cause.as_deref(), Some("The state/task 'A' returned a result nested deeper than 127 levels."));
+    let deepest = run.events.iter().filter(|event| matches!(event.kind, baton_engine::EventKind::StateEntered { .. })).count();
+    assert_eq!(deepest, 127 * 2 + 1);
+}
