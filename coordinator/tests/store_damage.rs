@@ -135,6 +135,39 @@ fn what_a_torn_group_left_behind_never_comes_back() {
     check_goes_on_after(dir.path(), 3);
 }
 
+/// A frame as the log has it; the test says it once more, since the format on disk is a promise.
+fn frame(dir: &Path, run: u32, group_start: u64, seq: u64) -> Vec<u8> {
+    let identity = fs::read_to_string(dir.join("store.json")).unwrap();
+    let identity: serde_json::Value = serde_json::from_str(&identity).unwrap();
+    let seed = u32::try_from(identity["logSeed"].as_u64().unwrap()).unwrap();
+    let body = batch(ONE, seq, LEN);
+    let mut frame = b"BT\x01\x01\x01\0\0\0".to_vec();
+    frame.extend((body.len() as u32).to_le_bytes());
+    frame.extend(crc32c::crc32c_append(seed, &body).to_le_bytes());
+    frame.extend(1_u32.to_le_bytes());
+    frame.extend(run.to_le_bytes());
+    frame.extend((group_start as u32).to_le_bytes());
+    frame.extend(seq.to_le_bytes());
+    frame.extend(crc32c::crc32c_append(seed, &frame).to_le_bytes());
+    frame.extend_from_slice(&body);
+    frame.resize(FRAME as usize, 0);
+    frame
+}
+
+#[test]
+fn what_a_process_left_that_wrote_nothing_else_never_comes_back() {
+    let original = Original::with_groups(&[1, 1]);
+    let end = original.frames[1] + FRAME;
+    let last = fs::read(&original.segment).unwrap()[original.frames[1] as usize..end as usize].to_vec();
+    let run = u32::from_le_bytes(last[20..24].try_into().unwrap());
+    assert_eq!(last, frame(original.dir.path(), run, original.frames[1], 2), "the format is as it was");
+
+    // The next process wrote one group, batches 3 to 5, and of it only the last two pages reached the disk.
+    let left = [4, 5].map(|seq| frame(original.dir.path(), run + 1, end, seq)).concat();
+    let dir = original.damaged(|segment| change(segment, end + FRAME, |bytes| bytes.copy_from_slice(&left), left.len()));
+    check_goes_on_after(dir.path(), 2);
+}
+
 #[test]
 fn damage_before_the_last_group_is_refused_and_named() {
     let original = Original::with_groups(&[3, 1, 2]);

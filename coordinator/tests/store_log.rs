@@ -210,7 +210,7 @@ fn a_group_that_finds_no_room_is_refused_whole_and_comes_again() {
     let dir = temp_dir();
     drop(LocalStore::open(dir.path(), small_options()).unwrap());
     let mut committed = 0;
-    for _ in 0..5 {
+    for round in 0..10 {
         let options = LocalOptions { disk: Arc::new(Stingy::default()), ..small_options() };
         let store = LocalStore::open(dir.path(), options).unwrap();
         runtime().block_on(async {
@@ -218,22 +218,39 @@ fn a_group_that_finds_no_room_is_refused_whole_and_comes_again() {
             assert_eq!(owner.acquired.seq, committed);
             assert_eq!(check_log(&store).await, committed);
             let target = committed + 100;
-            while committed < target {
-                owner.next = committed;
-                // Batches of one length: what a refused group left has its frames where the next group has its own.
-                (1..=7).for_each(|after| owner.append(batch(ONE, committed + after, 700)));
-                for _ in 1..=7 {
-                    let end = owner.end().await;
-                    match end.result {
-                        Ok(()) => committed = end.seq,
-                        Err(error) => assert_eq!(error, StoreError::Full),
-                    }
+            loop {
+                let refused = append_stingily(&mut owner, &mut committed, 7).await;
+                if refused && committed >= target {
+                    break;
                 }
+            }
+            if round % 2 == 1 {
+                // What goes over the refused group is shorter than it was. All batches are of one length, so its frames stand where more
+                // of this group would.
+                while append_stingily(&mut owner, &mut committed, 1).await {}
             }
         });
     }
     let store = LocalStore::open(dir.path(), small_options()).unwrap();
     assert_eq!(runtime().block_on(check_log(&store)), committed);
+}
+
+/// Appends batches behind the last one that was committed; answers whether any was refused.
+async fn append_stingily(owner: &mut Owner<'_>, committed: &mut u64, count: u64) -> bool {
+    owner.next = *committed;
+    (1..=count).for_each(|after| owner.append(batch(ONE, *committed + after, 700)));
+    let mut refused = false;
+    for _ in 0..count {
+        let end = owner.end().await;
+        match end.result {
+            Ok(()) => *committed = end.seq,
+            Err(error) => {
+                assert_eq!(error, StoreError::Full);
+                refused = true;
+            }
+        }
+    }
+    refused
 }
 
 async fn check_log(store: &LocalStore) -> u64 {

@@ -87,6 +87,8 @@ pub trait ShardStore: Send + Sync + 'static {
     /// stable storage together, and the log up to `upto_seq` may go. `upto_seq` must be durable; one below the present
     /// `checkpoint_seq` leaves it where it is.
     ///
+    /// One that is refused with a [retryable](StoreError::is_retryable) error is worth making again.
+    ///
     /// Calls that meet share one flush, as do the checkpoints of one call.
     fn checkpoint_many(&self, checkpoints: Vec<Checkpoint>) -> BoxFuture<'_, Vec<Result<(), StoreError>>>;
 

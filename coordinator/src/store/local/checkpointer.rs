@@ -14,8 +14,10 @@ use super::shared::Shared;
 use super::writer::Command;
 use crate::store::{Checkpoint, StoreError, Token};
 
-/// When less than this is left above the reserve, bytes, a failure whose cause is not known counts as want of room.
-const ROOM_TO_BLAME_THE_DISK: u64 = 32 << 20;
+/// How often in a row, without a single flush between, the tree may stop for no reason that it tells, while this much room is left
+/// above the reserve, bytes.
+const STOPS_MAX: u32 = 5;
+const PLENTY: u64 = 64 << 20;
 
 /// Answers to one call of `checkpoint_many`, in its order.
 pub(crate) type Answers = Vec<Result<(), StoreError>>;
@@ -45,6 +47,8 @@ pub(crate) struct Checkpointer {
     marks: Vec<u64>,
     /// The tree has failed to write and takes nothing before it has been reopened.
     closed: bool,
+    /// How often it has stopped since the last flush.
+    stops: u32,
     round: Round,
 }
 
@@ -65,7 +69,7 @@ struct Round {
 impl Checkpointer {
     pub(crate) fn new(queue: Arc<Queue<Request>>, log: Arc<Queue<Command>>, kv: Arc<Kv>, shared: Arc<Shared>, marks: Vec<u64>) -> Self {
         let owners = vec![Owner::default(); shared.durable_seqs.len()];
-        Self { queue, log, kv, shared, owners, marks, closed: false, round: Round::default() }
+        Self { queue, log, kv, shared, owners, marks, closed: false, stops: 0, round: Round::default() }
     }
 
     /// Works until the queue is closed and empty.
@@ -144,15 +148,21 @@ impl Checkpointer {
     }
 
     fn failed(&mut self, error: WriteError) -> StoreError {
+        tracing::error!("the key-value store cannot be written ({error:?}), checkpoints wait");
         self.closed = true;
-        tracing::error!("the key-value store cannot be written ({error:?}), checkpoints wait until there is room");
         match error {
-            WriteError::Full => {}
-            // The tree does not say why a thread of its own has failed.
-            WriteError::Broken(_) if !self.shared.space.has_room_for(ROOM_TO_BLAME_THE_DISK) => {}
-            WriteError::Broken(detail) => fatal("the key-value store cannot be written", &io::Error::other(detail)),
+            WriteError::Full => StoreError::Full,
+            WriteError::Stopped if self.stops < STOPS_MAX || !self.shared.space.has_room_for(PLENTY) => {
+                self.stops += 1;
+                StoreError::Failed("the key-value store had stopped and is opened again".to_owned())
+            }
+            WriteError::Stopped => self.give_up("it has stopped again and again"),
+            WriteError::Broken(detail) => self.give_up(&detail),
         }
-        StoreError::Full
+    }
+
+    fn give_up(&self, detail: &str) -> ! {
+        fatal("the key-value store cannot be written", &io::Error::other(detail))
     }
 
     fn finish_round(&mut self) {
@@ -172,6 +182,7 @@ impl Checkpointer {
         let written = std::mem::take(&mut self.round.written);
         match self.kv.persist() {
             Ok(()) => {
+                self.stops = 0;
                 for (index, mark) in &written {
                     self.marks[*index] = *mark;
                 }

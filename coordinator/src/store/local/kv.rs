@@ -47,11 +47,13 @@ struct Open {
     tables: [OnceLock<Keyspace>; Table::ALL.len()],
 }
 
-/// Why a write failed.
+/// Why a write failed. The tree takes no further one before it has been [reopened](Kv::reopen).
 #[derive(Debug)]
 pub(crate) enum WriteError {
-    /// No room. The tree takes no writes until it has been [reopened](Kv::reopen).
+    /// No room.
     Full,
+    /// A thread of the tree's own has failed earlier; it does not say why. Mostly it had found no room.
+    Stopped,
     /// Some other failure of the disk, after which it must not be trusted.
     Broken(String),
 }
@@ -224,6 +226,7 @@ fn open_error(path: &Path, detail: impl ToString) -> OpenError {
 fn write_error(error: fjall::Error) -> WriteError {
     match io_error(&error) {
         Some(error) if is_full(error) => WriteError::Full,
+        None if matches!(error, fjall::Error::Poisoned) => WriteError::Stopped,
         Some(_) | None => WriteError::Broken(error.to_string()),
     }
 }

@@ -86,7 +86,7 @@ impl<'a> Scanner<'a> {
         let mut beyond = Beyond { run: end.run, ..Beyond::default() };
         self.all_from(end.offset, &mut |offset, header| {
             beyond.any = true;
-            if header.run >= end.run && u64::from(header.group_start) > end.offset {
+            if u64::from(header.group_start) > end.offset {
                 beyond.later_group = beyond.later_group.or(Some(offset));
             }
             beyond.run = beyond.run.max(header.run);
