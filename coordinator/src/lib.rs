@@ -7,6 +7,8 @@ pub mod catalog;
 mod clock;
 pub mod cluster;
 pub mod dispatch;
+pub mod gateway;
 pub mod json_text;
+pub mod server;
 pub mod shard;
 pub mod store;

@@ -23,7 +23,7 @@ pub use open::ClusterConfig;
 pub use tasks::{ActivityTask, TaskOutcome};
 pub use watch::Watch;
 
-pub(crate) use host::code_of;
+pub(crate) use host::report_code;
 pub(crate) use world::ReplyTo;
 
 use std::sync::Arc;
@@ -125,6 +125,34 @@ impl Cluster {
     /// Hands in what must not be refused: what running work brings with it.
     pub(crate) fn push(&self, shard: ShardId, input: ShardInput<world::HostWorld>) {
         self.host_of(shard).push(HostMessage::Shard(shard, input));
+    }
+
+    /// As [`push`](Self::push), many at once: each host is woken once.
+    pub(crate) fn push_all(&self, inputs: Vec<(ShardId, ShardInput<world::HostWorld>)>) {
+        let count = self.inner.hosts.len();
+        let mut by_host: Vec<Vec<HostMessage>> = (0..count).map(|_| Vec::new()).collect();
+        for (shard, input) in inputs {
+            by_host[usize::from(shard.0) % count].push(HostMessage::Shard(shard, input));
+        }
+        for (host, messages) in self.inner.hosts.iter().zip(by_host) {
+            if !messages.is_empty() {
+                host.push_all(messages);
+            }
+        }
+    }
+
+    /// Tells a shard what must not be refused, and waits for its answer.
+    pub(crate) async fn tell(
+        &self,
+        id: ExecutionId,
+        input: impl FnOnce(ReplyTo) -> ShardInput<world::HostWorld>,
+    ) -> Result<Answer, SendError> {
+        if self.is_closing() {
+            return Err(SendError::Unavailable(CLOSING));
+        }
+        let (reply, answer) = oneshot::channel();
+        self.push(self.shard_of(id), input(ReplyTo::Once(reply)));
+        answer.await.map_err(|_| SendError::Unavailable(CLOSING))
     }
 
     /// Waits until the hosts keep up.

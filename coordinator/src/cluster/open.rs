@@ -1,7 +1,7 @@
 //! Opening the system: every shard is acquired and read back, then the hosts run.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use baton_engine::{Limits, Timestamp};
@@ -92,7 +92,7 @@ impl Cluster {
             parts.shared.sessions.expect(held, now);
             tokio::spawn(host.run());
         }
-        tokio::spawn(look_after_lost(cluster.clone()));
+        tokio::spawn(look_after_lost(Arc::downgrade(&cluster.inner)));
         Ok(cluster)
     }
 }
@@ -241,9 +241,11 @@ async fn replay(
 }
 
 /// Fails what lost workers held, and offers again what nobody claims, until the system closes.
-async fn look_after_lost(cluster: Cluster) {
-    while !cluster.is_closing() {
+/// Holds nothing while it sleeps, so that the end need not wait for it.
+async fn look_after_lost(inner: Weak<Inner>) {
+    loop {
         tokio::time::sleep(LOST_INTERVAL).await;
+        let Some(cluster) = inner.upgrade().map(|inner| Cluster { inner }).filter(|cluster| !cluster.is_closing()) else { return };
         for held in cluster.sessions().take_lost(Instant::now()) {
             let HeldClaim { execution: id, task, claim } = held;
             tracing::warn!(worker = claim.worker_name.as_deref(), execution = %id, "a worker was lost while it held a task");

@@ -5,7 +5,7 @@ use std::time::Duration;
 use baton_engine::{Failure, Input, Payload, Rejected, TaskRef, Verdict};
 use tokio::sync::oneshot;
 
-use super::{CLOSING, Cluster, ExecutionId, PollError, ReplyTo, SendError, TaskError};
+use super::{CLOSING, Cluster, ExecutionId, PollError, SendError, TaskError};
 use crate::dispatch::{Poller, QueueFull, Shape, TaskToken, activity_queue};
 use crate::shard::{Answer, Grant, ShardInput};
 
@@ -101,25 +101,27 @@ impl Cluster {
         match token.shape {
             Shape::Activity | Shape::Callback => Ok(token),
             // These are handed out to sessions, which report another way.
-            Shape::Function | Shape::Invoke | Shape::InvokeEvent | Shape::InvokeCallback => Err(TaskError::InvalidToken),
+            Shape::Function | Shape::Invoke | Shape::InvokeEvent | Shape::InvokeCallback | Shape::Offered => Err(TaskError::InvalidToken),
         }
     }
 
     /// Hands in what a token brings back, and waits for the answer. Never refused for lack of room: it is running work.
     pub(crate) async fn report(&self, token: &TaskToken, input: Input) -> Result<Verdict, SendError> {
-        if self.is_closing() {
-            return Err(SendError::Unavailable(CLOSING));
-        }
         self.has_space().await;
-        let (reply, answer) = oneshot::channel();
         let id = token.execution;
         let claim_id = (token.claim_id != 0).then_some(token.claim_id);
-        self.push(self.shard_of(id), ShardInput::Send { id, input, claim_id, reply: Some(ReplyTo::Once(reply)) });
-        match answer.await {
-            Ok(Answer::Sent(result)) => result,
-            Ok(Answer::Unavailable(text)) => Err(SendError::Unavailable(text)),
-            Ok(_) => unreachable!("an input is answered as an input is"),
-            Err(_) => Err(SendError::Unavailable(CLOSING)),
+        match self.tell(id, |reply| ShardInput::Send { id, input, claim_id, reply: Some(reply) }).await? {
+            Answer::Sent(result) => result,
+            Answer::Unavailable(text) => Err(SendError::Unavailable(text)),
+            _ => unreachable!("an input is answered as an input is"),
+        }
+    }
+
+    /// The task of this attempt, if it has no outcome yet.
+    pub(crate) async fn open_task(&self, id: ExecutionId, task: TaskRef) -> Option<Box<Grant>> {
+        match self.tell(id, |reply| ShardInput::Task { id, task, reply }).await {
+            Ok(Answer::Task(grant)) => grant,
+            Ok(_) | Err(_) => None,
         }
     }
 

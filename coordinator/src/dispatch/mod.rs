@@ -4,6 +4,7 @@
 //! reserved on the spot, so that scheduled and started are one append (*sync match*); otherwise the task waits in its queue until a
 //! slot comes free. Nothing here is durable: what waits is rebuilt from the executions.
 
+mod call;
 mod function_name;
 mod invoke;
 mod json;
@@ -16,8 +17,10 @@ mod session;
 mod sessions;
 mod token;
 
+pub use call::Call;
 pub use function_name::FunctionName;
 pub use invoke::{InvocationType, InvokeRequest, InvokeResult};
+pub(crate) use json::compacted;
 pub use json::{NotJson, payload_of};
 pub use queue::{Poller, QueueFull, Slot};
 pub(crate) use queues::SharedQueue;
@@ -26,6 +29,8 @@ pub use random::Random;
 pub(crate) use route::activity_queue;
 pub use route::{Route, Router};
 pub use services::TaskServices;
+pub(crate) use session::Held;
 pub use session::{Session, SessionInfo, SessionItem};
+pub(crate) use sessions::GRACE;
 pub use sessions::Sessions;
 pub use token::{Shape, TaskToken, TokenKey, TokenKeyError};

@@ -1,12 +1,17 @@
 //! A worker's session as tasks see it: who it is, and what is on its way to it.
 
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use baton_engine::{Claim, Holder, TaskRef};
+use baton_proto::worker::v1::Code;
+use foldhash::fast::FixedState;
 use futures_util::task::AtomicWaker;
+use hashbrown::HashMap;
 use parking_lot::Mutex;
 
-use crate::shard::{ExecutionId, Grant};
+use super::Shape;
+use crate::shard::{ExecutionId, Grant, HeldClaim};
 
 /// Who a session is.
 #[derive(Clone, Debug)]
@@ -59,6 +64,8 @@ pub enum SessionItem {
         task: TaskRef,
         /// Its claim.
         claim_id: u64,
+        /// As it was granted; known when it leaves.
+        shape: Shape,
     },
     /// What became of a reported outcome: the report's id and the code of the contract.
     Ack {
@@ -86,7 +93,21 @@ pub struct Session {
 #[derive(Debug, Default)]
 struct Outbox {
     items: Vec<SessionItem>,
+    /// What the worker has been sent, or has said that it has, and no outcome has settled.
+    held: HashMap<(ExecutionId, TaskRef), Held, FixedState>,
+    /// How many of those want signs of life.
+    beating: usize,
     is_closed: bool,
+}
+
+/// A claim that a worker holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Held {
+    pub(crate) claim_id: u64,
+    /// Whether its task wants signs of life.
+    pub(crate) wants_heartbeats: bool,
+    /// How its outcome is to be read.
+    pub(crate) shape: Shape,
 }
 
 impl Session {
@@ -121,29 +142,91 @@ impl Session {
         Ok(())
     }
 
-    /// Takes everything that is in, or `None` when the session has ended; pending while there is nothing.
-    pub fn poll_items(&self, cx: &mut std::task::Context<'_>) -> std::task::Poll<Option<Vec<SessionItem>>> {
+    /// Takes everything that is in, or `None` when the session has ended; pending while there is nothing. From here on the worker holds what is
+    /// granted in it, whether it hears of it or not.
+    pub(crate) fn poll_items(&self, cx: &mut Context<'_>) -> Poll<Option<Vec<SessionItem>>> {
         self.waker.register(cx.waker());
         let mut outbox = self.outbox.lock();
-        if !outbox.items.is_empty() {
-            let capacity = outbox.items.len().min(256);
-            return std::task::Poll::Ready(Some(std::mem::replace(&mut outbox.items, Vec::with_capacity(capacity))));
+        if outbox.items.is_empty() {
+            return if outbox.is_closed { Poll::Ready(None) } else { Poll::Pending };
         }
-        if outbox.is_closed { std::task::Poll::Ready(None) } else { std::task::Poll::Pending }
+        let capacity = outbox.items.len().min(256);
+        let mut items = std::mem::replace(&mut outbox.items, Vec::with_capacity(capacity));
+        items.retain_mut(|item| outbox.leaves(item));
+        Poll::Ready(Some(items))
     }
 
-    /// Ends the session; answers what was in and has provably not left.
-    pub fn close(&self) -> Vec<SessionItem> {
+    /// The worker has said that it holds this.
+    pub(crate) fn hold(&self, execution: ExecutionId, task: TaskRef, held: Held) {
+        self.outbox.lock().hold(execution, task, held);
+    }
+
+    /// What the worker holds of this attempt.
+    pub(crate) fn held(&self, execution: ExecutionId, task: TaskRef) -> Option<Held> {
+        self.outbox.lock().held.get(&(execution, task)).copied()
+    }
+
+    /// How many claims the worker holds, and how many of them want signs of life.
+    pub(crate) fn held_counts(&self) -> (usize, usize) {
+        let outbox = self.outbox.lock();
+        (outbox.held.len(), outbox.beating)
+    }
+
+    /// Ends the session. Answers what was in and has provably not left, and what the worker holds. A second call answers nothing.
+    pub(crate) fn close(&self) -> (Vec<SessionItem>, Vec<HeldClaim>) {
         let mut outbox = self.outbox.lock();
         outbox.is_closed = true;
-        let items = std::mem::take(&mut outbox.items);
+        let (items, held) = (std::mem::take(&mut outbox.items), std::mem::take(&mut outbox.held));
         drop(outbox);
         self.waker.wake();
-        items
+        let claim =
+            |((execution, task), held): ((ExecutionId, TaskRef), Held)| HeldClaim { execution, task, claim: self.claim(held.claim_id) };
+        (items, held.into_iter().map(claim).collect())
     }
 
     /// Whether it has ended.
     pub fn is_closed(&self) -> bool {
         self.outbox.lock().is_closed
+    }
+}
+
+impl Outbox {
+    fn hold(&mut self, execution: ExecutionId, task: TaskRef, held: Held) {
+        self.beating += usize::from(held.wants_heartbeats);
+        if let Some(before) = self.held.insert((execution, task), held) {
+            self.beating -= usize::from(before.wants_heartbeats);
+        }
+    }
+
+    fn settle(&mut self, execution: ExecutionId, task: TaskRef) -> Option<Held> {
+        let held = self.held.remove(&(execution, task))?;
+        self.beating -= usize::from(held.wants_heartbeats);
+        Some(held)
+    }
+
+    /// The item is on its way from here on. False if there is nobody whom it says anything.
+    fn leaves(&mut self, item: &mut SessionItem) -> bool {
+        match item {
+            SessionItem::Grant { grant, .. } => {
+                let wants_heartbeats = grant.activation.heartbeat_seconds.is_some();
+                let held = Held { claim_id: grant.claim.claim_id, wants_heartbeats, shape: Shape::of(grant) };
+                self.hold(grant.execution, grant.activation.task, held);
+                true
+            }
+            SessionItem::Cancel { execution, task, shape, .. } => match self.settle(*execution, *task) {
+                Some(held) => {
+                    *shape = held.shape;
+                    true
+                }
+                None => false,
+            },
+            SessionItem::Ack { execution, task, code, .. } => {
+                if *code != Code::RetryLater as i32 {
+                    self.settle(*execution, *task);
+                }
+                true
+            }
+            SessionItem::Offer { .. } | SessionItem::Denied { .. } | SessionItem::Drain => true,
+        }
     }
 }

@@ -48,8 +48,8 @@ impl Sessions {
         (worker.session.replace(session.clone()), std::mem::take(&mut worker.orphans))
     }
 
-    /// A session has ended while its worker held these.
-    pub(crate) fn disconnect(&self, session: &Arc<Session>, held: Vec<HeldClaim>, now: Instant) {
+    /// A session has ended while its worker held these; they are lost if it is not back by then.
+    pub(crate) fn disconnect(&self, session: &Arc<Session>, held: Vec<HeldClaim>, lost_at: Instant) {
         let mut workers = self.0.lock();
         let worker = workers.entry(session.info().incarnation).or_default();
         if worker.session.as_ref().is_some_and(|present| Arc::ptr_eq(present, session)) {
@@ -57,18 +57,7 @@ impl Sessions {
         }
         worker.orphans.extend(held);
         if worker.session.is_none() {
-            worker.lost_at = Some(now + GRACE);
-        }
-    }
-
-    /// A worker has said goodbye: it holds nothing and will not come back.
-    pub(crate) fn forget(&self, session: &Arc<Session>) -> Vec<HeldClaim> {
-        let mut workers = self.0.lock();
-        let incarnation = session.info().incarnation;
-        let is_present = |worker: &Worker| worker.session.as_ref().is_some_and(|present| Arc::ptr_eq(present, session));
-        match workers.get(&incarnation).is_some_and(is_present) {
-            true => workers.remove(&incarnation).map(|worker| worker.orphans).unwrap_or_default(),
-            false => Vec::new(),
+            worker.lost_at = Some(lost_at);
         }
     }
 

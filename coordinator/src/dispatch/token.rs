@@ -58,6 +58,8 @@ pub enum Shape {
     Activity = 5,
     /// `$$.Task.Token`: whatever is sent with it is the result.
     Callback = 6,
+    /// Offered to a session before anybody knew what it will be called with; the session or the shard knows which of the above it is.
+    Offered = 7,
 }
 
 impl Shape {
@@ -69,6 +71,7 @@ impl Shape {
             4 => Shape::InvokeCallback,
             5 => Shape::Activity,
             6 => Shape::Callback,
+            7 => Shape::Offered,
             _ => return None,
         })
     }

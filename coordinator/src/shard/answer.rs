@@ -5,7 +5,7 @@ use std::sync::Arc;
 use baton_engine::{Rejected, Timestamp, Verdict};
 use bytes::Bytes;
 
-use super::ExecutionRecord;
+use super::{ExecutionRecord, Grant};
 
 /// Answer to a start.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,6 +74,8 @@ pub enum Answer {
     Seen(Seen),
     /// To a look at a history, and to following it.
     History(Option<SeenHistory>),
+    /// To a look at a task.
+    Task(Option<Box<Grant>>),
     /// To whatever was asked: not now.
     Unavailable(&'static str),
 }

@@ -86,6 +86,15 @@ pub enum ShardInput<W: World> {
         /// Which attempt.
         task: TaskRef,
     },
+    /// What is the open task of this attempt?
+    Task {
+        /// Which execution.
+        id: ExecutionId,
+        /// Which attempt.
+        task: TaskRef,
+        /// Who asks.
+        reply: W::Reply,
+    },
     /// How does the execution stand?
     Describe {
         /// Which.
@@ -158,6 +167,7 @@ impl<W: World> ShardInput<W> {
             | ShardInput::HolderLost { id, .. }
             | ShardInput::GrantLost { id, .. }
             | ShardInput::Place { id, .. }
+            | ShardInput::Task { id, .. }
             | ShardInput::Watch { id, .. }
             | ShardInput::Due { id } => Some(*id),
             ShardInput::Describe { .. }
@@ -187,6 +197,7 @@ impl<W: World> ShardInput<W> {
             | ShardInput::HolderLost { .. }
             | ShardInput::GrantLost { .. }
             | ShardInput::Place { .. }
+            | ShardInput::Task { .. }
             | ShardInput::Watch { .. }
             | ShardInput::Due { .. }
             | ShardInput::Loaded { .. } => false,

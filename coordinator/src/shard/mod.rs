@@ -202,6 +202,7 @@ impl<W: World> Shard<W> {
             ShardInput::HolderLost { id, task, claim_id } => self.holder_lost(id, task, claim_id, world, out),
             ShardInput::GrantLost { id, task, claim_id } => self.grant_lost(id, task, claim_id),
             ShardInput::Place { id, task } => self.place(id, task, world, out),
+            ShardInput::Task { id, task, reply } => self.look_at_task(id, task, reply, out),
             ShardInput::Describe { id, reply } => self.describe(id, reply, out),
             ShardInput::History { id, reply } => self.history(id, reply, out),
             ShardInput::WaitEnd { id, is_absent_running, reply } => self.wait_end(id, is_absent_running, reply, out),

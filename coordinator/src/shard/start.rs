@@ -157,6 +157,7 @@ impl<W: World> Shard<W> {
             }
             ShardInput::SlotFree { slot, .. } => out.push(Output::Return(slot)),
             ShardInput::Claim { id, task, slot, claim } => out.push(Output::Deny { slot, id, task, claim_id: claim.claim_id }),
+            ShardInput::Task { reply, .. } => out.push(Output::Reply(reply, Answer::Task(None))),
             ShardInput::Describe { reply, .. }
             | ShardInput::History { reply, .. }
             | ShardInput::WaitEnd { reply, .. }

@@ -88,6 +88,15 @@ impl<W: World> Shard<W> {
         Ok(Verdict::Applied)
     }
 
+    /// The task of this attempt as it is granted, if somebody holds it.
+    pub(super) fn look_at_task(&mut self, id: ExecutionId, task: TaskRef, reply: W::Reply, out: &mut Vec<Output<W>>) {
+        let live = self.live.get(&id);
+        let claimed =
+            live.and_then(|live| live.outstanding(task)).and_then(|outstanding| Some((outstanding.activation, outstanding.claim?)));
+        let grant = live.zip(claimed).map(|(live, (activation, claim))| Box::new(grant(id, live, activation, claim)));
+        self.log.hold(Output::Reply(reply, Answer::Task(grant)), out);
+    }
+
     /// Whoever held a claim is gone for good: the attempt fails, and the state's Retry decides what follows.
     pub(super) fn holder_lost(&mut self, id: ExecutionId, task: TaskRef, claim_id: u64, world: &mut W, out: &mut Vec<Output<W>>) {
         let open = self.live.get(&id).and_then(|live| live.task(task));

@@ -10,7 +10,7 @@ use futures_util::FutureExt;
 use super::{Asked, Host, HostMessage};
 use crate::clock;
 use crate::cluster::world::ReplyTo;
-use crate::dispatch::{InvocationType, InvokeRequest, InvokeResult, SessionItem, Slot};
+use crate::dispatch::{InvocationType, InvokeRequest, InvokeResult, SessionItem, Shape, Slot};
 use crate::shard::{Answer, ExecutionId, Grant, Output, SendError, ShardInput};
 use crate::store::keys::ExecutionKey;
 use crate::store::{Checkpoint, Table};
@@ -65,7 +65,7 @@ impl Host {
 
     fn grant(&mut self, index: usize, slot: Slot, grant: Box<Grant>) {
         let (execution, task, claim_id) = (grant.execution, grant.activation.task, grant.claim.claim_id);
-        let is_event = is_event(&grant);
+        let is_event = Shape::of(&grant) == Shape::InvokeEvent;
         let lost = match slot {
             Slot::Session { session, queue } => session.push(SessionItem::Grant { grant, queue }).is_err(),
             Slot::Poller(poller) => poller.reply.send(grant).is_err(),
@@ -113,23 +113,9 @@ impl Host {
             Holder::Session | Holder::Process => {
                 if let Some(session) = self.shared.sessions.session_of(claim.incarnation) {
                     // A session that has just gone tells what it held; none of it counts any more.
-                    drop(session.push(SessionItem::Cancel { execution, task, claim_id: claim.claim_id }));
+                    drop(session.push(SessionItem::Cancel { execution, task, claim_id: claim.claim_id, shape: Shape::Offered }));
                 }
             }
-        }
-    }
-}
-
-/// Whether nobody waits for the function's output.
-fn is_event(grant: &Grant) -> bool {
-    match &grant.activation.target {
-        Resource::Function { .. } | Resource::Activity { .. } => false,
-        Resource::Integration(_) => {
-            let request = InvokeRequest::parse(&grant.activation.input);
-            request.is_ok_and(|request| match request.invocation_type {
-                InvocationType::RequestResponse => false,
-                InvocationType::Event | InvocationType::DryRun => true,
-            })
         }
     }
 }
@@ -139,25 +125,33 @@ fn answer_to(reply: ReplyTo, answer: Answer) {
         // Whoever has gone away needs no answer.
         ReplyTo::Once(reply) => drop(reply.send(answer)),
         ReplyTo::Report { session, execution, task, report_id } => {
-            let code = code_of(&answer) as i32;
+            let code = code_of(answer).into();
             drop(session.push(SessionItem::Ack { execution, task, report_id, code }));
         }
     }
 }
 
 /// What a worker is told about the outcome that it has reported.
-pub(crate) fn code_of(answer: &Answer) -> Code {
+fn code_of(answer: Answer) -> Code {
     match answer {
-        Answer::Sent(Ok(Verdict::Applied)) => Code::Applied,
-        Answer::Sent(Ok(Verdict::Duplicate)) => Code::Duplicate,
-        Answer::Sent(Err(error)) => match error {
-            SendError::NoSuchExecution => Code::UnknownTask,
-            SendError::Rejected(Rejected::Ended | Rejected::TimedOut) => Code::TimedOut,
-            SendError::Rejected(Rejected::Cancelled) => Code::Cancelled,
-            SendError::Rejected(Rejected::UnknownTask | Rejected::AlreadyClaimed) => Code::UnknownTask,
-            SendError::Rejected(Rejected::NotSubmitted) | SendError::Throttled | SendError::Unavailable(_) => Code::RetryLater,
-        },
+        Answer::Sent(result) => report_code(result),
         Answer::Unavailable(_) => Code::RetryLater,
-        Answer::Started(_) | Answer::Seen(_) | Answer::History(_) => unreachable!("a report is answered as an input is"),
+        Answer::Started(_) | Answer::Seen(_) | Answer::History(_) | Answer::Task(_) => unreachable!("a report is answered as an input is"),
+    }
+}
+
+/// What became of a report, in the words of the contract.
+pub(crate) fn report_code(result: Result<Verdict, SendError>) -> Code {
+    match result {
+        Ok(Verdict::Applied) => Code::Applied,
+        Ok(Verdict::Duplicate) => Code::Duplicate,
+        Err(SendError::NoSuchExecution) => Code::UnknownTask,
+        Err(SendError::Rejected(rejected)) => match rejected {
+            Rejected::Ended | Rejected::TimedOut => Code::TimedOut,
+            Rejected::Cancelled => Code::Cancelled,
+            Rejected::UnknownTask | Rejected::AlreadyClaimed => Code::UnknownTask,
+            Rejected::NotSubmitted => Code::RetryLater,
+        },
+        Err(SendError::Throttled | SendError::Unavailable(_)) => Code::RetryLater,
     }
 }

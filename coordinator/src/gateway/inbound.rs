@@ -1,0 +1,170 @@
+//! What a worker says.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use baton_engine::Input;
+use baton_proto::worker::v1::worker_message::Message;
+use baton_proto::worker::v1::{Claim, Code, Credit, Heartbeats, Logs, Outcomes, WorkerMessage};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+use tonic::{Status, Streaming};
+
+use super::connection::Connection;
+use super::hello::{self, Opened};
+use super::outcome;
+use crate::cluster::{Cluster, ReplyTo};
+use crate::dispatch::{GRACE, Random, SessionItem, Shape, TaskToken};
+use crate::shard::ShardInput;
+
+/// A session begins with its hello within this time.
+const HELLO_MAX: Duration = Duration::from_secs(10);
+/// A worker that has said nothing for so long is lost with all that it holds.
+const SILENCE_MAX: Duration = GRACE;
+
+/// Reads a session from its hello to its end.
+pub(super) async fn run(cluster: Cluster, mut inbound: Streaming<WorkerMessage>, opening: oneshot::Sender<Result<Opened, Status>>) {
+    let opened = match timeout(HELLO_MAX, inbound.message()).await {
+        Ok(Ok(Some(WorkerMessage { message: Some(Message::Hello(hello)) }))) => hello::open(&cluster, hello).await,
+        Ok(Ok(_)) => Err(Status::failed_precondition("a session begins with a hello")),
+        Ok(Err(status)) => Err(status),
+        Err(_) => Err(Status::deadline_exceeded("no hello in time")),
+    };
+    let connection = opened.as_ref().ok().map(|opened| opened.connection.clone());
+    let is_wanted = opening.send(opened).is_ok();
+    if let Some(connection) = connection {
+        let lost_at = if is_wanted { Reader::new(&connection).read(inbound).await } else { Instant::now() + GRACE };
+        connection.end(lost_at);
+        tracing::info!(worker = %connection.session.info().worker_name, "a worker's session has ended");
+    }
+}
+
+struct Reader<'a> {
+    connection: &'a Arc<Connection>,
+    random: Random,
+    has_said_bye: bool,
+}
+
+impl<'a> Reader<'a> {
+    fn new(connection: &'a Arc<Connection>) -> Self {
+        Self { connection, random: Random::from_system(), has_said_bye: false }
+    }
+
+    /// Reads until the session ends; answers when what the worker holds then is lost.
+    async fn read(mut self, mut inbound: Streaming<WorkerMessage>) -> Instant {
+        loop {
+            match timeout(SILENCE_MAX, inbound.message()).await {
+                Ok(Ok(Some(message))) => self.handle(message).await,
+                Ok(Ok(None) | Err(_)) => return Instant::now() + GRACE,
+                Err(_) => return Instant::now(),
+            }
+            if self.connection.session.is_closed() || (self.has_said_bye && self.connection.session.held_counts().0 == 0) {
+                return Instant::now() + GRACE;
+            }
+        }
+    }
+
+    async fn handle(&mut self, message: WorkerMessage) {
+        match message.message {
+            Some(Message::Outcomes(outcomes)) => self.outcomes(outcomes).await,
+            Some(Message::Credits(credits)) => self.credits(&credits.credits),
+            Some(Message::Heartbeats(heartbeats)) => self.heartbeats(&heartbeats),
+            Some(Message::Claim(claim)) => self.claim(claim),
+            Some(Message::Bye(_)) => {
+                self.has_said_bye = true;
+                self.connection.leave_queues();
+            }
+            Some(Message::Logs(logs)) => self.logs(&logs),
+            // A second hello says nothing that the first did not; a message of a newer worker cannot be guessed.
+            Some(Message::Hello(_)) | None => {}
+        }
+    }
+
+    async fn outcomes(&mut self, outcomes: Outcomes) {
+        let Connection { cluster, session, .. } = &**self.connection;
+        // Running work is never refused. A worker that reports faster than the shards decide waits here instead.
+        cluster.has_space().await;
+        let mut reports = Vec::with_capacity(outcomes.outcomes.len());
+        for outcome in outcomes.outcomes {
+            let report_id = outcome.report_id;
+            let token = self.token(&outcome.token, outcome.claim_id).await;
+            match token.and_then(|token| outcome::read(token, outcome, &mut self.random)) {
+                Some(report) => {
+                    let (id, task, claim_id) = (report.token.execution, report.token.task, report.token.claim_id);
+                    let reply = ReplyTo::Report { session: session.clone(), execution: id, task, report_id };
+                    let input = ShardInput::Send { id, input: report.input, claim_id: Some(claim_id), reply: Some(reply) };
+                    reports.push((cluster.shard_of(id), input));
+                }
+                None => {
+                    let (execution, task) = outcome::NOBODY;
+                    let item = SessionItem::Ack { execution, task, report_id, code: Code::UnknownTask.into() };
+                    // A session that has ended needs no answer.
+                    drop(session.push(item));
+                }
+            }
+        }
+        cluster.push_all(reports);
+        // Slots come free after the outcomes that freed them, so that a follow-up task finds its session in the same step.
+        self.credits(&outcomes.credits);
+    }
+
+    /// What a reported token names. One that was offered takes its shape from what was granted.
+    async fn token(&self, token: &[u8], claim_id: u64) -> Option<TaskToken> {
+        let Connection { cluster, session, .. } = &**self.connection;
+        let token = outcome::claimed(cluster.token_key(), token, claim_id)?;
+        match session.held(token.execution, token.task).filter(|_| token.shape == Shape::Offered) {
+            Some(held) => Some(TaskToken { shape: held.shape, ..token }),
+            None => outcome::resolved(cluster, token).await,
+        }
+    }
+
+    fn credits(&self, credits: &[Credit]) {
+        let Connection { cluster, session, .. } = &**self.connection;
+        for credit in credits {
+            if let Some(queue) = self.connection.queue(&credit.queue) {
+                cluster.task_queues().add_credits(&queue, session.info().session_id, credit.slots);
+            }
+        }
+    }
+
+    /// The message itself says that the worker lives; only tasks that want signs of life of their own need more.
+    fn heartbeats(&self, heartbeats: &Heartbeats) {
+        let Connection { cluster, session, .. } = &**self.connection;
+        if session.held_counts().1 == 0 {
+            return;
+        }
+        for claim in &heartbeats.claims {
+            let Some(token) = outcome::claimed(cluster.token_key(), &claim.token, claim.claim_id) else { continue };
+            if session.held(token.execution, token.task).is_some_and(|held| held.wants_heartbeats) {
+                let (id, task) = (token.execution, token.task);
+                let input = Input::TaskHeartbeat { task };
+                cluster.push(cluster.shard_of(id), ShardInput::Send { id, input, claim_id: Some(token.claim_id), reply: None });
+            }
+        }
+    }
+
+    fn claim(&self, claim: Claim) {
+        let Connection { cluster, session, .. } = &**self.connection;
+        let Some(token) = outcome::claimed(cluster.token_key(), &claim.token, claim.claim_id) else {
+            return;
+        };
+        let (id, task) = (token.execution, token.task);
+        let session_id = session.info().session_id;
+        let queues: Vec<_> = self.connection.queues.lock().values().cloned().collect();
+        let slot = queues.iter().find_map(|queue| cluster.task_queues().claim(queue, id, task, session_id));
+        // An offer that is no longer ours to give may have been claimed before by the same worker, whose answer was lost.
+        let slot = slot.unwrap_or_else(|| crate::dispatch::Slot::Session { session: session.clone(), queue: "".into() });
+        let claim = session.claim(claim.claim_id);
+        cluster.push(cluster.shard_of(id), ShardInput::Claim { id, task, slot, claim });
+    }
+
+    fn logs(&self, logs: &Logs) {
+        let cluster = &self.connection.cluster;
+        for line in &logs.lines {
+            match cluster.token_key().open(&line.token) {
+                Some(token) => tracing::info!(target: "baton::function", execution = %token.execution, "{}", line.text),
+                None => tracing::info!(target: "baton::function", "{}", line.text),
+            }
+        }
+    }
+}
