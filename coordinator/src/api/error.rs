@@ -4,7 +4,7 @@ use http::StatusCode;
 
 use crate::arn::ArnError;
 use crate::catalog::CatalogError;
-use crate::cluster::{PollError, ReadError, SendError, StartError, TaskError};
+use crate::cluster::{PollError, ReadError, StartError, TaskError};
 
 /// Why a request was not done. `Display` is the `message` of the answer, [`code`](Self::code) its `__type`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -230,15 +230,6 @@ impl From<TaskError> for ApiError {
             TaskError::Throttled => Self::Throttling,
             TaskError::Unavailable(why) => Self::ServiceUnavailable(why.to_owned()),
         }
-    }
-}
-
-/// What of a [`SendError`] is not about the execution itself. `None` for the rest, which each action answers in its own way.
-pub(super) fn of_transport(error: &SendError) -> Option<ApiError> {
-    match error {
-        SendError::NoSuchExecution | SendError::Rejected(_) => None,
-        SendError::Throttled => Some(ApiError::Throttling),
-        SendError::Unavailable(why) => Some(ApiError::ServiceUnavailable((*why).to_owned())),
     }
 }
 

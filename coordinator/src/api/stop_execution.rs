@@ -3,11 +3,11 @@
 use baton_engine::Input;
 use serde::{Deserialize, Serialize};
 
-use crate::cluster::{Rejected, SendError};
+use crate::cluster::SendError;
 
 use super::constraint::{ARN, Constraints};
 use super::epoch::EpochSeconds;
-use super::{Api, ApiError, Call, error, execution};
+use super::{Api, ApiError, Call, execution};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -32,10 +32,11 @@ pub(super) async fn run(api: &Api, call: &Call<'_>) -> Result<Response, ApiError
     let cause = check.optional_sensitive("cause", request.cause, 0..=32768);
     check.done()?;
     let stop = Input::Stop { error: error_name.map(Into::into), cause: cause.map(Into::into) };
-    let not_there = || ApiError::ExecutionDoesNotExist(arn.clone());
     match api.cluster().send(execution::id(&arn)?, stop).await {
-        Ok(_) | Err(SendError::Rejected(Rejected::Ended)) => {}
-        Err(refused) => return Err(error::of_transport(&refused).unwrap_or_else(not_there)),
+        // Shards no longer know of executions that have ended; whether there is one is for the description to say.
+        Ok(_) | Err(SendError::Rejected(_) | SendError::NoSuchExecution) => {}
+        Err(SendError::Throttled) => return Err(ApiError::Throttling),
+        Err(SendError::Unavailable(why)) => return Err(ApiError::ServiceUnavailable(why.to_owned())),
     }
     let record = execution::describe(api, &arn).await?;
     let stopped = record.stop_at.ok_or_else(|| ApiError::InternalFailure(format!("{arn} was stopped and has not ended")))?;

@@ -1,0 +1,189 @@
+//! The server: store, catalog, shards, API, gateway and health on one port, put together and taken apart in order.
+
+mod config;
+mod executions;
+mod follow;
+mod health;
+mod metrics;
+mod serve;
+mod waiting;
+
+pub use config::{ServerConfig, Storage};
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::get;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::api::{self, Api};
+use crate::catalog::{self, Catalog};
+use crate::cluster::{self, Cluster, ClusterConfig};
+use crate::dispatch::{TokenKey, TokenKeyError};
+use crate::store::local::{LocalOptions, LocalStore};
+use crate::store::memory::MemoryStore;
+use crate::store::{self, ShardStore};
+
+/// Shards of a store in memory.
+const MEMORY_SHARDS: u16 = 16;
+/// File of the key that seals task tokens, in the data folder.
+const TOKEN_KEY_FILE: &str = "token.key";
+/// How long the end waits for those who still use the store, and how often it looks.
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
+const RELEASE_INTERVAL: Duration = Duration::from_millis(5);
+
+/// A running server.
+pub struct Server {
+    address: SocketAddr,
+    api: Api,
+    catalog: Catalog,
+    cluster: Cluster,
+    accepting: CancellationToken,
+    connections: TaskTracker,
+    drain_timeout: Duration,
+    /// Held by everything that uses the store, but not from here.
+    store: Weak<dyn ShardStore>,
+}
+
+/// Why a server could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data folder cannot be used.
+    #[error(transparent)]
+    Store(#[from] store::local::OpenError),
+    /// The catalog cannot be read.
+    #[error(transparent)]
+    Catalog(#[from] catalog::OpenError),
+    /// Executions cannot be read.
+    #[error(transparent)]
+    Cluster(#[from] cluster::OpenError),
+    /// The key that seals task tokens cannot be used.
+    #[error(transparent)]
+    TokenKey(#[from] TokenKeyError),
+    /// The address is taken or is not one of this machine's.
+    #[error("cannot listen on {address}: {error}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        error: std::io::Error,
+    },
+}
+
+impl Server {
+    /// Opens the store and everything over it, and listens. When this answers, requests are served.
+    pub async fn start(config: ServerConfig) -> Result<Self, StartError> {
+        metrics::recorder();
+        let (store, token_key) = open_storage(&config.storage)?;
+        let catalog = Catalog::open(store.clone()).await?;
+        let cluster = Cluster::open(cluster_config(&config, store.clone(), &catalog, token_key)).await?;
+        let api = Api::new(cluster.clone(), catalog.clone(), config.defaults(), config.api_limits.clone());
+        let (listener, address) = listen(config.listen).await?;
+        let (accepting, connections) = (CancellationToken::new(), TaskTracker::new());
+        let weak_store = Arc::downgrade(&store);
+        tokio::spawn(serve::serve(listener, router(&api, store), accepting.clone(), connections.clone()));
+        tokio::spawn(api::abort_executions(api.clone()));
+        Ok(Self { address, api, catalog, cluster, accepting, connections, drain_timeout: config.drain_timeout, store: weak_store })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The AWS API, without a socket before it.
+    pub fn api(&self) -> &Api {
+        &self.api
+    }
+
+    /// The executions that it runs.
+    pub fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    /// Its state machines and activities.
+    pub fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// Takes no more connections, ends what waits, lets requests that are under way finish for a while, and writes what is not
+    /// written yet.
+    pub async fn shutdown(self) {
+        self.api.closing().cancel();
+        self.accepting.cancel();
+        self.connections.close();
+        if tokio::time::timeout(self.drain_timeout, self.connections.wait()).await.is_err() {
+            tracing::warn!(connections = self.connections.len(), "some connections did not end in time");
+        }
+        self.cluster.close().await;
+        self.catalog.close().await;
+        let Self { api, catalog, cluster, store, .. } = self;
+        drop((api, catalog, cluster));
+        released(&store).await;
+    }
+}
+
+/// Waits until nobody holds the store any more, so that whoever comes next can open the data folder.
+async fn released(store: &Weak<dyn ShardStore>) {
+    let gone = async {
+        while store.strong_count() > 0 {
+            tokio::time::sleep(RELEASE_INTERVAL).await;
+        }
+    };
+    if tokio::time::timeout(RELEASE_TIMEOUT, gone).await.is_err() {
+        tracing::warn!("the data folder is still in use");
+    }
+}
+
+fn open_storage(storage: &Storage) -> Result<(Arc<dyn ShardStore>, TokenKey), StartError> {
+    match storage {
+        Storage::Memory => Ok((Arc::new(MemoryStore::new(MEMORY_SHARDS)), TokenKey::ephemeral())),
+        Storage::Local(folder) => open_folder(folder),
+    }
+}
+
+fn open_folder(folder: &Path) -> Result<(Arc<dyn ShardStore>, TokenKey), StartError> {
+    let store = LocalStore::open(folder, LocalOptions::default())?;
+    let token_key = TokenKey::load_or_create(&folder.join(TOKEN_KEY_FILE))?;
+    Ok((Arc::new(store), token_key))
+}
+
+fn cluster_config(config: &ServerConfig, store: Arc<dyn ShardStore>, catalog: &Catalog, token_key: TokenKey) -> ClusterConfig {
+    let catalog = Arc::new(catalog.clone());
+    ClusterConfig {
+        limits: config.limits.clone(),
+        token_key: Arc::new(token_key),
+        region: config.region.clone(),
+        account: config.account.clone(),
+        ..ClusterConfig::new(store, catalog.clone(), catalog.clone(), catalog)
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |error| StartError::Listen { address, error };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
+}
+
+/// Everything that is served. What is nobody else's is the AWS API's: it takes any path.
+fn router(api: &Api, store: Arc<dyn ShardStore>) -> Router {
+    let aws = {
+        let api = api.clone();
+        move |request: axum::extract::Request| {
+            let api = api.clone();
+            async move { api.handle(request).await }
+        }
+    };
+    Router::new()
+        .merge(executions::routes(api.clone()))
+        .merge(health::routes(health::Health { store, closing: api.closing().clone() }))
+        .route("/metrics", get(async || metrics::render()))
+        .method_not_allowed_fallback(aws.clone())
+        .fallback(aws)
+}
