@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 
 use baton_asl::{Resource, State, StateKind};
-use baton_query::{ContextObject, Expression, QueryError, Random, Scope, Value};
+use baton_query::{ContextObject, Expression, PayloadTemplate, QueryError, Random, Scope, Value};
 
 use crate::{
     Env, Execution, Failure, Payload, TaskRef, ThreadId, Timestamp, context_object,
@@ -24,6 +24,7 @@ pub(crate) struct Evaluator<'a> {
     variables: VisibleVariables<'a>,
     random: Random,
     context: OnceCell<Value>,
+    effective_input: OnceCell<Payload>,
     /// The item that an ItemSelector is evaluated for.
     pub(crate) item: Option<(&'a Visit, u64)>,
 }
@@ -41,6 +42,7 @@ impl<'a> Evaluator<'a> {
             variables: VisibleVariables { strands: &turn.execution.strands, thread },
             random: Random::new(turn.execution.start.seed, turn.execution.next_event_id),
             context: OnceCell::new(),
+            effective_input: OnceCell::new(),
             item: None,
         }
     }
@@ -51,6 +53,7 @@ impl<'a> Evaluator<'a> {
             variables: VisibleVariables { strands: &self.execution.strands, thread: self.thread },
             random: Random::new(self.execution.start.seed, self.execution.next_event_id),
             context: OnceCell::new(),
+            effective_input: OnceCell::new(),
             item: Some((self.visit, index)),
             ..*self
         }
@@ -94,6 +97,21 @@ impl<'a> Evaluator<'a> {
     pub(crate) fn evaluation(&self, location: Option<&str>, text: impl std::fmt::Display) -> Fault {
         let failure = Failure::new(fault::QUERY_EVALUATION_ERROR, self.cause(text));
         Fault::of_evaluation(failure, location.map(Into::into))
+    }
+
+    /// What a template makes of an input. One that computes nothing leaves the input unread.
+    pub(crate) fn render(&self, template: &PayloadTemplate, input: &Payload, field: &str) -> Result<Payload, Fault> {
+        let input = if template.is_static() { &Value::Null } else { input.value() };
+        self.made(template.render(&self.scope(input), field))
+    }
+
+    /// What the state's fields read, found once: see [`crate::data_flow::effective_input`].
+    pub(crate) fn effective_input(&self, find: impl FnOnce() -> Result<Payload, Fault>) -> Result<Payload, Fault> {
+        if let Some(found) = self.effective_input.get() {
+            return Ok(found.clone());
+        }
+        let found = find()?;
+        Ok(self.effective_input.get_or_init(|| found).clone())
     }
 
     /// What an evaluation has made, as a payload.

@@ -175,8 +175,25 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// Characters of an error's name.
+    pub const ERROR_CHARACTERS_MAX: usize = 256;
+    /// Characters of a cause.
+    pub const CAUSE_CHARACTERS_MAX: usize = 32_768;
+
     /// Both given.
     pub fn new(error: impl Into<Arc<str>>, cause: impl Into<Arc<str>>) -> Self {
         Self { error: Some(error.into()), cause: Some(cause.into()) }
+    }
+
+    /// Cut to the lengths that AWS has, as it does with what functions throw.
+    pub(crate) fn cut(self) -> Self {
+        let cut = |text: Option<Arc<str>>, characters: usize| {
+            let text = text?;
+            match text.char_indices().nth(characters) {
+                None => Some(text),
+                Some((end, _)) => Some(Arc::from(&text[..end])),
+            }
+        };
+        Self { error: cut(self.error, Self::ERROR_CHARACTERS_MAX), cause: cut(self.cause, Self::CAUSE_CHARACTERS_MAX) }
     }
 }

@@ -62,6 +62,9 @@ pub(super) fn render(
     if let Some(payload) = named {
         return Ok(payload.clone());
     }
+    if template.is_static() {
+        return at.render(template, at.input(), field);
+    }
     let scope =
         Scope { result: result.map(Payload::value), error_output: error_output.map(Payload::value), ..at.scope(at.input().value()) };
     at.made(template.render(&scope, field))

@@ -11,14 +11,17 @@ use crate::{Payload, error_handling::Fault, evaluator::Evaluator};
 static EMPTY_OBJECT: LazyLock<Payload> = LazyLock::new(|| Payload::from_value(Value::Object(Default::default())));
 
 pub(super) fn effective_input(at: &Evaluator<'_>, data: &JsonPathData) -> Result<Payload, Fault> {
-    select(at, &data.input_path, at.input())
+    match &data.input_path {
+        PathField::Whole => Ok(at.input().clone()),
+        path @ (PathField::Discard | PathField::Path(_)) => at.effective_input(|| select(at, path, at.input())),
+    }
 }
 
 pub(super) fn work_input(at: &Evaluator<'_>, data: &JsonPathData) -> Result<Payload, Fault> {
     let input = effective_input(at, data)?;
     match &data.parameters {
         None => Ok(input),
-        Some(parameters) => at.made(parameters.render(&at.scope(input.value()), "Parameters")),
+        Some(parameters) => at.render(parameters, &input, "Parameters"),
     }
 }
 
@@ -26,7 +29,7 @@ pub(super) fn work_input(at: &Evaluator<'_>, data: &JsonPathData) -> Result<Payl
 pub(super) fn finish(at: &Evaluator<'_>, data: &JsonPathData, result: &Payload) -> Result<(Payload, Assigned), Fault> {
     let selected = match &data.result_selector {
         None => result.clone(),
-        Some(selector) => at.made(selector.render(&at.scope(result.value()), "ResultSelector"))?,
+        Some(selector) => at.render(selector, result, "ResultSelector")?,
     };
     let assigned = assign(at, at.state.assign.as_ref(), result)?;
     let whole = put(at, &data.result_path, &selected)?;

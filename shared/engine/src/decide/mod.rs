@@ -28,6 +28,9 @@ impl Execution {
 
     /// What follows from an input at `now`. The events that are added to `out` have been applied; nothing has changed when the
     /// input is rejected or a duplicate.
+    ///
+    /// An input that counts may also find the history full: then the execution ends instead, and [`Effect::Cancel`] names the task
+    /// that the input spoke of.
     pub fn decide(&mut self, env: &Env<'_>, input: Input, now: Timestamp, out: &mut Decision) -> Result<Verdict, Rejected> {
         let now = now.max(self.last_at);
         let mut turn = Turn::new(*env, self, now, out);
@@ -35,12 +38,12 @@ impl Execution {
             Input::TaskStarted { task, claim } => turn.task_started(task, claim),
             Input::TaskSubmitted { task, output } => turn.task_submitted(task, output),
             Input::TaskSucceeded { task, output } => turn.task_succeeded(task, output),
-            Input::TaskFailed { task, error, cause } => turn.task_failed(task, Failure { error, cause }),
-            Input::TaskRefused { task, error, cause } => turn.task_refused(task, Failure::new(error, cause)),
+            Input::TaskFailed { task, error, cause } => turn.task_failed(task, Failure { error, cause }.cut()),
+            Input::TaskRefused { task, error, cause } => turn.task_refused(task, Failure::new(error, cause).cut()),
             Input::TaskHeartbeat { task } => turn.task_heartbeat(task),
             Input::Tick => turn.tick(),
             Input::Continue => turn.continue_after_yield(),
-            Input::Stop { error, cause } => turn.stop(Failure { error, cause }),
+            Input::Stop { error, cause } => turn.stop(Failure { error, cause }.cut()),
         }
     }
 }

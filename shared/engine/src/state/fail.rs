@@ -12,7 +12,7 @@ pub(super) fn enter(at: &Evaluator<'_>, fail: &Fail) -> Fault {
     let failure = || {
         let error = text(at, &fail.error, "Error")?;
         let cause = text(at, &fail.cause, "Cause")?;
-        Ok(Fault::of_data(Failure { error, cause }))
+        Ok(Fault::of_data(Failure { error, cause }.cut()))
     };
     failure().unwrap_or_else(|fault| fault)
 }

@@ -45,10 +45,7 @@ pub(super) fn advance(at: &Evaluator<'_>, map: &Map) -> Result<Answer, Fault> {
 fn iteration_input(at: &Evaluator<'_>, selector: Option<&PayloadTemplate>, iterations: &Iterations, index: u64) -> Result<Payload, Fault> {
     let input = match selector {
         None => Payload::from_value(iterations.items.value()[index as usize].clone()),
-        Some(selector) => {
-            let at = at.for_item(index);
-            at.made(selector.render(&at.scope(iterations.input.value()), "ItemSelector"))?
-        }
+        Some(selector) => at.for_item(index).render(selector, &iterations.input, "ItemSelector")?,
     };
     size::checked(at, input)
 }

@@ -215,6 +215,25 @@ fn late_and_repeated_reports_fall_away() {
 }
 
 #[test]
+fn errors_and_causes_are_cut() {
+    let mut run = Run::start(&one_task(FUNCTION, ""), "{}");
+    let (error, cause) = ("é".repeat(300), "ü".repeat(40_000));
+    fail("T", &error, &cause).into_iter().for_each(|act| run.act(act));
+    let failure = run.execution.failure().unwrap();
+    assert_eq!(failure.error.as_deref(), Some("é".repeat(256).as_str()));
+    assert_eq!(failure.cause.as_deref(), Some("ü".repeat(32_768).as_str()));
+}
+
+#[test]
+fn a_full_history_cancels_the_task_that_would_start() {
+    let limits = baton_engine::Limits { history_events_max: 4, ..Default::default() };
+    let mut run = Run::start_with(&one_task(FUNCTION, ""), "{}", limits);
+    run.act(Do::Claim("T"));
+    assert_eq!(run.execution.status(), baton_engine::Status::Failed);
+    assert_eq!(run.events.len(), 4);
+}
+
+#[test]
 fn a_stopped_execution_cancels_its_tasks() {
     let mut run = Run::start(&one_task(FUNCTION, ""), "{}");
     let task = run.task("T");
