@@ -110,6 +110,10 @@ impl ShardStore for MemoryStore {
         ready(Ok(self.state.lock().scan(table, range, limit, reverse))).boxed()
     }
 
+    fn accepts_intake(&self) -> bool {
+        *self.intake.borrow()
+    }
+
     fn intake(&self) -> watch::Receiver<bool> {
         self.intake.subscribe()
     }

@@ -100,9 +100,7 @@ pub trait ShardStore: Send + Sync + 'static {
 
     /// Whether new work may be taken in. False on a full disk: the API then answers 503. Running work goes on while the log has
     /// room, and is refused with [`StoreError::Full`] after that.
-    fn accepts_intake(&self) -> bool {
-        *self.intake().borrow()
-    }
+    fn accepts_intake(&self) -> bool;
 
     /// [`accepts_intake`](Self::accepts_intake) as it changes. Work that was refused with [`StoreError::Full`] is worth another
     /// try when this turns true.

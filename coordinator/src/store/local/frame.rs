@@ -138,6 +138,15 @@ pub(crate) fn may_begin(bytes: &[u8]) -> bool {
     bytes.starts_with(&MAGIC)
 }
 
+/// Counts the frames that begin at any multiple of 8 in `bytes`, for a fuzzer.
+pub(crate) fn count(bytes: &[u8], seed: u32) -> usize {
+    let is_frame = |offset: &usize| {
+        let bytes = &bytes[*offset..];
+        read_header(bytes, seed).is_ok_and(|header| read_body(bytes, &header, seed).is_ok())
+    };
+    (0..bytes.len()).step_by(ALIGN).filter(is_frame).count()
+}
+
 fn sum(seed: u32, bytes: &[u8]) -> u32 {
     crc32c::crc32c_append(seed, bytes)
 }
@@ -219,6 +228,7 @@ mod tests {
         #[test]
         fn garbage_is_no_frame_and_does_no_harm(bytes in vec(any::<u8>(), 0..300), seed: u32) {
             prop_assert!(parse(&bytes, seed).is_err());
+            prop_assert_eq!(count(&bytes, seed), 0);
         }
 
         #[test]

@@ -10,7 +10,8 @@
 //!
 //! Three threads: `log-write` writes groups and flushes, `log-prepare` makes the next segment ready and watches the room that is
 //! left, `checkpoint` writes the key-value side. Each takes everything that is queued at once, so that many small writes share a
-//! flush. Callers only queue, except for reads, which go to the tree directly.
+//! flush. Callers only queue, except for reads, which go to the files directly, in the calling task: mostly they find what they
+//! want in memory.
 //!
 //! A failure to flush ends the process (`disk::fatal`). A full disk does not: appends and checkpoints are refused
 //! until there is room.
@@ -114,6 +115,12 @@ impl LocalStore {
     }
 }
 
+/// How many frames of a log with this `seed` stand in `bytes`. For fuzzing: frames are read before anything about them is known.
+#[doc(hidden)]
+pub fn count_frames(bytes: &[u8], seed: u32) -> usize {
+    frame::count(bytes, seed)
+}
+
 /// What is in `dir`, or a new store there.
 fn open_or_create(dir: &Path, options: &LocalOptions) -> Result<(Identity, Kv), OpenError> {
     let kv_dir = dir.join("kv");
@@ -211,6 +218,10 @@ impl ShardStore for LocalStore {
 
     fn scan(&self, table: Table, range: KeyRange, limit: usize, reverse: bool) -> BoxFuture<'_, Result<Vec<(Bytes, Bytes)>, StoreError>> {
         Box::pin(async move { self.kv.scan(table, range, limit, reverse) })
+    }
+
+    fn accepts_intake(&self) -> bool {
+        self.shared.space.accepts_intake()
     }
 
     fn intake(&self) -> watch::Receiver<bool> {

@@ -118,6 +118,10 @@ impl Space {
         }
     }
 
+    pub(crate) fn accepts_intake(&self) -> bool {
+        *self.intake.borrow()
+    }
+
     pub(crate) fn intake(&self) -> watch::Receiver<bool> {
         self.intake.subscribe()
     }
