@@ -25,6 +25,7 @@ use crate::api::{self, Api};
 use crate::catalog::{self, Catalog};
 use crate::cluster::{self, Cluster, ClusterConfig};
 use crate::dispatch::{TokenKey, TokenKeyError};
+use crate::gateway::Gateway;
 use crate::store::local::{LocalOptions, LocalStore};
 use crate::store::memory::MemoryStore;
 use crate::store::{self, ShardStore};
@@ -33,6 +34,8 @@ use crate::store::{self, ShardStore};
 const MEMORY_SHARDS: u16 = 16;
 /// File of the key that seals task tokens, in the data folder.
 const TOKEN_KEY_FILE: &str = "token.key";
+/// Where gRPC puts the calls of the worker contract.
+const WORKER_ROUTE: &str = "/baton.worker.v1.Worker/{call}";
 /// How long the end waits for those who still use the store, and how often it looks.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
 const RELEASE_INTERVAL: Duration = Duration::from_millis(5);
@@ -86,7 +89,8 @@ impl Server {
         let (listener, address) = listen(config.listen).await?;
         let (accepting, connections) = (CancellationToken::new(), TaskTracker::new());
         let weak_store = Arc::downgrade(&store);
-        tokio::spawn(serve::serve(listener, router(&api, store), accepting.clone(), connections.clone()));
+        let gateway = Gateway::new(cluster.clone());
+        tokio::spawn(serve::serve(listener, router(&api, &gateway, store), accepting.clone(), connections.clone()));
         tokio::spawn(api::abort_executions(api.clone()));
         Ok(Self { address, api, catalog, cluster, accepting, connections, drain_timeout: config.drain_timeout, store: weak_store })
     }
@@ -172,7 +176,7 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartE
 }
 
 /// Everything that is served. What is nobody else's is the AWS API's: it takes any path.
-fn router(api: &Api, store: Arc<dyn ShardStore>) -> Router {
+fn router(api: &Api, gateway: &Gateway, store: Arc<dyn ShardStore>) -> Router {
     let aws = {
         let api = api.clone();
         move |request: axum::extract::Request| {
@@ -184,6 +188,7 @@ fn router(api: &Api, store: Arc<dyn ShardStore>) -> Router {
         .merge(executions::routes(api.clone()))
         .merge(health::routes(health::Health { store, closing: api.closing().clone() }))
         .route("/metrics", get(async || metrics::render()))
+        .route_service(WORKER_ROUTE, gateway.service())
         .method_not_allowed_fallback(aws.clone())
         .fallback(aws)
 }
