@@ -4,6 +4,7 @@ use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
 use std::time::Instant;
 
+use baton_coordinator::store::local::RepairReport;
 use owo_colors::OwoColorize;
 use serde_json::json;
 
@@ -20,9 +21,18 @@ pub(crate) fn run(args: DoctorArgs) -> CliResult {
 }
 
 fn repair(directory: &Path) -> CliResult {
-    let report = baton_coordinator::store::repair(directory)
+    let report = baton_coordinator::store::local::repair(directory)
         .map_err(|error| CliError::new(Exit::Failed, error.to_string()).next("stop the server that uses the folder, then try again"))?;
-    println!("{report}");
+    match report {
+        RepairReport::Sound => println!("{} is sound; nothing was changed", directory.display()),
+        RepairReport::Cut { segment, offset, detail, batches, kept_in } => {
+            println!("cut {} at byte {offset}: {detail}", segment.display());
+            for cut in batches {
+                println!("  shard {}: batches {} to {} are gone", cut.shard, cut.first_seq, cut.last_seq);
+            }
+            println!("the files as they were are kept in {}", kept_in.display());
+        }
+    }
     Ok(())
 }
 

@@ -6,7 +6,7 @@ mod doctor;
 mod env;
 mod exec;
 mod input;
-mod lint;
+pub(crate) mod lint;
 mod run;
 mod serve;
 mod up;

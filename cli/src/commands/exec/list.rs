@@ -33,7 +33,7 @@ fn row(execution: &Value) -> Vec<String> {
     };
     let machine = resolve::text(execution, "stateMachineArn");
     vec![
-        output::status(&resolve::text(execution, "status")),
+        resolve::text(execution, "status"),
         resolve::text(execution, "name"),
         machine.rsplit(':').next().unwrap_or_default().to_owned(),
         output::time(&execution["startDate"]),
