@@ -3,7 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::cursor::Cursor;
-use super::eval::{Context, Failure, Missing, read_from};
+use super::eval::{Context, Missing, read_from};
+use super::failure::Failure;
 use super::filter::FilterPath;
 use super::parse::parse_steps;
 use crate::SyntaxError;

@@ -6,6 +6,7 @@
 
 mod cursor;
 mod eval;
+mod failure;
 mod filter;
 mod function;
 mod parse;
@@ -17,7 +18,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use crate::{PathError, Scope, SyntaxError};
-use eval::Failure;
+use failure::Failure;
 pub use reference::ReferencePath;
 use token::Steps;
 
@@ -144,8 +145,8 @@ fn split_root(text: &str) -> (Root, Cow<'_, str>) {
     if let Some((name, rest)) = text.strip_prefix('$').and_then(split_variable) {
         return (Root::Variable(name.to_owned()), Cow::Borrowed(rest));
     }
-    if text.starts_with('$') {
-        return (Root::Input, Cow::Borrowed(&text[1..]));
+    if let Some(rest) = text.strip_prefix('$') {
+        return (Root::Input, Cow::Borrowed(rest));
     }
     (Root::Input, Cow::Owned(format!(".{text}")))
 }

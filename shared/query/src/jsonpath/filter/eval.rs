@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use regex::Regex;
 use serde_json::Value;
 
-use super::super::eval::{Context, Failure, Missing, read_from};
+use super::super::eval::{Context, Missing, read_from};
+use super::super::failure::Failure;
 use super::{Filter, FilterPath, Operand, compare};
 
 /// What an operand stands for.
