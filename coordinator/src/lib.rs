@@ -6,6 +6,7 @@ pub mod arn;
 pub mod catalog;
 mod clock;
 pub mod cluster;
+pub mod delivery;
 pub mod dispatch;
 pub mod gateway;
 pub mod json_text;

@@ -27,10 +27,11 @@ pub(crate) use host::report_code;
 pub(crate) use world::ReplyTo;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use baton_engine::{Input, Start};
 use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
 use crate::dispatch::{QueueStatus, Queues, Router, Sessions, TokenKey};
 use crate::shard::{Answer, ShardInput};
@@ -60,7 +61,7 @@ struct Inner {
     key: Arc<TokenKey>,
     /// The next seed of an execution.
     seed: AtomicU64,
-    is_closing: AtomicBool,
+    closing: CancellationToken,
 }
 
 impl Cluster {
@@ -96,7 +97,7 @@ impl Cluster {
     /// Ends everything in order: no new work is taken, what is decided becomes durable, all shards are checkpointed and given up. Workers'
     /// sessions are told before.
     pub async fn close(&self) {
-        self.inner.is_closing.store(true, Ordering::Release);
+        self.inner.closing.cancel();
         let ends = self.inner.hosts.iter().map(|host| {
             let (reply, end) = oneshot::channel();
             host.push(HostMessage::Close { reply });
@@ -110,7 +111,12 @@ impl Cluster {
 
     /// Whether [`close`](Self::close) was called.
     pub(crate) fn is_closing(&self) -> bool {
-        self.inner.is_closing.load(Ordering::Acquire)
+        self.inner.closing.is_cancelled()
+    }
+
+    /// Answers when [`close`](Self::close) is called.
+    pub(crate) async fn closed(&self) {
+        self.inner.closing.cancelled().await;
     }
 
     /// The shard of an execution.

@@ -1,6 +1,6 @@
 //! Opening the system: every shard is acquired and read back, then the hosts run.
 
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,8 @@ use super::host::{Asked, HORIZON_MS, Host, HostMessage, Shared, read_rows};
 use super::inbox::Inbox;
 use super::world::HostWorld;
 use super::{Cluster, Grant, Inner, OpenError, Revisions};
+use tokio_util::sync::CancellationToken;
+
 use crate::clock;
 use crate::dispatch::{Queues, Random, Router, Sessions, TaskServices, TokenKey};
 use crate::shard::{Activities, ExecutionId, Functions, HeldClaim, Recovering, Shard, ShardInput};
@@ -162,7 +164,7 @@ impl Parts {
             router: self.router.clone(),
             key: config.token_key.clone(),
             seed: AtomicU64::new(Random::from_system().next_u64()),
-            is_closing: AtomicBool::new(false),
+            closing: CancellationToken::new(),
         }
     }
 }
