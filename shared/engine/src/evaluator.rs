@@ -64,11 +64,11 @@ impl<'a> Evaluator<'a> {
         Scope { input, context: self, variables: &self.variables, result: None, error_output: None, random: &self.random, now_ms: self.now }
     }
 
-    /// The attempt that the state's task is in, or is about to begin.
+    /// The attempt that the state's task is in: the one about to begin, or the one that has ended just now.
     pub(crate) fn task(&self) -> TaskRef {
         let attempt = match self.visit.activity {
-            Activity::Working(_) => self.visit.attempts,
-            _ => self.visit.attempts + 1,
+            Activity::BackingOff { .. } => self.visit.attempts + 1,
+            _ => self.visit.attempts.max(1),
         };
         TaskRef { entry: self.visit.entry, attempt }
     }

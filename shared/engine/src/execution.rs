@@ -139,16 +139,30 @@ impl Execution {
 
     /// Tasks without an outcome. After a recovery the unclaimed ones must be offered, the claimed ones watched.
     pub fn outstanding<'a>(&'a self, machine: &'a StateMachine) -> impl Iterator<Item = Outstanding> + 'a {
-        self.strands.iter().filter_map(|(_, strand)| {
-            let work = strand.visit()?.work()?;
-            Some(Outstanding { activation: activation(machine, strand)?, claim: work.claim.clone(), is_submitted: work.is_submitted })
-        })
+        self.strands.iter().filter_map(|(_, strand)| outstanding(machine, strand))
+    }
+
+    /// The task of this attempt, if it has no outcome: as [`outstanding`](Self::outstanding) would find it, without a search.
+    pub fn outstanding_task(&self, machine: &StateMachine, task: TaskRef) -> Option<Outstanding> {
+        outstanding(machine, self.strands.get(self.thread_of(task)?)?)
+    }
+
+    /// The strand in which the attempt is out.
+    pub(crate) fn thread_of(&self, task: TaskRef) -> Option<ThreadId> {
+        let inner = self.tasks.get(&task.entry).copied();
+        let is_out = |thread: &ThreadId| self.strands.get(*thread).and_then(Strand::task) == Some(task);
+        [Some(ThreadId::ROOT), inner].into_iter().flatten().find(is_out)
     }
 
     /// The states that it waits in, for people.
     pub fn waiting(&self, machine: &StateMachine) -> Vec<Waiting> {
         self.strands.iter().filter_map(|(_, strand)| waiting(machine, strand.visit()?)).collect()
     }
+}
+
+fn outstanding(machine: &StateMachine, strand: &Strand) -> Option<Outstanding> {
+    let work = strand.visit()?.work()?;
+    Some(Outstanding { activation: activation(machine, strand)?, claim: work.claim.clone(), is_submitted: work.is_submitted })
 }
 
 /// What a worker needs to know of the strand's task.

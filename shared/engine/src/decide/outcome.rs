@@ -133,18 +133,17 @@ impl Execution {
 
     /// The strand in which the attempt is out.
     fn find(&self, task: TaskRef) -> Result<ThreadId, Rejected> {
-        let inner = self.tasks.get(&task.entry).copied();
-        let is_out = |thread: &ThreadId| self.strands.get(*thread).and_then(Strand::task) == Some(task);
-        [Some(ThreadId::ROOT), inner].into_iter().flatten().find(is_out).ok_or_else(|| self.why_not_out(task, inner))
+        self.thread_of(task).ok_or_else(|| self.why_not_out(task))
     }
 
-    fn why_not_out(&self, task: TaskRef, inner: Option<ThreadId>) -> Rejected {
+    fn why_not_out(&self, task: TaskRef) -> Rejected {
         match self.status {
             Status::Running => {}
             Status::Succeeded | Status::Failed => return Rejected::Ended,
             Status::TimedOut | Status::Aborted => return Rejected::Cancelled,
         }
-        let visit = self.strands.get(inner.unwrap_or(ThreadId::ROOT)).and_then(Strand::visit);
+        let thread = self.tasks.get(&task.entry).copied().unwrap_or(ThreadId::ROOT);
+        let visit = self.strands.get(thread).and_then(Strand::visit);
         let is_to_come = visit.is_some_and(|visit| visit.entry == task.entry && task.attempt > visit.attempts);
         if is_to_come || task.entry >= self.next_event_id { Rejected::UnknownTask } else { Rejected::TimedOut }
     }

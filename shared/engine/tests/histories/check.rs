@@ -122,6 +122,8 @@ impl Run {
         }
         let outstanding: BTreeSet<TaskRef> = self.execution.outstanding(&self.machine).map(|task| task.activation.task).collect();
         assert_eq!(self.dispatched, outstanding, "what was dispatched is what is outstanding");
+        let is_found = |task: &TaskRef| self.execution.outstanding_task(&self.machine, *task).is_some();
+        assert!(outstanding.iter().all(is_found), "what is outstanding is found by its attempt");
         assert!(!ended || self.execution.status() != Status::Running);
         assert_eq!(yields, self.execution.wants_continue(), "whoever can go on says so");
         yields

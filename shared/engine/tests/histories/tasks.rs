@@ -135,6 +135,21 @@ fn a_callback_comes_back_with_its_token() {
 }
 
 #[test]
+fn each_attempt_has_a_token_of_its_own() {
+    let resource = "arn:aws:states:::sqs:sendMessage.waitForTaskToken";
+    let fields =
+        r#""Parameters": {"t.$": "$$.Task.Token"}, "ResultSelector": {"t.$": "$$.Task.Token"}, "Retry": [{"ErrorEquals": ["E"]}],"#;
+    let mut run = Run::start(&one_task(resource, fields), "{}");
+    fail("T", "E", "").into_iter().for_each(|act| run.act(act));
+    [Do::Pass(1_000), Do::Claim("T"), Do::Submit("T", "{}"), Do::Succeed("T", "{}")].into_iter().for_each(|act| run.act(act));
+    let token = |attempt: u32| format!(r#"{{"t":"arn:aws:states:us-east-1:123456789012:execution:m:x/2/{attempt}"}}"#);
+    let history = run.history();
+    assert!(history.contains(&format!("TaskScheduled T #1 {}", token(1))), "{history}");
+    assert!(history.contains(&format!("TaskScheduled T #2 {}", token(2))), "{history}");
+    assert!(history.contains(&format!("ExecutionSucceeded {}", token(2))), "{history}");
+}
+
+#[test]
 fn a_result_has_a_limit() {
     let long = format!("\"{}\"", "x".repeat(262_143));
     let run = check(
