@@ -142,11 +142,11 @@ fn each_attempt_has_a_token_of_its_own() {
     let mut run = Run::start(&one_task(resource, fields), "{}");
     fail("T", "E", "").into_iter().for_each(|act| run.act(act));
     [Do::Pass(1_000), Do::Claim("T"), Do::Submit("T", "{}"), Do::Succeed("T", "{}")].into_iter().for_each(|act| run.act(act));
-    let token = |attempt: u32| format!(r#"{{"t":"arn:aws:states:us-east-1:123456789012:execution:m:x/2/{attempt}"}}"#);
+    let token = |attempt: u32| format!(r#""arn:aws:states:us-east-1:123456789012:execution:m:x/2/{attempt}""#);
     let history = run.history();
-    assert!(history.contains(&format!("TaskScheduled T #1 {}", token(1))), "{history}");
-    assert!(history.contains(&format!("TaskScheduled T #2 {}", token(2))), "{history}");
-    assert!(history.contains(&format!("ExecutionSucceeded {}", token(2))), "{history}");
+    assert!(history.contains(&format!(r#"TaskScheduled T #1 {{"FunctionName":"f","Payload":{}}}"#, token(1))), "{history}");
+    assert!(history.contains(&format!(r#"TaskScheduled T #2 {{"FunctionName":"f","Payload":{}}}"#, token(2))), "{history}");
+    assert!(history.contains(&format!(r#"ExecutionSucceeded {{"t":{}}}"#, token(2))), "{history}");
 }
 
 #[test]
