@@ -136,9 +136,8 @@ fn a_callback_comes_back_with_its_token() {
 
 #[test]
 fn each_attempt_has_a_token_of_its_own() {
-    let resource = "arn:aws:states:::sqs:sendMessage.waitForTaskToken";
-    let fields =
-        r#""Parameters": {"t.$": "$$.Task.Token"}, "ResultSelector": {"t.$": "$$.Task.Token"}, "Retry": [{"ErrorEquals": ["E"]}],"#;
+    let resource = "arn:aws:states:::lambda:invoke.waitForTaskToken";
+    let fields = r#""Parameters": {"FunctionName": "f", "Payload.$": "$$.Task.Token"}, "ResultSelector": {"t.$": "$$.Task.Token"}, "Retry": [{"ErrorEquals": ["E"]}],"#;
     let mut run = Run::start(&one_task(resource, fields), "{}");
     fail("T", "E", "").into_iter().for_each(|act| run.act(act));
     [Do::Pass(1_000), Do::Claim("T"), Do::Submit("T", "{}"), Do::Succeed("T", "{}")].into_iter().for_each(|act| run.act(act));
