@@ -116,6 +116,7 @@ fn placeholders(case: &Value) -> Vec<String> {
 fn with_arns(definition: &Value) -> Value {
     let text = definition.to_string();
     let text = text.replace("<<r1/activityArn>>", "arn:aws:states:us-east-1:123456789012:activity:a");
+    let text = (1..9).fold(text, |text, n| text.replace(&format!("<<uid:{n}>>"), &n.to_string()));
     let function = "arn:aws:lambda:us-east-1:123456789012:function:f";
     let text = (1..9).fold(text, |text, n| text.replace(&format!("<<r{n}/FunctionArn>>"), function));
     serde_json::from_str(&text).expect("ARNs need no escapes")
