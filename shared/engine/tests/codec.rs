@@ -236,3 +236,10 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn sizes_in_memory() {
+    let (event, execution) = (size_of::<Event>(), size_of::<Execution>());
+    assert!(event <= 96, "an event takes {event} bytes");
+    assert!(execution <= 600, "an execution takes {execution} bytes");
+}
