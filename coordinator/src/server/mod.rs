@@ -25,6 +25,7 @@ use crate::api::{self, Api};
 use crate::catalog::{self, Catalog};
 use crate::cluster::{self, Cluster, ClusterConfig};
 use crate::dispatch::{TokenKey, TokenKeyError};
+use crate::delivery::{Delivery, LambdaEndpoint};
 use crate::gateway::Gateway;
 use crate::store::local::{LocalOptions, LocalStore};
 use crate::store::memory::MemoryStore;
@@ -84,7 +85,12 @@ impl Server {
         metrics::recorder();
         let (store, token_key) = open_storage(&config.storage)?;
         let catalog = Catalog::open(store.clone()).await?;
-        let cluster = Cluster::open(cluster_config(&config, store.clone(), &catalog, token_key)).await?;
+        let delivery = lambda_endpoint(&config).map(Delivery::new);
+        let deliver = delivery.as_ref().map(Delivery::bell);
+        let cluster = Cluster::open(ClusterConfig { deliver, ..cluster_config(&config, store.clone(), &catalog, token_key) }).await?;
+        if let Some(delivery) = delivery {
+            tokio::spawn(delivery.run(cluster.clone()));
+        }
         let api = Api::new(cluster.clone(), catalog.clone(), config.defaults(), config.api_limits.clone());
         let (listener, address) = listen(config.listen).await?;
         let (accepting, connections) = (CancellationToken::new(), TaskTracker::new());
@@ -166,6 +172,19 @@ fn cluster_config(config: &ServerConfig, store: Arc<dyn ShardStore>, catalog: &C
         account: config.account.clone(),
         ..ClusterConfig::new(store, catalog.clone(), catalog.clone(), catalog)
     }
+}
+
+/// Where functions are called that no worker serves. An address that cannot be used is told and left alone, since `AWS_ENDPOINT_URL`
+/// is meant for other tools too; so is the server's own, which has no functions.
+fn lambda_endpoint(config: &ServerConfig) -> Option<LambdaEndpoint> {
+    let url = config.lambda_endpoint.as_deref().filter(|url| !is_own_address(url, config.listen))?;
+    LambdaEndpoint::new(url, &config.region).inspect_err(|error| tracing::warn!(%error, "no Lambda endpoint is used")).ok()
+}
+
+fn is_own_address(url: &str, own: SocketAddr) -> bool {
+    let Some((host, port)) = url.trim_start_matches("http://").trim_end_matches('/').rsplit_once(':') else { return false };
+    let is_local = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|host| host.is_loopback() || host == own.ip());
+    is_local && port == own.port().to_string()
 }
 
 async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {

@@ -41,7 +41,7 @@ fn nothing_is_lost_or_done_twice_without_faults() {
 #[test]
 fn nothing_is_lost_or_done_twice_with_faults() {
     let mut crashes = 0;
-    for seed in seeds(120) {
+    for seed in seeds(60) {
         crashes += run(seed, Faults::ALL).crashes;
     }
     println!("{crashes} crashes survived");
