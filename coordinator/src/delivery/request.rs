@@ -69,7 +69,7 @@ impl FunctionCall {
                     function: request.function_name.to_owned(),
                     // One inside the name stays there.
                     qualifier: request.qualifier.filter(|_| request.function.qualifier.is_none()).map(str::to_owned),
-                    body: request.payload.map_or(Bytes::new(), |payload| Bytes::from(payload.to_string())),
+                    body: request.payload.map_or_else(Bytes::new, |_| request.event()),
                     invocation_type: request.invocation_type,
                     log_tail: request.log_tail,
                     client_context: request.client_context.map(str::to_owned),

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use serde_json::Value;
 use std::fmt::Write as _;
 
+use crate::json_text;
 use super::FunctionName;
 use super::random::Random;
 
@@ -91,9 +92,14 @@ impl<'a> InvokeRequest<'a> {
         Ok(Self { function_name, function, qualifier, payload, invocation_type, log_tail, client_context: text("ClientContext")? })
     }
 
-    /// What a worker's handler is called with.
+    /// What the function is called with. A string that holds JSON text is that text: AWS hands it on as it is, so that the string
+    /// `"0"` reaches the function as the number 0.
     pub fn event(&self) -> Bytes {
-        self.payload.map_or(Bytes::from_static(b"{}"), |payload| Bytes::from(payload.to_string()))
+        match self.payload {
+            None => Bytes::from_static(b"{}"),
+            Some(Value::String(text)) if json_text::check(text).is_ok() => Bytes::from(text.clone()),
+            Some(payload) => Bytes::from(payload.to_string()),
+        }
     }
 }
 
@@ -240,6 +246,14 @@ mod tests {
         assert_eq!((request.function.name, request.qualifier, request.log_tail), ("f", Some("PROD"), true));
         assert_eq!(request.invocation_type, InvocationType::Event);
         assert_eq!(request.event(), "{\"a\":1.0}");
+    }
+
+    #[test]
+    fn a_string_of_json_text_is_handed_on_as_it_is() {
+        for (payload, event) in [("0", "0"), ("{\"a\": 1}", "{\"a\": 1}"), ("true", "true"), ("no json", "\"no json\"")] {
+            let parameters = Payload::from_value(json!({"FunctionName": "f", "Payload": payload}));
+            assert_eq!(InvokeRequest::parse(&parameters).expect("a string is a payload").event(), event);
+        }
     }
 
     #[test]
