@@ -42,12 +42,14 @@ pub(super) async fn run(api: &Api, call: &Call<'_>) -> Result<Empty, ApiError> {
 /// Aborts the executions of all deleted machines and notes that it is done. Called at the start too, for deletions that a restart
 /// interrupted.
 pub async fn abort_executions(api: Api) {
+    let closing = api.closing().clone();
+    closing.run_until_cancelled(abort_of_all_deletions(&api)).await;
+}
+
+async fn abort_of_all_deletions(api: &Api) {
     for (arn, deleted_at) in api.catalog().deletions() {
-        while let Err(error) = abort_all(&api, &arn, deleted_at).await {
+        while let Err(error) = abort_all(api, &arn, deleted_at).await {
             tracing::debug!(state_machine = %arn, %error, "aborting its executions pauses");
-            if matches!(error, ApiError::ServiceUnavailable(_)) && api.catalog().is_closed() {
-                return;
-            }
             tokio::time::sleep(PAUSE).await;
         }
         // A failure leaves the deletion for the next start, which finds nothing to abort.

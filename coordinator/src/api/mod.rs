@@ -63,11 +63,13 @@ pub use follow::EventRenderer;
 pub use operation::Operation;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use http::{Request, Response};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::catalog::Catalog;
 use crate::cluster::Cluster;
@@ -99,17 +101,33 @@ struct Inner {
     limits: ApiLimits,
     metrics: metrics::ApiMetrics,
     closing: CancellationToken,
+    under_way: TaskTracker,
 }
 
 impl Api {
     /// The API over these.
     pub fn new(cluster: Cluster, catalog: Catalog, defaults: Defaults, limits: ApiLimits) -> Self {
-        Self(Arc::new(Inner { cluster, catalog, defaults, limits, metrics: metrics::ApiMetrics::new(), closing: CancellationToken::new() }))
+        Self(Arc::new(Inner {
+            cluster,
+            catalog,
+            defaults,
+            limits,
+            metrics: metrics::ApiMetrics::new(),
+            closing: CancellationToken::new(),
+            under_way: TaskTracker::new(),
+        }))
     }
 
     /// Answers one request of an AWS client.
     pub async fn handle(&self, request: Request<Body>) -> Response<Body> {
+        let _under_way = self.0.under_way.token();
         wire::handle(self, request).await
+    }
+
+    /// Waits until no request is under way, at most so long. Answers whether none is.
+    pub async fn answered_all(&self, at_most: Duration) -> bool {
+        self.0.under_way.close();
+        tokio::time::timeout(at_most, self.0.under_way.wait()).await.is_ok()
     }
 
     /// Cancelled when the server goes away: whatever waits for something answers at once.

@@ -24,8 +24,8 @@ use tokio_util::task::TaskTracker;
 use crate::api::{self, Api};
 use crate::catalog::{self, Catalog};
 use crate::cluster::{self, Cluster, ClusterConfig};
-use crate::dispatch::{TokenKey, TokenKeyError};
 use crate::delivery::{Delivery, LambdaEndpoint};
+use crate::dispatch::{TokenKey, TokenKeyError};
 use crate::gateway::Gateway;
 use crate::store::local::{LocalOptions, LocalStore};
 use crate::store::memory::MemoryStore;
@@ -37,6 +37,8 @@ const MEMORY_SHARDS: u16 = 16;
 const TOKEN_KEY_FILE: &str = "token.key";
 /// Where gRPC puts the calls of the worker contract.
 const WORKER_ROUTE: &str = "/baton.worker.v1.Worker/{call}";
+/// How long connections may take to end when nothing is under way on them any more.
+const CONNECTIONS_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long the end waits for those who still use the store, and how often it looks.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
 const RELEASE_INTERVAL: Duration = Duration::from_millis(5);
@@ -47,6 +49,7 @@ pub struct Server {
     api: Api,
     catalog: Catalog,
     cluster: Cluster,
+    gateway: Gateway,
     accepting: CancellationToken,
     connections: TaskTracker,
     drain_timeout: Duration,
@@ -98,7 +101,7 @@ impl Server {
         let gateway = Gateway::new(cluster.clone());
         tokio::spawn(serve::serve(listener, router(&api, &gateway, store), accepting.clone(), connections.clone()));
         tokio::spawn(api::abort_executions(api.clone()));
-        Ok(Self { address, api, catalog, cluster, accepting, connections, drain_timeout: config.drain_timeout, store: weak_store })
+        Ok(Self { address, api, catalog, cluster, gateway, accepting, connections, drain_timeout: config.drain_timeout, store: weak_store })
     }
 
     /// Where it listens.
@@ -121,19 +124,24 @@ impl Server {
         &self.catalog
     }
 
-    /// Takes no more connections, ends what waits, lets requests that are under way finish for a while, and writes what is not
-    /// written yet.
+    /// Takes no more connections, ends what waits, lets workers and requests that are under way finish for a while, and writes what
+    /// is not written yet.
     pub async fn shutdown(self) {
         self.api.closing().cancel();
         self.accepting.cancel();
-        self.connections.close();
-        if tokio::time::timeout(self.drain_timeout, self.connections.wait()).await.is_err() {
-            tracing::warn!(connections = self.connections.len(), "some connections did not end in time");
+        let (drained, answered) = tokio::join!(self.gateway.drain(self.drain_timeout), self.api.answered_all(self.drain_timeout));
+        if !drained || !answered {
+            tracing::warn!("not everything that was under way has ended; it goes on with the next start");
         }
         self.cluster.close().await;
         self.catalog.close().await;
-        let Self { api, catalog, cluster, store, .. } = self;
-        drop((api, catalog, cluster));
+        // Workers' sessions have ended with the cluster.
+        self.connections.close();
+        if tokio::time::timeout(CONNECTIONS_TIMEOUT, self.connections.wait()).await.is_err() {
+            tracing::debug!(connections = self.connections.len(), "some connections did not end in time");
+        }
+        let Self { api, catalog, cluster, gateway, store, .. } = self;
+        drop((api, catalog, cluster, gateway));
         released(&store).await;
     }
 }

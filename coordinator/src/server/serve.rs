@@ -23,6 +23,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 const PING_INTERVAL: Duration = Duration::from_secs(10);
 /// Requests under way on one HTTP/2 connection.
 const STREAMS_MAX: u32 = 4_096;
+/// Bytes that a peer may send on one HTTP/2 stream, and on one connection, before they are read: many payloads of a worker's session.
+const STREAM_WINDOW: u32 = 1024 * 1024;
+const CONNECTION_WINDOW: u32 = 8 * 1024 * 1024;
 
 /// Accepts connections until `closing`; then each connection may finish what is under way.
 pub(super) async fn serve(listener: TcpListener, router: Router, closing: CancellationToken, connections: TaskTracker) {
@@ -49,7 +52,13 @@ pub(super) async fn serve(listener: TcpListener, router: Router, closing: Cancel
 fn builder() -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
-    builder.http2().timer(TokioTimer::new()).keep_alive_interval(PING_INTERVAL).max_concurrent_streams(STREAMS_MAX);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(PING_INTERVAL)
+        .max_concurrent_streams(STREAMS_MAX)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW);
     builder
 }
 
