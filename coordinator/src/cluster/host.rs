@@ -49,6 +49,8 @@ pub(crate) enum HostMessage {
     Shard(ShardId, Input),
     /// Executions of a state machine that the index does not show as they stand.
     List { state_machine_arn: Arc<str>, reply: oneshot::Sender<Vec<ExecutionSummary>> },
+    /// How many executions are in memory?
+    Count { reply: oneshot::Sender<usize> },
     /// Rows of timers that have come near.
     TimerRows { shard: ShardId, rows: Vec<(Timestamp, ExecutionId)> },
     /// The ends of a call for checkpoints.
@@ -205,6 +207,7 @@ impl Host {
                 // Whoever has gone away needs no answer.
                 let _ = reply.send(listed);
             }
+            HostMessage::Count { reply } => drop(reply.send(self.shards.iter().map(|owned| owned.shard.live_count()).sum())),
             HostMessage::TimerRows { shard, rows } => rows.into_iter().for_each(|(due, id)| self.timers.ask(due, shard, id)),
             HostMessage::Checkpointed(results) => self.checkpointed(now, results),
             HostMessage::Done => {}

@@ -4,6 +4,7 @@
 //! Behind the door, `host` runs the shards over the store, `open` reads them back at the start, and `read` answers from the key-value side
 //! what shards do not have in memory.
 
+mod counters;
 mod error;
 mod host;
 mod inbox;
@@ -92,6 +93,18 @@ impl Cluster {
     /// How the task queues stand.
     pub fn queues(&self) -> Vec<QueueStatus> {
         self.inner.queues.status()
+    }
+
+    /// How many executions are in memory. Those that only wait are not.
+    pub async fn in_memory(&self) -> usize {
+        let mut count = 0;
+        for host in &self.inner.hosts {
+            let (reply, counted) = oneshot::channel();
+            host.push(HostMessage::Count { reply });
+            // A host that is gone has nothing in memory.
+            count += counted.await.unwrap_or(0);
+        }
+        count
     }
 
     /// Ends everything in order: no new work is taken, what is decided becomes durable, all shards are checkpointed and given up. Workers'

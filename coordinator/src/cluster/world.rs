@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use baton_asl::Resource;
-use baton_engine::{Claim, Holder, Limits, Services, TaskRef};
+use baton_engine::{Claim, Event, Holder, Limits, Services, TaskRef};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use tokio::sync::oneshot;
 
+use super::counters::ExecutionCounters;
 use super::watch::Watcher;
 use crate::dispatch::{Queues, Random, Route, Router, Session, SharedQueue, Slot, TaskServices};
 use crate::shard::{Answer, ExecutionId, PlaceRequest, Placement, QueuedTask, Revision, Revisions, World};
@@ -46,6 +47,7 @@ pub(crate) struct HostWorld {
     random: Random,
     /// This process', for claims of its own.
     incarnation: u64,
+    counters: ExecutionCounters,
 }
 
 impl HostWorld {
@@ -67,6 +69,7 @@ impl HostWorld {
             ways: HashMap::default(),
             random: Random::from_system(),
             incarnation,
+            counters: ExecutionCounters::new(),
         }
     }
 
@@ -136,6 +139,10 @@ impl World for HostWorld {
 
     fn services(&self) -> &dyn Services {
         &*self.services
+    }
+
+    fn note(&mut self, events: &[Event]) {
+        self.counters.count(events);
     }
 
     fn limits(&self) -> &Limits {

@@ -40,7 +40,7 @@ pub use world::{PlaceRequest, Placement, QueuedTask, World};
 
 pub(crate) use checkpoint::state_machine_hash;
 pub(crate) use live::{record, record_of_history};
-pub(crate) use stored::{Stored, StoredIndexEntry, StoredRetention, decode_value, encode_value};
+pub(crate) use stored::{Stored, StoredIndexEntry, StoredRetention, decode_value};
 
 use std::collections::VecDeque;
 

@@ -59,6 +59,7 @@ impl<W: World> Shard<W> {
         let outcome = catching(|| scratch.follow(at, &mut live, world));
         // Nothing of it was logged, so there is nothing to set aside: the start is answered and forgotten.
         outcome.inspect_err(|_| scratch.returned_all(out))?;
+        world.note(&scratch.decision.events);
         self.commit(id, live, out);
         Ok(())
     }
@@ -85,6 +86,7 @@ impl<W: World> Shard<W> {
         });
         match outcome {
             Ok(verdict) => {
+                world.note(&self.scratch.decision.events);
                 self.commit(id, live, out);
                 Ok(verdict)
             }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use baton_engine::{Claim, Limits, Services, Start, TaskActivation, TaskRef};
+use baton_engine::{Claim, Event, Limits, Services, Start, TaskActivation, TaskRef};
 
 use super::{ExecutionId, Revision};
 use crate::store::ShardId;
@@ -36,6 +36,11 @@ pub trait World {
 
     /// A queued task is no longer wanted.
     fn withdraw(&mut self, execution: ExecutionId, task: TaskRef, queue: &Arc<str>);
+
+    /// These events of a step go into the log. For counters; nothing may depend on it.
+    fn note(&mut self, events: &[Event]) {
+        let _ = events;
+    }
 }
 
 /// A task that wants somebody.

@@ -2,7 +2,6 @@
 
 use std::task::{Context, Poll, Waker};
 
-use baton_asl::Resource;
 use baton_engine::{Holder, Input as EngineInput, Rejected, Verdict};
 use baton_proto::worker::v1::Code;
 use futures_util::FutureExt;
@@ -10,7 +9,7 @@ use futures_util::FutureExt;
 use super::{Asked, Host, HostMessage};
 use crate::clock;
 use crate::cluster::world::ReplyTo;
-use crate::dispatch::{InvocationType, InvokeRequest, InvokeResult, SessionItem, Shape, Slot};
+use crate::dispatch::{InvokeResult, SessionItem, Shape, Slot};
 use crate::shard::{Answer, ExecutionId, Grant, Output, SendError, ShardInput};
 use crate::store::keys::ExecutionKey;
 use crate::store::{Checkpoint, Table};

@@ -1,0 +1,73 @@
+//! Counters of what executions do. Handles are made once; one pass over the events of a step costs a few additions.
+
+use baton_engine::{Event, EventKind};
+use metrics::{Counter, counter};
+
+/// See the module.
+pub(crate) struct ExecutionCounters {
+    started: Counter,
+    succeeded: Counter,
+    failed: Counter,
+    timed_out: Counter,
+    aborted: Counter,
+    transitions: Counter,
+    tasks_started: Counter,
+}
+
+impl ExecutionCounters {
+    pub(crate) fn new() -> Self {
+        let ended = |status| counter!("baton_executions_ended_total", "status" => status);
+        Self {
+            started: counter!("baton_executions_started_total"),
+            succeeded: ended("SUCCEEDED"),
+            failed: ended("FAILED"),
+            timed_out: ended("TIMED_OUT"),
+            aborted: ended("ABORTED"),
+            transitions: counter!("baton_state_transitions_total"),
+            tasks_started: counter!("baton_tasks_started_total"),
+        }
+    }
+
+    /// Counts the events of one step.
+    pub(crate) fn count(&self, events: &[Event]) {
+        let (mut transitions, mut tasks_started) = (0, 0);
+        for event in events {
+            match event.kind {
+                EventKind::ExecutionStarted(_) => self.started.increment(1),
+                EventKind::ExecutionSucceeded { .. } => self.succeeded.increment(1),
+                EventKind::ExecutionFailed { .. } => self.failed.increment(1),
+                EventKind::ExecutionTimedOut { .. } => self.timed_out.increment(1),
+                EventKind::ExecutionAborted { .. } => self.aborted.increment(1),
+                EventKind::StateEntered { .. } => transitions += 1,
+                EventKind::TaskStarted { .. } => tasks_started += 1,
+                EventKind::StateExited { .. }
+                | EventKind::StateAborted { .. }
+                | EventKind::EvaluationFailed { .. }
+                | EventKind::TaskScheduled { .. }
+                | EventKind::TaskRefused { .. }
+                | EventKind::TaskSubmitted { .. }
+                | EventKind::TaskSucceeded { .. }
+                | EventKind::TaskFailed { .. }
+                | EventKind::TaskTimedOut { .. }
+                | EventKind::ParallelStateStarted { .. }
+                | EventKind::ParallelStateSucceeded { .. }
+                | EventKind::ParallelStateFailed { .. }
+                | EventKind::MapStateStarted { .. }
+                | EventKind::MapIterationStarted { .. }
+                | EventKind::MapIterationSucceeded { .. }
+                | EventKind::MapIterationFailed { .. }
+                | EventKind::MapIterationAborted { .. }
+                | EventKind::MapStateSucceeded { .. }
+                | EventKind::MapStateFailed { .. }
+                | EventKind::WaitStarted { .. }
+                | EventKind::RetryScheduled { .. } => {}
+            }
+        }
+        if transitions > 0 {
+            self.transitions.increment(transitions);
+        }
+        if tasks_started > 0 {
+            self.tasks_started.increment(tasks_started);
+        }
+    }
+}

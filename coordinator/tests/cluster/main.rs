@@ -1,0 +1,10 @@
+//! The cluster over real stores, with workers that speak the contract over real connections and do what a test tells them.
+
+mod activities;
+mod delivery;
+mod durability;
+mod reads;
+mod recovery;
+mod sessions;
+mod support;
+mod waiting;
