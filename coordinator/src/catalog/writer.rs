@@ -27,10 +27,15 @@ const CHECKPOINT_BYTES: usize = 1024 * 1024;
 /// How often it is asked whether a checkpoint is due.
 const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(2);
 
+/// Decides a command against the state.
+type Decide = Box<dyn FnOnce(&State, Stamp) -> Decided + Send>;
+/// Says whether what was decided is durable.
+type Answer = Box<dyn FnOnce(Result<(), CatalogError>) + Send>;
+
 /// What the writer is sent.
 pub(super) enum Message {
     /// Decide this.
-    Command(Box<dyn FnOnce(&State, Stamp) -> Decided + Send>),
+    Command(Decide),
     /// Checkpoint, end, answer.
     Close(oneshot::Sender<()>),
 }
@@ -38,7 +43,7 @@ pub(super) enum Message {
 /// Events of one command and what is to be said once they are durable, or are not going to be.
 pub(super) struct Decided {
     events: Vec<CatalogEvent>,
-    answer: Box<dyn FnOnce(Result<(), CatalogError>) + Send>,
+    answer: Answer,
 }
 
 impl Message {
@@ -196,7 +201,7 @@ impl Writer {
 struct Batch {
     events: Vec<CatalogEvent>,
     bytes: Vec<u8>,
-    answers: Vec<Box<dyn FnOnce(Result<(), CatalogError>) + Send>>,
+    answers: Vec<Answer>,
 }
 
 impl Batch {

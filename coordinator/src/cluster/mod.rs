@@ -5,6 +5,7 @@
 //! what shards do not have in memory.
 
 mod counters;
+mod counters;
 mod error;
 mod host;
 mod inbox;

@@ -2,7 +2,16 @@
 
 use std::sync::OnceLock;
 
+use axum::Router;
+use axum::extract::State;
+use axum::routing::get;
+use metrics::gauge;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+
+use crate::cluster::Cluster;
+
+/// Queues that have figures of their own.
+const QUEUES_MAX: usize = 1_000;
 
 /// The process's recorder. It is installed once; every server of the process shows the same figures.
 ///
@@ -13,7 +22,18 @@ pub(super) fn recorder() -> Option<&'static PrometheusHandle> {
     RECORDER.get_or_init(install).as_ref()
 }
 
-/// The figures as they stand.
-pub(super) fn render() -> String {
+/// The route.
+pub(super) fn routes(cluster: Cluster) -> Router {
+    Router::new().route("/metrics", get(render)).with_state(cluster)
+}
+
+/// The figures as they stand. Those of queues are taken when they are asked for.
+async fn render(State(cluster): State<Cluster>) -> String {
+    for queue in cluster.queues().into_iter().take(QUEUES_MAX) {
+        let name = queue.name.to_string();
+        gauge!("baton_queue_waiting", "queue" => name.clone()).set(queue.waiting as f64);
+        gauge!("baton_queue_served_by", "queue" => name.clone()).set(queue.served_by as f64);
+        gauge!("baton_queue_free_slots", "queue" => name).set(queue.credits as f64);
+    }
     recorder().map(PrometheusHandle::render).unwrap_or_default()
 }

@@ -16,7 +16,6 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use axum::Router;
-use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -99,7 +98,7 @@ impl Server {
         let (accepting, connections) = (CancellationToken::new(), TaskTracker::new());
         let weak_store = Arc::downgrade(&store);
         let gateway = Gateway::new(cluster.clone());
-        tokio::spawn(serve::serve(listener, router(&api, &gateway, store), accepting.clone(), connections.clone()));
+        tokio::spawn(serve::serve(listener, router(&api, &cluster, &gateway, store), accepting.clone(), connections.clone()));
         tokio::spawn(api::abort_executions(api.clone()));
         Ok(Self { address, api, catalog, cluster, gateway, accepting, connections, drain_timeout: config.drain_timeout, store: weak_store })
     }
@@ -203,7 +202,7 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartE
 }
 
 /// Everything that is served. What is nobody else's is the AWS API's: it takes any path.
-fn router(api: &Api, gateway: &Gateway, store: Arc<dyn ShardStore>) -> Router {
+fn router(api: &Api, cluster: &Cluster, gateway: &Gateway, store: Arc<dyn ShardStore>) -> Router {
     let aws = {
         let api = api.clone();
         move |request: axum::extract::Request| {
@@ -214,7 +213,7 @@ fn router(api: &Api, gateway: &Gateway, store: Arc<dyn ShardStore>) -> Router {
     Router::new()
         .merge(executions::routes(api.clone()))
         .merge(health::routes(health::Health { store, closing: api.closing().clone() }))
-        .route("/metrics", get(async || metrics::render()))
+        .merge(metrics::routes(cluster.clone()))
         .route_service(WORKER_ROUTE, gateway.service())
         .method_not_allowed_fallback(aws.clone())
         .fallback(aws)

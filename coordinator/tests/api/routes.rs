@@ -24,7 +24,30 @@ async fn health_and_metrics() {
     let metrics = String::from_utf8_lossy(&body);
     assert_eq!(status, StatusCode::OK);
     assert!(metrics.contains("baton_api_requests_total{operation=\"ListActivities\",outcome=\"ok\"}"), "{metrics}");
+    // Other tests of this process add to the figures, so that only a rise can be seen.
+    let before = figures(&server).await;
+    let machine = server.create("m", SUCCEED).await;
+    let execution = server.begin(&machine).await;
+    server.end(&execution).await;
+    let after = figures(&server).await;
+    let rises = [
+        ("baton_executions_started_total", 1),
+        ("baton_executions_ended_total{status=\"SUCCEEDED\"}", 1),
+        ("baton_state_transitions_total", 2),
+    ];
+    for (name, rise) in rises {
+        assert!(figure(&after, name) >= figure(&before, name) + rise, "{name}: {after}");
+    }
     server.stop().await;
+}
+
+async fn figures(server: &TestServer) -> String {
+    String::from_utf8(server.get("/metrics").await.1.into()).expect("UTF-8")
+}
+
+fn figure(figures: &str, name: &str) -> u64 {
+    let line = figures.lines().find_map(|line| line.strip_prefix(name));
+    line.map_or(0, |value| value.trim().parse().expect("a number"))
 }
 
 #[tokio::test]

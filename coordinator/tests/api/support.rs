@@ -1,7 +1,5 @@
 //! A server on a free port and a client that speaks to it as SDKs do.
 
-use std::time::Duration;
-
 use baton_coordinator::server::{Server, ServerConfig, Storage};
 use bytes::Bytes;
 use http::{Method, Request, StatusCode};
@@ -147,15 +145,4 @@ pub(crate) fn assert_recent(date: &Value) {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs_f64();
     let date = date.as_f64().expect("dates are numbers");
     assert!((now - date).abs() < 60.0, "{date}");
-}
-
-/// Asks until the answer is there.
-pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(ask: impl Fn() -> F) -> T {
-    for _ in 0..400 {
-        if let Some(answer) = ask().await {
-            return answer;
-        }
-        tokio::time::sleep(Duration::from_millis(25)).await;
-    }
-    panic!("it did not come about within ten seconds")
 }
