@@ -5,7 +5,6 @@
 //! what shards do not have in memory.
 
 mod counters;
-mod counters;
 mod error;
 mod host;
 mod inbox;
