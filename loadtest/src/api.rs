@@ -16,11 +16,7 @@ pub(crate) enum ApiError {
     #[error(transparent)]
     Http(#[from] HttpError),
     #[error("{code}: {message} (HTTP {status})")]
-    Aws {
-        status: u16,
-        code: String,
-        message: String,
-    },
+    Aws { status: u16, code: String, message: String },
     #[error("an answer that is not of the API's shape: {0}")]
     Shape(String),
 }
@@ -30,20 +26,12 @@ impl ApiError {
     pub(crate) fn from_answer(answer: &Answer<'_>) -> Self {
         let body: Value = serde_json::from_slice(answer.body).unwrap_or_default();
         let text = |name: &str| body.get(name).and_then(Value::as_str).map(str::to_owned);
-        let code =
-            text("__type").map(|code| code.rsplit('#').next().unwrap_or_default().to_owned());
-        let raw = || {
-            String::from_utf8_lossy(answer.body)
-                .chars()
-                .take(200)
-                .collect()
-        };
+        let code = text("__type").map(|code| code.rsplit('#').next().unwrap_or_default().to_owned());
+        let raw = || String::from_utf8_lossy(answer.body).chars().take(200).collect();
         Self::Aws {
             status: answer.status,
             code: code.unwrap_or_else(|| "NoErrorCode".to_owned()),
-            message: text("message")
-                .or_else(|| text("Message"))
-                .unwrap_or_else(raw),
+            message: text("message").or_else(|| text("Message")).unwrap_or_else(raw),
         }
     }
 
@@ -59,9 +47,7 @@ impl ApiError {
         match self {
             Self::Http(HttpError::Protocol(_)) | Self::Shape(_) => false,
             Self::Http(_) => true,
-            Self::Aws { status, code, .. } => {
-                *status >= 500 || *status == 429 || code == "ThrottlingException"
-            }
+            Self::Aws { status, code, .. } => *status >= 500 || *status == 429 || code == "ThrottlingException",
         }
     }
 }
@@ -102,10 +88,7 @@ pub(crate) struct HistoryEvent {
 impl HistoryEvent {
     /// A text field of the event's details, whatever their name.
     pub(crate) fn detail(&self, field: &str) -> Option<&str> {
-        self.details
-            .values()
-            .find_map(|details| details.get(field))
-            .and_then(Value::as_str)
+        self.details.values().find_map(|details| details.get(field)).and_then(Value::as_str)
     }
 }
 
@@ -118,10 +101,7 @@ pub(crate) struct Api {
 
 impl Api {
     pub(crate) fn new(endpoint: &Endpoint) -> Self {
-        Self {
-            endpoint: endpoint.clone(),
-            connection: Connection::new(endpoint),
-        }
+        Self { endpoint: endpoint.clone(), connection: Connection::new(endpoint) }
     }
 
     async fn call(&mut self, operation: &str, body: Value) -> Result<Value, ApiError> {
@@ -134,38 +114,19 @@ impl Api {
     }
 
     /// Makes the state machine, or gives the one of that name the definition; its ARN.
-    pub(crate) async fn put_state_machine(
-        &mut self,
-        name: &str,
-        definition: &str,
-    ) -> Result<String, ApiError> {
+    pub(crate) async fn put_state_machine(&mut self, name: &str, definition: &str) -> Result<String, ApiError> {
         let role = "arn:aws:iam::123456789012:role/loadtest";
-        let created = self
-            .call(
-                "CreateStateMachine",
-                json!({"name": name, "definition": definition, "roleArn": role}),
-            )
-            .await;
+        let created = self.call("CreateStateMachine", json!({"name": name, "definition": definition, "roleArn": role})).await;
         match created {
             Ok(answer) => text(&answer, "stateMachineArn"),
-            Err(error) if error.code() == Some("StateMachineAlreadyExists") => {
-                self.update_state_machine(name, definition).await
-            }
+            Err(error) if error.code() == Some("StateMachineAlreadyExists") => self.update_state_machine(name, definition).await,
             Err(error) => Err(error),
         }
     }
 
-    async fn update_state_machine(
-        &mut self,
-        name: &str,
-        definition: &str,
-    ) -> Result<String, ApiError> {
+    async fn update_state_machine(&mut self, name: &str, definition: &str) -> Result<String, ApiError> {
         let arn = self.state_machine_arn(name).await?;
-        self.call(
-            "UpdateStateMachine",
-            json!({"stateMachineArn": arn, "definition": definition}),
-        )
-        .await?;
+        self.call("UpdateStateMachine", json!({"stateMachineArn": arn, "definition": definition})).await?;
         Ok(arn)
     }
 
@@ -173,47 +134,27 @@ impl Api {
         let mut page = json!({"maxResults": PAGE_LEN});
         loop {
             let answer = self.call("ListStateMachines", page).await?;
-            let machines = answer["stateMachines"]
-                .as_array()
-                .ok_or_else(|| ApiError::Shape("no stateMachines".to_owned()))?;
+            let machines = answer["stateMachines"].as_array().ok_or_else(|| ApiError::Shape("no stateMachines".to_owned()))?;
             if let Some(machine) = machines.iter().find(|machine| machine["name"] == name) {
                 return text(machine, "stateMachineArn");
             }
-            let token = answer
-                .get("nextToken")
-                .ok_or_else(|| ApiError::Shape(format!("{name} exists and is not listed")))?;
+            let token = answer.get("nextToken").ok_or_else(|| ApiError::Shape(format!("{name} exists and is not listed")))?;
             page = json!({"maxResults": PAGE_LEN, "nextToken": token});
         }
     }
 
-    pub(crate) async fn start_execution(
-        &mut self,
-        state_machine_arn: &str,
-        name: &str,
-        input: &str,
-    ) -> Result<String, ApiError> {
-        let answer = self
-            .call(
-                "StartExecution",
-                json!({"stateMachineArn": state_machine_arn, "name": name, "input": input}),
-            )
-            .await?;
+    pub(crate) async fn start_execution(&mut self, state_machine_arn: &str, name: &str, input: &str) -> Result<String, ApiError> {
+        let answer = self.call("StartExecution", json!({"stateMachineArn": state_machine_arn, "name": name, "input": input})).await?;
         text(&answer, "executionArn")
     }
 
     pub(crate) async fn describe_execution(&mut self, arn: &str) -> Result<Execution, ApiError> {
-        let answer = self
-            .call("DescribeExecution", json!({"executionArn": arn}))
-            .await?;
+        let answer = self.call("DescribeExecution", json!({"executionArn": arn})).await?;
         serde_json::from_value(answer).map_err(|error| ApiError::Shape(error.to_string()))
     }
 
     /// The execution as soon as it has ended, or as it is after `seconds`.
-    pub(crate) async fn wait_for_execution(
-        &mut self,
-        arn: &str,
-        seconds: u32,
-    ) -> Result<Execution, ApiError> {
+    pub(crate) async fn wait_for_execution(&mut self, arn: &str, seconds: u32) -> Result<Execution, ApiError> {
         let request = Request::wait(&self.endpoint, arn, seconds);
         Execution::read(&self.connection.exchange(request.bytes()).await?)
     }
@@ -224,16 +165,14 @@ impl Api {
         let mut request = json!({"executionArn": arn, "maxResults": PAGE_LEN});
         loop {
             let mut answer = self.call("GetExecutionHistory", request).await?;
-            let page: Vec<HistoryEvent> = serde_json::from_value(answer["events"].take())
-                .map_err(|error| ApiError::Shape(error.to_string()))?;
+            let page: Vec<HistoryEvent> =
+                serde_json::from_value(answer["events"].take()).map_err(|error| ApiError::Shape(error.to_string()))?;
             events.extend(page);
             let Some(token) = answer.get("nextToken").filter(|token| !token.is_null()) else {
                 return Ok(events);
             };
             if events.len() > HISTORY_LEN_MAX {
-                return Err(ApiError::Shape(format!(
-                    "a history of more than {HISTORY_LEN_MAX} events"
-                )));
+                return Err(ApiError::Shape(format!("a history of more than {HISTORY_LEN_MAX} events")));
             }
             request = json!({"executionArn": arn, "maxResults": PAGE_LEN, "nextToken": token});
         }
@@ -241,8 +180,5 @@ impl Api {
 }
 
 fn text(answer: &Value, field: &str) -> Result<String, ApiError> {
-    answer[field]
-        .as_str()
-        .map(str::to_owned)
-        .ok_or_else(|| ApiError::Shape(format!("no {field}")))
+    answer[field].as_str().map(str::to_owned).ok_or_else(|| ApiError::Shape(format!("no {field}")))
 }

@@ -18,18 +18,12 @@ pub(crate) struct Backoff {
 impl Backoff {
     /// Gives up `patience` after the first pause.
     pub(crate) fn new(patience: Duration) -> Self {
-        Self {
-            deadline: None,
-            patience,
-            pause: FIRST_PAUSE,
-        }
+        Self { deadline: None, patience, pause: FIRST_PAUSE }
     }
 
     /// Pauses; false if patience has run out.
     pub(crate) async fn wait(&mut self) -> bool {
-        let deadline = *self
-            .deadline
-            .get_or_insert_with(|| Instant::now() + self.patience);
+        let deadline = *self.deadline.get_or_insert_with(|| Instant::now() + self.patience);
         if Instant::now() >= deadline {
             return false;
         }
@@ -55,9 +49,6 @@ mod tests {
         while backoff.wait().await {}
         assert!(backoff.has_waited());
         let taken = begun.elapsed();
-        assert!(
-            taken >= Duration::from_secs(3) && taken < Duration::from_secs(4),
-            "{taken:?}"
-        );
+        assert!(taken >= Duration::from_secs(3) && taken < Duration::from_secs(4), "{taken:?}");
     }
 }

@@ -19,12 +19,7 @@ pub(crate) struct Expectation {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Difference {
     #[error("status {actual} instead of {expected}: {error} {cause}")]
-    Status {
-        expected: String,
-        actual: String,
-        error: String,
-        cause: String,
-    },
+    Status { expected: String, actual: String, error: String, cause: String },
     #[error("output {actual} instead of {expected}")]
     Output { expected: String, actual: String },
     #[error("error {actual} instead of {expected}")]
@@ -34,12 +29,7 @@ pub(crate) enum Difference {
 impl Expectation {
     pub(crate) fn new(status: &str, output: Option<Value>, error: Option<String>) -> Self {
         let output_text = output.as_ref().map(Value::to_string);
-        Self {
-            status: status.to_owned(),
-            output,
-            error,
-            output_text,
-        }
+        Self { status: status.to_owned(), output, error, output_text }
     }
 
     pub(crate) fn of(expected: &Expected) -> Self {
@@ -56,18 +46,11 @@ impl Expectation {
             });
         }
         // Parsing is needed only where the texts differ, by their spacing or the order of their keys.
-        if execution.output != self.output_text && parse(execution.output.as_deref()) != self.output
-        {
-            return Err(Difference::Output {
-                expected: show(&self.output_text),
-                actual: show(&execution.output),
-            });
+        if execution.output != self.output_text && parse(execution.output.as_deref()) != self.output {
+            return Err(Difference::Output { expected: show(&self.output_text), actual: show(&execution.output) });
         }
         if self.error.is_some() && execution.error != self.error {
-            return Err(Difference::Error {
-                expected: show(&self.error),
-                actual: show(&execution.error),
-            });
+            return Err(Difference::Error { expected: show(&self.error), actual: show(&execution.error) });
         }
         Ok(())
     }
@@ -105,10 +88,7 @@ pub(crate) enum HistoryFault {
 /// Ids 1 to n without a gap, each event after the one it follows, ExecutionStarted first, and the one event that ends an
 /// execution of that status last (none while it runs).
 pub(crate) fn check_history(events: &[HistoryEvent], status: &str) -> Result<(), HistoryFault> {
-    let (first, last) = events
-        .first()
-        .zip(events.last())
-        .ok_or(HistoryFault::Empty)?;
+    let (first, last) = events.first().zip(events.last()).ok_or(HistoryFault::Empty)?;
     if first.kind != "ExecutionStarted" {
         return Err(HistoryFault::Beginning(first.kind.clone()));
     }
@@ -119,31 +99,19 @@ pub(crate) fn check_history(events: &[HistoryEvent], status: &str) -> Result<(),
         ("RUNNING", None) => Ok(()),
         (_, None) => Err(HistoryFault::NoEnd(last.kind.clone())),
         (_, Some(ended)) if ended == status => Ok(()),
-        (_, Some(_)) => Err(HistoryFault::WrongEnd {
-            status: status.to_owned(),
-            actual: last.kind.clone(),
-        }),
+        (_, Some(_)) => Err(HistoryFault::WrongEnd { status: status.to_owned(), actual: last.kind.clone() }),
     }
 }
 
 fn check_place(event: &HistoryEvent, position: u64, len: u64) -> Result<(), HistoryFault> {
     if event.id != position {
-        return Err(HistoryFault::Gap {
-            position,
-            id: event.id,
-        });
+        return Err(HistoryFault::Gap { position, id: event.id });
     }
     if event.previous_event_id >= event.id {
-        return Err(HistoryFault::Order {
-            id: event.id,
-            previous: event.previous_event_id,
-        });
+        return Err(HistoryFault::Order { id: event.id, previous: event.previous_event_id });
     }
     if terminal_status(&event.kind).is_some() && position < len {
-        return Err(HistoryFault::EndedTwice {
-            id: event.id,
-            after: len - position,
-        });
+        return Err(HistoryFault::EndedTwice { id: event.id, after: len - position });
     }
     Ok(())
 }
@@ -166,21 +134,14 @@ mod tests {
     use super::*;
 
     fn history(events: &[(u64, u64, &str)]) -> Vec<HistoryEvent> {
-        let event = |(id, previous, kind): &(u64, u64, &str)| json!({"id": id, "previousEventId": previous, "type": kind, "timestamp": 1.5});
-        events
-            .iter()
-            .map(|spec| serde_json::from_value(event(spec)).expect("an event"))
-            .collect()
+        let event =
+            |(id, previous, kind): &(u64, u64, &str)| json!({"id": id, "previousEventId": previous, "type": kind, "timestamp": 1.5});
+        events.iter().map(|spec| serde_json::from_value(event(spec)).expect("an event")).collect()
     }
 
     #[test]
     fn accepts_a_whole_history() {
-        let whole = [
-            (1, 0, "ExecutionStarted"),
-            (2, 0, "PassStateEntered"),
-            (3, 2, "PassStateExited"),
-            (4, 3, "ExecutionSucceeded"),
-        ];
+        let whole = [(1, 0, "ExecutionStarted"), (2, 0, "PassStateEntered"), (3, 2, "PassStateExited"), (4, 3, "ExecutionSucceeded")];
         assert_eq!(check_history(&history(&whole), "SUCCEEDED"), Ok(()));
         assert_eq!(check_history(&history(&whole[..3]), "RUNNING"), Ok(()));
     }
@@ -192,28 +153,13 @@ mod tests {
         let end = "ExecutionSucceeded";
         let cases = [
             (vec![], Empty),
-            (
-                vec![(1, 0, "PassStateEntered")],
-                Beginning("PassStateEntered".into()),
-            ),
+            (vec![(1, 0, "PassStateEntered")], Beginning("PassStateEntered".into())),
             (vec![start, (3, 1, end)], Gap { position: 2, id: 3 }),
             (vec![start, (1, 0, end)], Gap { position: 2, id: 1 }),
             (vec![start, (2, 2, end)], Order { id: 2, previous: 2 }),
-            (
-                vec![start, (2, 1, end), (3, 2, end)],
-                EndedTwice { id: 2, after: 1 },
-            ),
-            (
-                vec![start, (2, 0, "PassStateEntered")],
-                NoEnd("PassStateEntered".into()),
-            ),
-            (
-                vec![start, (2, 1, "ExecutionFailed")],
-                WrongEnd {
-                    status: "SUCCEEDED".into(),
-                    actual: "ExecutionFailed".into(),
-                },
-            ),
+            (vec![start, (2, 1, end), (3, 2, end)], EndedTwice { id: 2, after: 1 }),
+            (vec![start, (2, 0, "PassStateEntered")], NoEnd("PassStateEntered".into())),
+            (vec![start, (2, 1, "ExecutionFailed")], WrongEnd { status: "SUCCEEDED".into(), actual: "ExecutionFailed".into() }),
         ];
         for (events, fault) in cases {
             assert_eq!(check_history(&history(&events), "SUCCEEDED"), Err(fault));
@@ -222,48 +168,23 @@ mod tests {
 
     fn execution(fields: Value) -> Execution {
         let mut execution = json!({"startDate": 1.0, "executionArn": "arn"});
-        execution
-            .as_object_mut()
-            .expect("an object")
-            .extend(fields.as_object().expect("an object").clone());
+        execution.as_object_mut().expect("an object").extend(fields.as_object().expect("an object").clone());
         serde_json::from_value(execution).expect("DescribeExecution's shape")
     }
 
     #[test]
     fn outputs_are_compared_as_json() {
         let expectation = Expectation::new("SUCCEEDED", Some(json!({"a": 1, "b": [2]})), None);
-        assert_eq!(
-            expectation.check(&execution(
-                json!({"status": "SUCCEEDED", "output": "{ \"b\": [2], \"a\": 1 }"})
-            )),
-            Ok(())
-        );
-        assert!(matches!(
-            expectation.check(&execution(json!({"status": "SUCCEEDED", "output": "{}"}))),
-            Err(Difference::Output { .. })
-        ));
-        assert!(matches!(
-            expectation.check(&execution(json!({"status": "SUCCEEDED"}))),
-            Err(Difference::Output { .. })
-        ));
-        assert!(matches!(
-            expectation.check(&execution(json!({"status": "FAILED", "error": "E"}))),
-            Err(Difference::Status { .. })
-        ));
+        assert_eq!(expectation.check(&execution(json!({"status": "SUCCEEDED", "output": "{ \"b\": [2], \"a\": 1 }"}))), Ok(()));
+        assert!(matches!(expectation.check(&execution(json!({"status": "SUCCEEDED", "output": "{}"}))), Err(Difference::Output { .. })));
+        assert!(matches!(expectation.check(&execution(json!({"status": "SUCCEEDED"}))), Err(Difference::Output { .. })));
+        assert!(matches!(expectation.check(&execution(json!({"status": "FAILED", "error": "E"}))), Err(Difference::Status { .. })));
     }
 
     #[test]
     fn errors_are_compared_where_one_is_expected() {
         let expectation = Expectation::new("FAILED", None, Some("OutOfStock".into()));
-        assert_eq!(
-            expectation.check(&execution(
-                json!({"status": "FAILED", "error": "OutOfStock", "cause": "c"})
-            )),
-            Ok(())
-        );
-        assert!(matches!(
-            expectation.check(&execution(json!({"status": "FAILED", "error": "Other"}))),
-            Err(Difference::Error { .. })
-        ));
+        assert_eq!(expectation.check(&execution(json!({"status": "FAILED", "error": "OutOfStock", "cause": "c"}))), Ok(()));
+        assert!(matches!(expectation.check(&execution(json!({"status": "FAILED", "error": "Other"}))), Err(Difference::Error { .. })));
     }
 }

@@ -68,17 +68,12 @@ fn carry_out(command: Command) -> anyhow::Result<bool> {
 
 /// The generator must leave the processors to the server; one thread without locks is the cheapest way to make load.
 fn on_one_thread<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     LocalSet::new().block_on(&runtime, work)
 }
 
 fn on_all_processors(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?
-        .block_on(work)
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
 }
 
 fn list() {
@@ -89,7 +84,6 @@ fn list() {
 
 fn write_json(path: Option<&Path>, report: &impl Serialize) -> anyhow::Result<()> {
     let Some(path) = path else { return Ok(()) };
-    let text =
-        serde_json::to_string_pretty(report).context("the report cannot be written as JSON")?;
+    let text = serde_json::to_string_pretty(report).context("the report cannot be written as JSON")?;
     std::fs::write(path, text + "\n").with_context(|| format!("cannot write {}", path.display()))
 }

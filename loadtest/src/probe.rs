@@ -29,15 +29,10 @@ pub(crate) struct Probes {
 /// `data_dir` must be on the server's disk; `url` is the server's.
 pub(crate) async fn measure(data_dir: &Path, url: &str) -> anyhow::Result<Probes> {
     let directory = data_dir.to_owned();
-    let flush = tokio::task::spawn_blocking(move || flush_p50_us(&directory))
-        .await
-        .expect("the probe does not panic");
+    let flush = tokio::task::spawn_blocking(move || flush_p50_us(&directory)).await.expect("the probe does not panic");
     Ok(Probes {
-        flush_p50_us: flush
-            .with_context(|| format!("cannot time flushes in {}", data_dir.display()))?,
-        grpc_round_trip_p50_us: grpc_round_trip_p50_us(url)
-            .await
-            .context("cannot time gRPC calls")?,
+        flush_p50_us: flush.with_context(|| format!("cannot time flushes in {}", data_dir.display()))?,
+        grpc_round_trip_p50_us: grpc_round_trip_p50_us(url).await.context("cannot time gRPC calls")?,
     })
 }
 
@@ -58,20 +53,14 @@ fn flush_p50_us(directory: &Path) -> std::io::Result<f64> {
 }
 
 async fn grpc_round_trip_p50_us(url: &str) -> anyhow::Result<f64> {
-    let channel = Endpoint::from_shared(url.to_owned())?
-        .tcp_nodelay(true)
-        .connect()
-        .await?;
+    let channel = Endpoint::from_shared(url.to_owned())?.tcp_nodelay(true).connect().await?;
     let mut client = WorkerClient::new(channel);
     let mut micros = Vec::with_capacity(ROUND_TRIPS);
     for _ in 0..ROUND_TRIPS {
         let begun = Instant::now();
         // A claim that nobody holds: whatever the server says of it, the call has gone there and back.
         if let Err(status) = client.heartbeat(HeartbeatRequest::default()).await
-            && matches!(
-                status.code(),
-                Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled
-            )
+            && matches!(status.code(), Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled)
         {
             return Err(status.into());
         }

@@ -19,8 +19,7 @@ impl Progress {
     pub(crate) fn new(what: &'static str, look: impl Fn() -> (f64, u64) + 'static) -> Self {
         // indicatif draws on standard error, and not at all where that is no terminal.
         let bar = ProgressBar::new(STEPS).with_prefix(what);
-        let style = ProgressStyle::with_template("{prefix:>9} {bar:40} {elapsed} {msg}")
-            .expect("a template that indicatif reads");
+        let style = ProgressStyle::with_template("{prefix:>9} {bar:40} {elapsed} {msg}").expect("a template that indicatif reads");
         bar.set_style(style);
         let refresher = tokio::task::spawn_local({
             let bar = bar.clone();

@@ -101,10 +101,7 @@ impl Usages {
     pub(crate) fn since(&self, before: &Self) -> Self {
         let since = |now: Option<Usage>, before: Option<Usage>| {
             let (now, before) = (now?, before?);
-            Some(Usage {
-                cpu_seconds: now.cpu_seconds - before.cpu_seconds,
-                ..now
-            })
+            Some(Usage { cpu_seconds: now.cpu_seconds - before.cpu_seconds, ..now })
         };
         Self {
             server: since(self.server, before.server),
@@ -140,21 +137,13 @@ impl Report {
         Self {
             scenario: measured.scenario.name.clone(),
             endpoint: measured.endpoint.clone(),
-            form: if measured.rate.is_some() {
-                "open"
-            } else {
-                "closed"
-            },
+            form: if measured.rate.is_some() { "open" } else { "closed" },
             in_flight: measured.in_flight,
             rate_per_second: measured.rate,
             seconds,
             started: tally.accepted,
             ended: tally.ended,
-            throughput_per_second: if seconds > 0.0 {
-                count as f64 / seconds
-            } else {
-                0.0
-            },
+            throughput_per_second: if seconds > 0.0 { count as f64 / seconds } else { 0.0 },
             latency_of: latency_of(measured.scenario.finish),
             latency: Latency::of(&tally.end_latency),
             start_latency: Latency::of(&tally.start_latency),
@@ -176,10 +165,7 @@ impl Report {
 
     /// Whether something was started and everything was as it must be.
     pub(crate) fn is_sound(&self) -> bool {
-        self.started > 0
-            && self.checked.problem_count == 0
-            && self.checked.as_expected == self.started
-            && self.checked.histories > 0
+        self.started > 0 && self.checked.problem_count == 0 && self.checked.as_expected == self.started && self.checked.histories > 0
     }
 
     pub(crate) fn table(&self) -> String {
@@ -191,86 +177,32 @@ impl Report {
         if let Some(column) = table.column_mut(1) {
             column.set_cell_alignment(CellAlignment::Left);
         }
-        table.to_string()
+        table.trim_fmt()
     }
 
     fn rows(&self) -> Vec<(String, String)> {
         let mut rows = vec![
-            (
-                "scenario".to_owned(),
-                format!(
-                    "{}, {} loop, {} in flight",
-                    self.scenario, self.form, self.in_flight
-                ),
-            ),
-            (
-                "executions".to_owned(),
-                format!(
-                    "{} started, {} ended in {:.2} s",
-                    self.started, self.ended, self.seconds
-                ),
-            ),
-            (
-                "throughput".to_owned(),
-                format!("{:.0} /s", self.throughput_per_second),
-            ),
+            ("scenario".to_owned(), format!("{}, {} loop, {} in flight", self.scenario, self.form, self.in_flight)),
+            ("executions".to_owned(), format!("{} started, {} ended in {:.2} s", self.started, self.ended, self.seconds)),
+            ("throughput".to_owned(), format!("{:.0} /s", self.throughput_per_second)),
         ];
-        let latencies = [
-            (self.latency_of, self.latency),
-            ("start", self.start_latency),
-        ];
-        rows.extend(
-            latencies
-                .into_iter()
-                .filter_map(|(name, latency)| Some((format!("latency, {name}"), latency?.text()))),
-        );
-        let processes = [
-            ("server", self.server),
-            ("worker", self.worker),
-            ("generator", self.generator),
-        ];
-        rows.extend(
-            processes
-                .into_iter()
-                .filter_map(|(name, figures)| Some((name.to_owned(), figures?.text()))),
-        );
+        let latencies = [(self.latency_of, self.latency), ("start", self.start_latency)];
+        rows.extend(latencies.into_iter().filter_map(|(name, latency)| Some((format!("latency, {name}"), latency?.text()))));
+        let processes = [("server", self.server), ("worker", self.worker), ("generator", self.generator)];
+        rows.extend(processes.into_iter().filter_map(|(name, figures)| Some((name.to_owned(), figures?.text()))));
         if let Some(probes) = self.probes {
-            rows.push((
-                "flush p50".to_owned(),
-                format!("{:.0} µs", probes.flush_p50_us),
-            ));
-            rows.push((
-                "gRPC round trip p50".to_owned(),
-                format!("{:.0} µs", probes.grpc_round_trip_p50_us),
-            ));
+            rows.push(("flush p50".to_owned(), format!("{:.0} µs", probes.flush_p50_us)));
+            rows.push(("gRPC round trip p50".to_owned(), format!("{:.0} µs", probes.grpc_round_trip_p50_us)));
         }
         rows.extend(self.sleepers.iter().flat_map(Sleepers::rows));
-        rows.extend(
-            self.retries
-                .iter()
-                .map(|(error, count)| (format!("retried, {error}"), count.to_string())),
-        );
+        rows.extend(self.retries.iter().map(|(error, count)| (format!("retried, {error}"), count.to_string())));
         let checked = &self.checked;
         rows.push((
             "checked".to_owned(),
-            format!(
-                "{} executions as expected, {} histories gap-free",
-                checked.as_expected, checked.histories
-            ),
+            format!("{} executions as expected, {} histories gap-free", checked.as_expected, checked.histories),
         ));
-        rows.push((
-            "problems".to_owned(),
-            format!(
-                "{} ({} starts not accepted)",
-                checked.problem_count, checked.not_accepted
-            ),
-        ));
-        rows.extend(
-            checked
-                .problems
-                .iter()
-                .map(|problem| (String::new(), problem.clone())),
-        );
+        rows.push(("problems".to_owned(), format!("{} ({} starts not accepted)", checked.problem_count, checked.not_accepted)));
+        rows.extend(checked.problems.iter().map(|problem| (String::new(), problem.clone())));
         rows
     }
 }
@@ -278,26 +210,11 @@ impl Report {
 /// Seconds that the load took, and how many executions count for its throughput.
 fn span(finish: Finish, tally: &Tally) -> (f64, u64) {
     match finish {
-        Finish::Wait => (
-            tally
-                .first_start
-                .zip(tally.last_end)
-                .map_or(0.0, |(first, last)| (last - first).as_secs_f64()),
-            tally.ended,
-        ),
-        Finish::Later => (
-            tally
-                .dates
-                .map_or(0.0, |(earliest, latest)| latest - earliest),
-            tally.ended,
-        ),
-        Finish::Sleep => (
-            tally
-                .first_start
-                .zip(tally.last_accepted)
-                .map_or(0.0, |(first, last)| (last - first).as_secs_f64()),
-            tally.accepted,
-        ),
+        Finish::Wait => (tally.first_start.zip(tally.last_end).map_or(0.0, |(first, last)| (last - first).as_secs_f64()), tally.ended),
+        Finish::Later => (tally.dates.map_or(0.0, |(earliest, latest)| latest - earliest), tally.ended),
+        Finish::Sleep => {
+            (tally.first_start.zip(tally.last_accepted).map_or(0.0, |(first, last)| (last - first).as_secs_f64()), tally.accepted)
+        }
     }
 }
 
@@ -334,10 +251,7 @@ impl ProcessFigures {
     fn text(&self) -> String {
         let pid = self.pid.map_or(String::new(), |pid| format!("pid {pid}, "));
         let (cpu, each) = (self.cpu_seconds, self.cpu_us_per_workflow);
-        format!(
-            "{pid}{cpu:.2} s of CPU, {each:.0} µs a workflow, peak RSS {}",
-            mebibytes(self.peak_rss_bytes)
-        )
+        format!("{pid}{cpu:.2} s of CPU, {each:.0} µs a workflow, peak RSS {}", mebibytes(self.peak_rss_bytes))
     }
 }
 
@@ -346,23 +260,11 @@ impl Sleepers {
         let rows = [
             ("RSS before", self.base_rss_bytes.map(mebibytes)),
             ("RSS at rest", self.resting_rss_bytes.map(mebibytes)),
-            (
-                "memory each",
-                self.bytes_per_execution
-                    .map(|bytes| format!("{bytes:.0} bytes")),
-            ),
-            (
-                "kill -9 to first answer",
-                self.kill_to_answer_ms.map(|ms| format!("{ms:.0} ms")),
-            ),
-            (
-                "RSS after restart",
-                self.rss_after_restart_bytes.map(mebibytes),
-            ),
+            ("memory each", self.bytes_per_execution.map(|bytes| format!("{bytes:.0} bytes"))),
+            ("kill -9 to first answer", self.kill_to_answer_ms.map(|ms| format!("{ms:.0} ms"))),
+            ("RSS after restart", self.rss_after_restart_bytes.map(mebibytes)),
         ];
-        rows.into_iter()
-            .filter_map(|(name, value)| Some((name.to_owned(), value?)))
-            .collect()
+        rows.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
     }
 }
 

@@ -65,15 +65,10 @@ pub(crate) struct Expected {
 /// Why there is no scenario to run.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ScenarioError {
-    #[error(
-        "there is no scenario `{0}`, and no file of that name; `loadtest list` shows those that ship"
-    )]
+    #[error("there is no scenario `{0}`, and no file of that name; `loadtest list` shows those that ship")]
     Unknown(String),
     #[error("{path}: {source}")]
-    Unreadable {
-        path: String,
-        source: std::io::Error,
-    },
+    Unreadable { path: String, source: std::io::Error },
     #[error("{origin}: {message}")]
     Invalid { origin: String, message: String },
 }
@@ -81,55 +76,35 @@ pub(crate) enum ScenarioError {
 impl Scenario {
     /// All scenarios that ship, in the order in which they are listed.
     pub(crate) fn shipped() -> Vec<Self> {
-        SHIPPED
-            .iter()
-            .map(|text| {
-                Self::parse("a shipped scenario", text).expect("the shipped scenarios are valid")
-            })
-            .collect()
+        SHIPPED.iter().map(|text| Self::parse("a shipped scenario", text).expect("the shipped scenarios are valid")).collect()
     }
 
     /// A shipped scenario's name, or the path of a scenario file.
     pub(crate) fn find(name_or_path: &str) -> Result<Self, ScenarioError> {
-        if let Some(scenario) = Self::shipped()
-            .into_iter()
-            .find(|scenario| scenario.name == name_or_path)
-        {
+        if let Some(scenario) = Self::shipped().into_iter().find(|scenario| scenario.name == name_or_path) {
             return Ok(scenario);
         }
         let path = Path::new(name_or_path);
         if !path.exists() {
             return Err(ScenarioError::Unknown(name_or_path.to_owned()));
         }
-        let text = std::fs::read_to_string(path).map_err(|source| ScenarioError::Unreadable {
-            path: name_or_path.to_owned(),
-            source,
-        })?;
+        let text = std::fs::read_to_string(path).map_err(|source| ScenarioError::Unreadable { path: name_or_path.to_owned(), source })?;
         Self::parse(name_or_path, &text)
     }
 
     fn parse(origin: &str, text: &str) -> Result<Self, ScenarioError> {
-        let invalid = |message: String| ScenarioError::Invalid {
-            origin: origin.to_owned(),
-            message,
-        };
+        let invalid = |message: String| ScenarioError::Invalid { origin: origin.to_owned(), message };
         let scenario: Self = toml::from_str(text).map_err(|error| invalid(error.to_string()))?;
         let json_fields = [
             ("input", Some(&scenario.input)),
             ("definition", Some(&scenario.definition)),
             ("expected.output", scenario.expected.output.as_ref()),
         ];
-        for (field, text) in json_fields
-            .into_iter()
-            .filter_map(|(field, text)| Some((field, text?)))
-        {
-            serde_json::from_str::<Value>(text)
-                .map_err(|error| invalid(format!("{field} is not JSON: {error}")))?;
+        for (field, text) in json_fields.into_iter().filter_map(|(field, text)| Some((field, text?))) {
+            serde_json::from_str::<Value>(text).map_err(|error| invalid(format!("{field} is not JSON: {error}")))?;
         }
         if scenario.seconds.is_none() && scenario.executions.is_none() {
-            return Err(invalid(
-                "`seconds` or `executions` must say when the run is over".to_owned(),
-            ));
+            return Err(invalid("`seconds` or `executions` must say when the run is over".to_owned()));
         }
         if scenario.in_flight == 0 {
             return Err(invalid("`in_flight` must be at least 1".to_owned()));
@@ -140,9 +115,7 @@ impl Scenario {
 
 impl Expected {
     pub(crate) fn output(&self) -> Option<Value> {
-        self.output
-            .as_deref()
-            .map(|text| serde_json::from_str(text).expect("checked when the scenario was read"))
+        self.output.as_deref().map(|text| serde_json::from_str(text).expect("checked when the scenario was read"))
     }
 }
 
@@ -152,22 +125,10 @@ mod tests {
 
     #[test]
     fn the_shipped_scenarios_are_found_by_name() {
-        let names: Vec<_> = Scenario::shipped()
-            .into_iter()
-            .map(|scenario| scenario.name)
-            .collect();
-        assert_eq!(
-            names,
-            ["five-tasks", "one-at-a-time", "ten-pass", "sleepers"]
-        );
-        assert_eq!(
-            Scenario::find("ten-pass").expect("it ships").finish,
-            Finish::Later
-        );
-        assert!(matches!(
-            Scenario::find("no-such-thing"),
-            Err(ScenarioError::Unknown(_))
-        ));
+        let names: Vec<_> = Scenario::shipped().into_iter().map(|scenario| scenario.name).collect();
+        assert_eq!(names, ["five-tasks", "one-at-a-time", "ten-pass", "sleepers"]);
+        assert_eq!(Scenario::find("ten-pass").expect("it ships").finish, Finish::Later);
+        assert!(matches!(Scenario::find("no-such-thing"), Err(ScenarioError::Unknown(_))));
     }
 
     #[test]
@@ -184,9 +145,7 @@ mod tests {
             (text.replace("in_flight", "inflight"), "inflight"),
         ] {
             std::fs::write(file.path(), wrong).expect("it can be written");
-            let error = Scenario::find(path)
-                .expect_err("a mistake in it")
-                .to_string();
+            let error = Scenario::find(path).expect_err("a mistake in it").to_string();
             assert!(error.contains(names), "{error}");
         }
     }

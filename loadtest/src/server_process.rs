@@ -47,10 +47,7 @@ pub(crate) fn listener_on(port: u16) -> Option<u32> {
         .filter_map(|table| fs::read_to_string(table).ok())
         .flat_map(|table| listening_inodes(&table, port))
         .collect();
-    let sockets: Vec<String> = inodes
-        .iter()
-        .map(|inode| format!("socket:[{inode}]"))
-        .collect();
+    let sockets: Vec<String> = inodes.iter().map(|inode| format!("socket:[{inode}]")).collect();
     fs::read_dir("/proc")
         .ok()?
         .flatten()
@@ -63,8 +60,7 @@ fn listening_inodes(table: &str, port: u16) -> Vec<String> {
     let suffix = format!(":{port:04X}");
     let inode = |line: &str| {
         let fields: Vec<&str> = line.split_whitespace().collect();
-        (fields.get(1)?.ends_with(&suffix) && *fields.get(3)? == "0A")
-            .then(|| fields.get(9).map(|inode| (*inode).to_owned()))?
+        (fields.get(1)?.ends_with(&suffix) && *fields.get(3)? == "0A").then(|| fields.get(9).map(|inode| (*inode).to_owned()))?
     };
     table.lines().skip(1).filter_map(inode).collect()
 }
@@ -76,11 +72,7 @@ fn holds_one_of(pid: u32, sockets: &[String]) -> bool {
     files
         .flatten()
         .filter_map(|file| fs::read_link(file.path()).ok())
-        .any(|target| {
-            sockets
-                .iter()
-                .any(|socket| target.as_os_str() == socket.as_str())
-        })
+        .any(|target| sockets.iter().any(|socket| target.as_os_str() == socket.as_str()))
 }
 
 #[cfg(all(test, target_os = "linux"))]
@@ -99,10 +91,7 @@ mod tests {
     #[test]
     fn reads_its_own_usage() {
         let usage = Usage::of(std::process::id()).expect("this process exists");
-        assert!(
-            usage.rss_bytes > 100_000 && usage.peak_rss_bytes >= usage.rss_bytes,
-            "{usage:?}"
-        );
+        assert!(usage.rss_bytes > 100_000 && usage.peak_rss_bytes >= usage.rss_bytes, "{usage:?}");
         assert!(Usage::of(u32::MAX).is_none());
     }
 

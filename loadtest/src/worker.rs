@@ -27,49 +27,25 @@ pub(crate) enum WorkerHandle {
 }
 
 impl WorkerHandle {
-    pub(crate) fn in_process(
-        functions: &[String],
-        coordinator: &str,
-        concurrency: u32,
-    ) -> anyhow::Result<Self> {
+    pub(crate) fn in_process(functions: &[String], coordinator: &str, concurrency: u32) -> anyhow::Result<Self> {
         let worker = build(functions, coordinator, concurrency)?;
         let stopping = CancellationToken::new();
         let (tell_ready, ready) = mpsc::channel();
         let stopped = stopping.clone();
-        std::thread::Builder::new()
-            .name("worker".to_owned())
-            .spawn(move || {
-                let runtime = tokio::runtime::Builder::new_current_thread()
-                    .enable_all()
-                    .build();
-                // Nobody listens any more if it took too long.
-                let on_ready = move || _ = tell_ready.send(());
-                runtime
-                    .expect("a runtime can be made")
-                    .block_on(serve(worker, stopped, on_ready));
-            })?;
-        ready
-            .recv_timeout(READY_PATIENCE)
-            .map_err(|_| anyhow::anyhow!("the worker does not reach the coordinator"))?;
+        std::thread::Builder::new().name("worker".to_owned()).spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            // Nobody listens any more if it took too long.
+            let on_ready = move || _ = tell_ready.send(());
+            runtime.expect("a runtime can be made").block_on(serve(worker, stopped, on_ready));
+        })?;
+        ready.recv_timeout(READY_PATIENCE).map_err(|_| anyhow::anyhow!("the worker does not reach the coordinator"))?;
         Ok(Self::InProcess(stopping))
     }
 
-    pub(crate) fn in_own_process(
-        scenario: &str,
-        coordinator: &str,
-        concurrency: u32,
-    ) -> anyhow::Result<Self> {
-        let program =
-            std::env::current_exe().context("this program does not know where it lies")?;
+    pub(crate) fn in_own_process(scenario: &str, coordinator: &str, concurrency: u32) -> anyhow::Result<Self> {
+        let program = std::env::current_exe().context("this program does not know where it lies")?;
         let mut child = Command::new(program)
-            .args([
-                "worker",
-                scenario,
-                "--coordinator",
-                coordinator,
-                "--concurrency",
-                &concurrency.to_string(),
-            ])
+            .args(["worker", scenario, "--coordinator", coordinator, "--concurrency", &concurrency.to_string()])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
@@ -124,23 +100,14 @@ pub(crate) async fn run(args: &WorkerArgs) -> anyhow::Result<()> {
         // Whoever started this process may have gone; then nobody waits for the line.
         let _ = std::io::stdout().flush();
     };
-    serve(
-        build(&scenario.functions, &args.coordinator, args.concurrency)?,
-        stopping,
-        announce,
-    )
-    .await;
+    serve(build(&scenario.functions, &args.coordinator, args.concurrency)?, stopping, announce).await;
     Ok(())
 }
 
 /// A worker with every function, not yet running.
 fn build(functions: &[String], coordinator: &str, concurrency: u32) -> anyhow::Result<Worker> {
-    let builder = Worker::builder()
-        .coordinator([coordinator])
-        .name("loadtest");
-    let builder = functions.iter().fold(builder, |builder, function| {
-        builder.function(function, concurrency, count_up)
-    });
+    let builder = Worker::builder().coordinator([coordinator]).name("loadtest");
+    let builder = functions.iter().fold(builder, |builder, function| builder.function(function, concurrency, count_up));
     builder.build().context("the worker cannot be built")
 }
 

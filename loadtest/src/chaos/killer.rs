@@ -64,37 +64,11 @@ impl Killer {
         let url = format!("http://127.0.0.1:{port}");
         let baton = std::fs::canonicalize(baton)?;
         let text = |path: std::path::PathBuf| path.to_string_lossy().into_owned();
-        let up = [
-            "up".into(),
-            text(site.server()),
-            "--port".into(),
-            port.to_string(),
-            "--data-dir".into(),
-            text(site.data()),
-        ];
-        let work = [
-            "worker".into(),
-            "--coordinator".into(),
-            url.clone(),
-            "--functions".into(),
-            text(site.functions()),
-        ];
+        let up = ["up".into(), text(site.server()), "--port".into(), port.to_string(), "--data-dir".into(), text(site.data())];
+        let work = ["worker".into(), "--coordinator".into(), url.clone(), "--functions".into(), text(site.functions())];
         let mut killer = Self {
-            server: Process::new(
-                "server",
-                baton.clone(),
-                up.into(),
-                site.log("server"),
-                "baton ready",
-            ),
-            worker: Process::new(
-                "worker",
-                baton,
-                work.into(),
-                site.log("worker"),
-                "baton worker ready",
-            )
-            .env("BATON_LEDGER", site.ledger()),
+            server: Process::new("server", baton.clone(), up.into(), site.log("server"), "baton ready"),
+            worker: Process::new("worker", baton, work.into(), site.log("worker"), "baton worker ready").env("BATON_LEDGER", site.ledger()),
             url,
             random,
             counts: KillCounts::default(),
@@ -115,21 +89,14 @@ impl Killer {
     }
 
     /// Kills something `kills` times. Orders are released as it goes, so that each kill meets new ones and old ones.
-    pub(super) async fn kill_again_and_again(
-        &mut self,
-        kills: u32,
-        orders: usize,
-        shared: &Shared,
-    ) -> anyhow::Result<()> {
+    pub(super) async fn kill_again_and_again(&mut self, kills: u32, orders: usize, shared: &Shared) -> anyhow::Result<()> {
         let first = orders * FIRST_ORDERS_PERCENT / 100;
         shared.released.set(first);
         self.pause_while_all_is_well().await;
         for kill in 1..=kills {
             self.kill_one().await?;
             shared.kills.set(kill);
-            shared
-                .released
-                .set(first + (orders - first) * kill as usize / kills as usize);
+            shared.released.set(first + (orders - first) * kill as usize / kills as usize);
         }
         Ok(())
     }

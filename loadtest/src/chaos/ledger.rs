@@ -24,8 +24,7 @@ pub(super) fn read(folder: &Path) -> anyhow::Result<Ledger> {
         let path = file?.path();
         let text = std::fs::read_to_string(&path)?;
         for line in text.lines() {
-            let entry = serde_json::from_str(line)
-                .with_context(|| format!("a torn line in {}: {line}", path.display()))?;
+            let entry = serde_json::from_str(line).with_context(|| format!("a torn line in {}: {line}", path.display()))?;
             *ledger.entry(entry).or_default() += 1;
         }
     }
@@ -39,12 +38,8 @@ mod tests {
     #[test]
     fn counts_every_attempt() {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let line = |state: &str, attempt: u64| {
-            format!("{{\"execution\": \"e\", \"state\": \"{state}\", \"attempt\": {attempt}}}\n")
-        };
-        let write = |name: &str, text: String| {
-            std::fs::write(folder.path().join(name), text).expect("a writable folder")
-        };
+        let line = |state: &str, attempt: u64| format!("{{\"execution\": \"e\", \"state\": \"{state}\", \"attempt\": {attempt}}}\n");
+        let write = |name: &str, text: String| std::fs::write(folder.path().join(name), text).expect("a writable folder");
         write("a.jsonl", line("A", 0) + &line("A", 1));
         write("b.jsonl", line("A", 1));
         let ledger = read(folder.path()).expect("a whole ledger");

@@ -52,68 +52,39 @@ pub(crate) async fn run(args: &ChaosArgs) -> anyhow::Result<ChaosReport> {
     let report = play(args, seed, &site, &orders, random).await;
     let sound = report.as_ref().is_ok_and(|report| report.is_sound());
     if args.keep || !sound {
-        eprintln!(
-            "data, logs and ledger are kept in {}",
-            site.keep().display()
-        );
+        eprintln!("data, logs and ledger are kept in {}", site.keep().display());
     }
     let mut report = report?;
     report.seconds = begun.elapsed().as_secs_f64();
     Ok(report)
 }
 
-async fn play(
-    args: &ChaosArgs,
-    seed: u64,
-    site: &Site,
-    orders: &[Order],
-    random: Random,
-) -> anyhow::Result<ChaosReport> {
+async fn play(args: &ChaosArgs, seed: u64, site: &Site, orders: &[Order], random: Random) -> anyhow::Result<ChaosReport> {
     let mut killer = Killer::start(&args.baton, site, random).await?;
     let endpoint: Endpoint = killer.url().parse().map_err(anyhow::Error::msg)?;
     let mut api = Api::new(&endpoint);
-    let machine = api
-        .put_state_machine("order-processing", &site.definition)
-        .await
-        .context("cannot make the state machine")?;
+    let machine = api.put_state_machine("order-processing", &site.definition).await.context("cannot make the state machine")?;
 
     let shared = Rc::new(Shared::default());
     let progress = Progress::new("killing", {
         let (shared, kills) = (Rc::clone(&shared), args.kills.max(1));
-        move || {
-            (
-                f64::from(shared.kills.get()) / f64::from(kills),
-                u64::from(shared.kills.get()),
-            )
-        }
+        move || (f64::from(shared.kills.get()) / f64::from(kills), u64::from(shared.kills.get()))
     });
     let starter = Starter::new(&endpoint, &machine, orders, Rc::clone(&shared));
     let starting = starter.spawn();
-    let killing = killer
-        .kill_again_and_again(args.kills, orders.len(), &shared)
-        .await;
+    let killing = killer.kill_again_and_again(args.kills, orders.len(), &shared).await;
     progress.finish();
     // Without a server no order could be started, so a failure here comes before the clients are asked.
     killing?;
     shared.released.set(orders.len());
     let accepted = starting.await.context("not every order could be started")?;
 
-    let report = verdict::reach(
-        &endpoint,
-        orders,
-        &accepted,
-        &site.ledger(),
-        seed,
-        killer.counts(),
-    )
-    .await?;
+    let report = verdict::reach(&endpoint, orders, &accepted, &site.ledger(), seed, killer.counts()).await?;
     killer.stop().await?;
     Ok(report)
 }
 
 fn fresh_seed() -> u64 {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .expect("the clock is past 1970");
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is past 1970");
     now.as_micros() as u64 % 1_000_000_000
 }

@@ -30,22 +30,8 @@ pub(super) struct Process {
 }
 
 impl Process {
-    pub(super) fn new(
-        name: &'static str,
-        program: PathBuf,
-        arguments: Vec<String>,
-        log: PathBuf,
-        ready: &'static str,
-    ) -> Self {
-        Self {
-            name,
-            program,
-            arguments,
-            environment: Vec::new(),
-            log,
-            ready,
-            running: None,
-        }
+    pub(super) fn new(name: &'static str, program: PathBuf, arguments: Vec<String>, log: PathBuf, ready: &'static str) -> Self {
+        Self { name, program, arguments, environment: Vec::new(), log, ready, running: None }
     }
 
     pub(super) fn env(mut self, name: &str, value: PathBuf) -> Self {
@@ -55,10 +41,7 @@ impl Process {
 
     /// Starts it; it need not be ready yet.
     pub(super) fn spawn(&mut self) -> anyhow::Result<()> {
-        let log = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&self.log)?;
+        let log = OpenOptions::new().create(true).append(true).open(&self.log)?;
         let mut child = Command::new(&self.program)
             .args(&self.arguments)
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
@@ -76,48 +59,23 @@ impl Process {
 
     /// The rest of its ready line, once it has printed it.
     pub(super) async fn ready(&mut self) -> anyhow::Result<String> {
-        let (_, output) = self
-            .running
-            .as_mut()
-            .expect("only a started process gets ready");
+        let (_, output) = self.running.as_mut().expect("only a started process gets ready");
         let line = timeout(READY_PATIENCE, output.next_line()).await;
         match line {
-            Ok(Ok(Some(line))) if line.starts_with(self.ready) => {
-                Ok(line[self.ready.len()..].trim().to_owned())
-            }
-            Ok(Ok(line)) => bail!(
-                "the {} printed {line:?} instead of being ready, see {}",
-                self.name,
-                self.log.display()
-            ),
-            Ok(Err(error)) => Err(error)
-                .with_context(|| format!("the output of the {} cannot be read", self.name)),
-            Err(_) => bail!(
-                "the {} is not ready after {} s, see {}",
-                self.name,
-                READY_PATIENCE.as_secs(),
-                self.log.display()
-            ),
+            Ok(Ok(Some(line))) if line.starts_with(self.ready) => Ok(line[self.ready.len()..].trim().to_owned()),
+            Ok(Ok(line)) => bail!("the {} printed {line:?} instead of being ready, see {}", self.name, self.log.display()),
+            Ok(Err(error)) => Err(error).with_context(|| format!("the output of the {} cannot be read", self.name)),
+            Err(_) => bail!("the {} is not ready after {} s, see {}", self.name, READY_PATIENCE.as_secs(), self.log.display()),
         }
     }
 
     /// `kill -9`, and waits until it is gone.
     pub(super) async fn kill(&mut self) -> anyhow::Result<()> {
-        let (mut child, _) = self
-            .running
-            .take()
-            .expect("only a started process is killed");
+        let (mut child, _) = self.running.take().expect("only a started process is killed");
         if let Some(status) = child.try_wait()? {
-            bail!(
-                "the {} had ended by itself ({status}) before it was killed, see {}",
-                self.name,
-                self.log.display()
-            );
+            bail!("the {} had ended by itself ({status}) before it was killed, see {}", self.name, self.log.display());
         }
-        child
-            .kill()
-            .await
-            .with_context(|| format!("the {} cannot be killed", self.name))
+        child.kill().await.with_context(|| format!("the {} cannot be killed", self.name))
     }
 
     /// SIGTERM; it must end with status 0.
@@ -125,28 +83,12 @@ impl Process {
         let Some((mut child, _)) = self.running.take() else {
             return Ok(());
         };
-        let pid = child
-            .id()
-            .and_then(|id| i32::try_from(id).ok())
-            .and_then(Pid::from_raw);
-        kill_process(
-            pid.with_context(|| format!("the {} had ended before it was stopped", self.name))?,
-            Signal::TERM,
-        )?;
+        let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        kill_process(pid.with_context(|| format!("the {} had ended before it was stopped", self.name))?, Signal::TERM)?;
         match timeout(STOP_PATIENCE, child.wait()).await {
             Ok(status) if status.as_ref().is_ok_and(std::process::ExitStatus::success) => Ok(()),
-            Ok(status) => bail!(
-                "the {} ended with {:?} at SIGTERM, see {}",
-                self.name,
-                status,
-                self.log.display()
-            ),
-            Err(_) => bail!(
-                "the {} has not ended {} s after SIGTERM, see {}",
-                self.name,
-                STOP_PATIENCE.as_secs(),
-                self.log.display()
-            ),
+            Ok(status) => bail!("the {} ended with {:?} at SIGTERM, see {}", self.name, status, self.log.display()),
+            Err(_) => bail!("the {} has not ended {} s after SIGTERM, see {}", self.name, STOP_PATIENCE.as_secs(), self.log.display()),
         }
     }
 }

@@ -17,23 +17,15 @@ pub(super) struct Site {
 
 impl Site {
     pub(super) fn lay_out(example: &Path) -> anyhow::Result<Self> {
-        let folder = tempfile::Builder::new()
-            .prefix("baton-chaos-")
-            .tempdir()
-            .context("no temporary folder")?;
+        let folder = tempfile::Builder::new().prefix("baton-chaos-").tempdir().context("no temporary folder")?;
         let root = folder.path().to_owned();
-        copy(example, &root.join("functions"))
-            .with_context(|| format!("cannot copy {}", example.display()))?;
+        copy(example, &root.join("functions")).with_context(|| format!("cannot copy {}", example.display()))?;
         for name in ["server", "data", "ledger"] {
             fs::create_dir(root.join(name))?;
         }
-        let definition = fs::read_to_string(example.join("order-processing.asl.json"))
-            .context("the example has no order-processing.asl.json")?;
-        Ok(Self {
-            folder: Some(folder).into(),
-            root,
-            definition: with_function_arns(&definition),
-        })
+        let definition =
+            fs::read_to_string(example.join("order-processing.asl.json")).context("the example has no order-processing.asl.json")?;
+        Ok(Self { folder: Some(folder).into(), root, definition: with_function_arns(&definition) })
     }
 
     /// What the server serves: nothing of its own, so that every function runs in the external worker.
@@ -84,16 +76,10 @@ fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
         let entry = entry?;
         let target = to.join(entry.file_name());
         // Data of earlier runs are no part of the example; nor is what a server keeps beside it.
-        if entry.file_name() == ".baton"
-            || (from.ends_with("data") && entry.file_name() != "inventory.json")
-        {
+        if entry.file_name() == ".baton" || (from.ends_with("data") && entry.file_name() != "inventory.json") {
             continue;
         }
-        if entry.file_type()?.is_dir() {
-            copy(&entry.path(), &target)?
-        } else {
-            fs::copy(entry.path(), target).map(drop)?
-        }
+        if entry.file_type()?.is_dir() { copy(&entry.path(), &target)? } else { fs::copy(entry.path(), target).map(drop)? }
     }
     Ok(())
 }

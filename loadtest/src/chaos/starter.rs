@@ -31,12 +31,7 @@ pub(super) struct Starter {
 }
 
 impl Starter {
-    pub(super) fn new(
-        endpoint: &Endpoint,
-        state_machine_arn: &str,
-        orders: &[Order],
-        shared: Rc<Shared>,
-    ) -> Rc<Self> {
+    pub(super) fn new(endpoint: &Endpoint, state_machine_arn: &str, orders: &[Order], shared: Rc<Shared>) -> Rc<Self> {
         Rc::new(Self {
             endpoint: endpoint.clone(),
             state_machine_arn: state_machine_arn.to_owned(),
@@ -48,9 +43,7 @@ impl Starter {
     }
 
     /// Starts the clients; the future gives the ARNs of the accepted executions when all orders have been started.
-    pub(super) fn spawn(
-        self: Rc<Self>,
-    ) -> impl Future<Output = Result<BTreeSet<String>, ApiError>> {
+    pub(super) fn spawn(self: Rc<Self>) -> impl Future<Output = Result<BTreeSet<String>, ApiError>> {
         let mut clients = JoinSet::new();
         for _ in 0..CLIENTS {
             clients.spawn_local(Rc::clone(&self).client());
@@ -86,21 +79,13 @@ impl Starter {
     async fn start(&self, api: &mut Api, order: &Order) -> Result<String, ApiError> {
         let mut backoff = Backoff::new(START_PATIENCE);
         loop {
-            let error = match api
-                .start_execution(&self.state_machine_arn, &order.name, &order.input)
-                .await
-            {
+            let error = match api.start_execution(&self.state_machine_arn, &order.name, &order.input).await {
                 Ok(arn) => return Ok(arn),
                 Err(error) => error,
             };
             // An answer was lost in a kill, and the order has come to its end since.
             if backoff.has_waited() && error.code() == Some("ExecutionAlreadyExists") {
-                return Ok(format!(
-                    "{}:{}",
-                    self.state_machine_arn
-                        .replacen(":stateMachine:", ":execution:", 1),
-                    order.name
-                ));
+                return Ok(format!("{}:{}", self.state_machine_arn.replacen(":stateMachine:", ":execution:", 1), order.name));
             }
             if !error.is_passing() || !backoff.wait().await {
                 return Err(error);

@@ -48,12 +48,7 @@ impl ChaosReport {
     }
 
     pub(crate) fn text(&self) -> String {
-        let KillCounts {
-            server,
-            worker,
-            both,
-            before_ready,
-        } = self.kills;
+        let KillCounts { server, worker, both, before_ready } = self.kills;
         let mut lines = vec![
             format!("seed {}, {:.1} s", self.seed, self.seconds),
             format!(
@@ -65,16 +60,9 @@ impl ChaosReport {
                 self.as_expected, self.executions, self.retries_used_up_by_kills
             ),
             format!("{} histories whole", self.histories_sound),
-            format!(
-                "{} attempts in the ledger, {} lost with a worker",
-                self.attempts_in_ledger, self.attempts_lost_with_a_worker
-            ),
+            format!("{} attempts in the ledger, {} lost with a worker", self.attempts_in_ledger, self.attempts_lost_with_a_worker),
         ];
-        lines.extend(
-            self.problems
-                .iter()
-                .map(|problem| format!("PROBLEM {problem}")),
-        );
+        lines.extend(self.problems.iter().map(|problem| format!("PROBLEM {problem}")));
         lines.join("\n")
     }
 }
@@ -88,17 +76,10 @@ pub(super) async fn reach(
     seed: u64,
     kills: KillCounts,
 ) -> anyhow::Result<ChaosReport> {
-    let mut verdict = Verdict {
-        api: Api::new(endpoint),
-        attempts: BTreeMap::new(),
-        report: ChaosReport::new(seed, kills, accepted.len()),
-    };
+    let mut verdict = Verdict { api: Api::new(endpoint), attempts: BTreeMap::new(), report: ChaosReport::new(seed, kills, accepted.len()) };
     for arn in accepted {
         let name = arn.rsplit(':').next().unwrap_or_default();
-        let order = orders
-            .iter()
-            .find(|order| order.name == name)
-            .expect("only planned orders are started");
+        let order = orders.iter().find(|order| order.name == name).expect("only planned orders are started");
         if let Err(problem) = verdict.judge(arn, order).await {
             verdict.report.problems.push(format!("{name}: {problem}"));
         }
@@ -126,30 +107,17 @@ struct StateAttempts {
 impl Verdict {
     async fn judge(&mut self, arn: &str, order: &Order) -> Result<(), String> {
         let execution = end_of(&mut self.api, arn).await?;
-        let events = self
-            .api
-            .history(arn)
-            .await
-            .map_err(|error| error.to_string())?;
+        let events = self.api.history(arn).await.map_err(|error| error.to_string())?;
         check_history(&events, &execution.status).map_err(|fault| format!("history: {fault}"))?;
         let attempts = attempts_by_state(&events);
         check_attempts(&attempts)?;
         self.report.histories_sound += 1;
-        self.report.attempts_lost_with_a_worker +=
-            attempts.values().map(|state| state.lost).sum::<usize>();
-        let used_up = attempts
-            .values()
-            .any(|state| state.lost >= TRANSIENT_ATTEMPTS);
-        self.attempts.extend(
-            attempts
-                .into_iter()
-                .map(|(state, attempts)| ((arn.to_owned(), state), attempts)),
-        );
+        self.report.attempts_lost_with_a_worker += attempts.values().map(|state| state.lost).sum::<usize>();
+        let used_up = attempts.values().any(|state| state.lost >= TRANSIENT_ATTEMPTS);
+        self.attempts.extend(attempts.into_iter().map(|(state, attempts)| ((arn.to_owned(), state), attempts)));
         match order.expectation.check(&execution) {
             Ok(()) => self.report.as_expected += 1,
-            Err(_) if used_up && execution.error.as_deref() == Some(WORKER_LOST) => {
-                self.report.retries_used_up_by_kills += 1
-            }
+            Err(_) if used_up && execution.error.as_deref() == Some(WORKER_LOST) => self.report.retries_used_up_by_kills += 1,
             Err(difference) => return Err(difference.to_string()),
         }
         Ok(())
@@ -159,35 +127,22 @@ impl Verdict {
     fn judge_ledger(&mut self, ledger: &Ledger) {
         self.report.attempts_in_ledger = ledger.len();
         let mut ran: BTreeMap<(String, String), usize> = BTreeMap::new();
-        for (
-            Entry {
-                execution,
-                state,
-                attempt,
-            },
-            times,
-        ) in ledger
-        {
+        for (Entry { execution, state, attempt }, times) in ledger {
             if *times > 1 {
-                self.report.problems.push(format!(
-                    "{execution}: attempt {attempt} of {state} ran {times} times"
-                ));
+                self.report.problems.push(format!("{execution}: attempt {attempt} of {state} ran {times} times"));
             }
             let key = (execution.clone(), state.clone());
             let known = self.attempts.get(&key).copied().unwrap_or_default();
             if *attempt >= known.started as u64 {
-                self.report.problems.push(format!(
-                    "{execution}: attempt {attempt} of {state} ran, and the history has {} starts",
-                    known.started
-                ));
+                self.report
+                    .problems
+                    .push(format!("{execution}: attempt {attempt} of {state} ran, and the history has {} starts", known.started));
             }
             *ran.entry(key).or_default() += 1;
         }
         for (key, attempts) in &self.attempts {
             if attempts.succeeded > ran.get(key).copied().unwrap_or_default() {
-                self.report
-                    .problems
-                    .push(format!("{}: {} succeeded and never ran", key.0, key.1));
+                self.report.problems.push(format!("{}: {} succeeded and never ran", key.0, key.1));
             }
         }
     }
@@ -217,10 +172,7 @@ async fn end_of(api: &mut Api, arn: &str) -> Result<Execution, String> {
             Ok(execution) if execution.status != "RUNNING" => return Ok(execution),
             Ok(_) if backoff.wait().await => {}
             Ok(_) => {
-                return Err(format!(
-                    "still running {} s after the last kill",
-                    END_PATIENCE.as_secs()
-                ));
+                return Err(format!("still running {} s after the last kill", END_PATIENCE.as_secs()));
             }
             Err(error) if error.is_passing() && backoff.wait().await => {}
             Err(error @ ApiError::Aws { .. }) => {
@@ -247,9 +199,7 @@ fn attempts_by_state(events: &[HistoryEvent]) -> BTreeMap<String, StateAttempts>
             "LambdaFunctionScheduled" | "TaskScheduled" => state.scheduled += 1,
             "LambdaFunctionStarted" | "TaskStarted" => state.started += 1,
             "LambdaFunctionSucceeded" | "TaskSucceeded" => state.succeeded += 1,
-            "LambdaFunctionFailed" | "TaskFailed" if event.detail("error") == Some(WORKER_LOST) => {
-                state.lost += 1
-            }
+            "LambdaFunctionFailed" | "TaskFailed" if event.detail("error") == Some(WORKER_LOST) => state.lost += 1,
             _ => {}
         }
     }
@@ -258,11 +208,8 @@ fn attempts_by_state(events: &[HistoryEvent]) -> BTreeMap<String, StateAttempts>
 
 fn check_attempts(attempts: &BTreeMap<String, StateAttempts>) -> Result<(), String> {
     for (name, state) in attempts {
-        if state.started > state.scheduled || state.succeeded > 1 || state.succeeded > state.started
-        {
-            return Err(format!(
-                "history: the attempts of {name} do not add up: {state:?}"
-            ));
+        if state.started > state.scheduled || state.succeeded > 1 || state.succeeded > state.started {
+            return Err(format!("history: the attempts of {name} do not add up: {state:?}"));
         }
     }
     Ok(())
@@ -286,58 +233,30 @@ mod tests {
             json!({"id": 7, "previousEventId": 6, "type": "LambdaFunctionStarted"}),
             json!({"id": 8, "previousEventId": 7, "type": "LambdaFunctionSucceeded"}),
         ];
-        events
-            .into_iter()
-            .map(|event| serde_json::from_value(event).expect("an event"))
-            .collect()
+        events.into_iter().map(|event| serde_json::from_value(event).expect("an event")).collect()
     }
 
     fn verdict() -> Verdict {
-        let attempts = attempts_by_state(&events())
-            .into_iter()
-            .map(|(state, attempts)| (("e".to_owned(), state), attempts))
-            .collect();
+        let attempts = attempts_by_state(&events()).into_iter().map(|(state, attempts)| (("e".to_owned(), state), attempts)).collect();
         let endpoint = "http://127.0.0.1:1".parse().expect("an endpoint");
-        Verdict {
-            api: Api::new(&endpoint),
-            attempts,
-            report: ChaosReport::new(1, KillCounts::default(), 1),
-        }
+        Verdict { api: Api::new(&endpoint), attempts, report: ChaosReport::new(1, KillCounts::default(), 1) }
     }
 
     fn ledger(attempts: &[(&str, u64, u32)]) -> Ledger {
-        let entry = |state: &str, attempt| Entry {
-            execution: "e".to_owned(),
-            state: state.to_owned(),
-            attempt,
-        };
-        attempts
-            .iter()
-            .map(|(state, attempt, times)| (entry(state, *attempt), *times))
-            .collect()
+        let entry = |state: &str, attempt| Entry { execution: "e".to_owned(), state: state.to_owned(), attempt };
+        attempts.iter().map(|(state, attempt, times)| (entry(state, *attempt), *times)).collect()
     }
 
     #[test]
     fn counts_attempts_from_a_history() {
         let attempts = attempts_by_state(&events());
-        assert_eq!(
-            attempts["Pay"],
-            StateAttempts {
-                scheduled: 2,
-                started: 2,
-                succeeded: 1,
-                lost: 1
-            }
-        );
+        assert_eq!(attempts["Pay"], StateAttempts { scheduled: 2, started: 2, succeeded: 1, lost: 1 });
         assert_eq!(check_attempts(&attempts), Ok(()));
     }
 
     #[test]
     fn an_attempt_lost_before_it_began_is_no_problem() {
-        for sound in [
-            ledger(&[("Pay", 0, 1), ("Pay", 1, 1)]),
-            ledger(&[("Pay", 1, 1)]),
-        ] {
+        for sound in [ledger(&[("Pay", 0, 1), ("Pay", 1, 1)]), ledger(&[("Pay", 1, 1)])] {
             let mut verdict = verdict();
             verdict.judge_ledger(&sound);
             assert_eq!(verdict.report.problems, [""; 0]);
@@ -348,28 +267,14 @@ mod tests {
     fn finds_what_must_not_be() {
         let cases = [
             (ledger(&[("Pay", 0, 1), ("Pay", 1, 2)]), "ran 2 times"),
-            (
-                ledger(&[("Pay", 1, 1), ("Pay", 2, 1)]),
-                "the history has 2 starts",
-            ),
-            (
-                ledger(&[("Pay", 1, 1), ("Ship", 0, 1)]),
-                "the history has 0 starts",
-            ),
+            (ledger(&[("Pay", 1, 1), ("Pay", 2, 1)]), "the history has 2 starts"),
+            (ledger(&[("Pay", 1, 1), ("Ship", 0, 1)]), "the history has 0 starts"),
             (ledger(&[]), "never ran"),
         ];
         for (ledger, problem) in cases {
             let mut verdict = verdict();
             verdict.judge_ledger(&ledger);
-            assert!(
-                verdict
-                    .report
-                    .problems
-                    .iter()
-                    .any(|found| found.contains(problem)),
-                "{problem}: {:?}",
-                verdict.report.problems
-            );
+            assert!(verdict.report.problems.iter().any(|found| found.contains(problem)), "{problem}: {:?}", verdict.report.problems);
         }
     }
 }

@@ -33,23 +33,11 @@ pub(super) enum BodyLength {
 /// The head at the start of `received`, or `None` until all of it is there.
 pub(super) fn read_head(received: &[u8]) -> Result<Option<Head>, HttpError> {
     let Some(end) = find(received, b"\r\n\r\n") else {
-        return if received.len() > HEAD_LEN_MAX {
-            Err(HttpError::Protocol("the head has no end"))
-        } else {
-            Ok(None)
-        };
+        return if received.len() > HEAD_LEN_MAX { Err(HttpError::Protocol("the head has no end")) } else { Ok(None) };
     };
     let mut lines = Lines(&received[..end]);
-    let status = lines
-        .next()
-        .and_then(read_status)
-        .ok_or(HttpError::Protocol("not an HTTP/1.1 status line"))?;
-    let mut head = Head {
-        status,
-        len: end + 4,
-        body: BodyLength::Known(0),
-        closes: false,
-    };
+    let status = lines.next().and_then(read_status).ok_or(HttpError::Protocol("not an HTTP/1.1 status line"))?;
+    let mut head = Head { status, len: end + 4, body: BodyLength::Known(0), closes: false };
     for line in lines {
         head.read_field(line)?;
     }
@@ -63,8 +51,7 @@ impl Head {
         };
         let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
         if name.eq_ignore_ascii_case(b"content-length") {
-            let len =
-                read_number(value, 10).ok_or(HttpError::Protocol("content-length is no number"))?;
+            let len = read_number(value, 10).ok_or(HttpError::Protocol("content-length is no number"))?;
             self.body = BodyLength::Known(within_limit(len)?);
         } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
             self.body = BodyLength::Chunked;
@@ -82,12 +69,8 @@ pub(super) fn read_chunks(received: &[u8]) -> Result<Option<(Vec<u8>, usize)>, H
         let Some(line_len) = find(&received[at..], b"\r\n") else {
             return Ok(None);
         };
-        let size = received[at..at + line_len]
-            .split(|byte| *byte == b';')
-            .next()
-            .unwrap_or_default();
-        let size = read_number(size.trim_ascii(), 16)
-            .ok_or(HttpError::Protocol("a chunk size that is no number"))?;
+        let size = received[at..at + line_len].split(|byte| *byte == b';').next().unwrap_or_default();
+        let size = read_number(size.trim_ascii(), 16).ok_or(HttpError::Protocol("a chunk size that is no number"))?;
         within_limit(body.len().saturating_add(size))?;
         at += line_len + 2;
         let Some(chunk) = received.get(at..at + size) else {
@@ -98,9 +81,7 @@ pub(super) fn read_chunks(received: &[u8]) -> Result<Option<(Vec<u8>, usize)>, H
             return Ok(None);
         };
         if line_end != b"\r\n" {
-            return Err(HttpError::Protocol(
-                "a chunk without an end, or with trailers",
-            ));
+            return Err(HttpError::Protocol("a chunk without an end, or with trailers"));
         }
         at += size + 2;
         if size == 0 {
@@ -110,11 +91,7 @@ pub(super) fn read_chunks(received: &[u8]) -> Result<Option<(Vec<u8>, usize)>, H
 }
 
 fn within_limit(len: usize) -> Result<usize, HttpError> {
-    if len > BODY_LEN_MAX {
-        Err(HttpError::Protocol("the body is too long"))
-    } else {
-        Ok(len)
-    }
+    if len > BODY_LEN_MAX { Err(HttpError::Protocol("the body is too long")) } else { Ok(len) }
 }
 
 fn read_status(line: &[u8]) -> Option<u16> {
@@ -127,9 +104,7 @@ fn read_number(digits: &[u8], radix: u32) -> Option<usize> {
 }
 
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack
-        .windows(needle.len())
-        .position(|window| window == needle)
+    haystack.windows(needle.len()).position(|window| window == needle)
 }
 
 struct Lines<'a>(&'a [u8]);
@@ -155,18 +130,8 @@ mod tests {
     #[test]
     fn reads_a_head_with_a_length() {
         let text = b"HTTP/1.1 400 Bad Request\r\nContent-Type: x\r\ncontent-LENGTH:  12\r\nConnection: close\r\n\r\n{...";
-        let head = read_head(text)
-            .expect("a valid head")
-            .expect("a whole head");
-        assert_eq!(
-            head,
-            Head {
-                status: 400,
-                len: text.len() - 4,
-                body: BodyLength::Known(12),
-                closes: true
-            }
-        );
+        let head = read_head(text).expect("a valid head").expect("a whole head");
+        assert_eq!(head, Head { status: 400, len: text.len() - 4, body: BodyLength::Known(12), closes: true });
     }
 
     #[test]
@@ -177,26 +142,15 @@ mod tests {
         }
         let chunks = b"3;x=y\r\nabc\r\n2\r\nde\r\n0\r\n\r\n";
         for cut in 0..chunks.len() {
-            assert_eq!(
-                read_chunks(&chunks[..cut]).expect("no error"),
-                None,
-                "{cut}"
-            );
+            assert_eq!(read_chunks(&chunks[..cut]).expect("no error"), None, "{cut}");
         }
-        assert_eq!(
-            read_chunks(chunks).expect("no error"),
-            Some((b"abcde".to_vec(), chunks.len()))
-        );
+        assert_eq!(read_chunks(chunks).expect("no error"), Some((b"abcde".to_vec(), chunks.len())));
     }
 
     #[test]
     fn refuses_nonsense() {
-        for text in [
-            "HTTP/2 200\r\n\r\n",
-            "hello\r\n\r\n",
-            "HTTP/1.1 200 OK\r\ncontent-length: x\r\n\r\n",
-            "HTTP/1.1 200 OK\r\nno\r\n\r\n",
-        ] {
+        for text in ["HTTP/2 200\r\n\r\n", "hello\r\n\r\n", "HTTP/1.1 200 OK\r\ncontent-length: x\r\n\r\n", "HTTP/1.1 200 OK\r\nno\r\n\r\n"]
+        {
             assert!(read_head(text.as_bytes()).is_err(), "{text:?}");
         }
         let forged = "HTTP/1.1 200 OK\r\ncontent-length: 99999999999\r\n\r\n";

@@ -34,11 +34,7 @@ pub(crate) struct Connection {
 
 impl Connection {
     pub(crate) fn new(endpoint: &Endpoint) -> Self {
-        Self {
-            endpoint: endpoint.clone(),
-            stream: None,
-            received: Vec::with_capacity(4096),
-        }
+        Self { endpoint: endpoint.clone(), stream: None, received: Vec::with_capacity(4096) }
     }
 
     /// Sends `request` and reads its whole answer. After an error the next call opens a new connection.
@@ -49,33 +45,22 @@ impl Connection {
         };
         self.received.clear();
         let exchange = send_and_receive(&mut stream, request, &mut self.received);
-        let head = tokio::time::timeout(ANSWER_TIMEOUT, exchange)
-            .await
-            .map_err(|_| HttpError::Timeout)??;
+        let head = tokio::time::timeout(ANSWER_TIMEOUT, exchange).await.map_err(|_| HttpError::Timeout)??;
         if !head.closes {
             self.stream = Some(stream);
         }
-        Ok(Answer {
-            status: head.status,
-            body: &self.received[head.len..],
-        })
+        Ok(Answer { status: head.status, body: &self.received[head.len..] })
     }
 
     async fn connect(&self) -> Result<TcpStream, HttpError> {
-        let stream = TcpStream::connect(self.endpoint.address)
-            .await
-            .map_err(HttpError::Connect)?;
+        let stream = TcpStream::connect(self.endpoint.address).await.map_err(HttpError::Connect)?;
         stream.set_nodelay(true).map_err(HttpError::Connect)?;
         Ok(stream)
     }
 }
 
 /// Leaves the head and the decoded body in `received`, and nothing else.
-async fn send_and_receive(
-    stream: &mut TcpStream,
-    request: &[u8],
-    received: &mut Vec<u8>,
-) -> Result<Head, HttpError> {
+async fn send_and_receive(stream: &mut TcpStream, request: &[u8], received: &mut Vec<u8>) -> Result<Head, HttpError> {
     stream.write_all(request).await.map_err(HttpError::Broken)?;
     let head = loop {
         read_more(stream, received).await?;
@@ -93,26 +78,14 @@ async fn send_and_receive(
     Ok(head)
 }
 
-async fn read_known(
-    stream: &mut TcpStream,
-    received: &mut Vec<u8>,
-    len: usize,
-) -> Result<(), HttpError> {
+async fn read_known(stream: &mut TcpStream, received: &mut Vec<u8>, len: usize) -> Result<(), HttpError> {
     while received.len() < len {
         read_more(stream, received).await?;
     }
-    if received.len() > len {
-        Err(HttpError::Protocol("more bytes than the answer has"))
-    } else {
-        Ok(())
-    }
+    if received.len() > len { Err(HttpError::Protocol("more bytes than the answer has")) } else { Ok(()) }
 }
 
-async fn read_chunked(
-    stream: &mut TcpStream,
-    received: &mut Vec<u8>,
-    head_len: usize,
-) -> Result<(), HttpError> {
+async fn read_chunked(stream: &mut TcpStream, received: &mut Vec<u8>, head_len: usize) -> Result<(), HttpError> {
     loop {
         if let Some((body, taken)) = read_chunks(&received[head_len..])? {
             if received.len() > head_len + taken {

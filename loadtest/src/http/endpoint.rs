@@ -29,29 +29,19 @@ impl FromStr for Endpoint {
         if authority.is_empty() || authority.contains('/') {
             return Err(format!("`{url}` is not of the form http://HOST:PORT"));
         }
-        let named = if has_port(authority) {
-            authority.to_owned()
-        } else {
-            format!("{authority}:80")
-        };
+        let named = if has_port(authority) { authority.to_owned() } else { format!("{authority}:80") };
         let address = named
             .to_socket_addrs()
             .map_err(|error| format!("`{authority}` cannot be resolved: {error}"))?
             .next()
             .ok_or_else(|| format!("`{authority}` has no address"))?;
-        Ok(Self {
-            authority: authority.to_owned(),
-            address,
-        })
+        Ok(Self { authority: authority.to_owned(), address })
     }
 }
 
 /// The colons of a bracketed IPv6 address do not count.
 fn has_port(authority: &str) -> bool {
-    authority
-        .rsplit(']')
-        .next()
-        .is_some_and(|tail| tail.contains(':'))
+    authority.rsplit(']').next().is_some_and(|tail| tail.contains(':'))
 }
 
 #[cfg(test)]
@@ -70,12 +60,7 @@ mod tests {
 
     #[test]
     fn refuses_what_it_cannot_measure() {
-        for url in [
-            "https://127.0.0.1:1",
-            "127.0.0.1:8083",
-            "http://",
-            "http://127.0.0.1:1/path",
-        ] {
+        for url in ["https://127.0.0.1:1", "127.0.0.1:8083", "http://", "http://127.0.0.1:1/path"] {
             assert!(url.parse::<Endpoint>().is_err(), "{url}");
         }
     }

@@ -9,11 +9,7 @@ use super::Endpoint;
 const AUTHORIZATION: &str = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/states/aws4_request, SignedHeaders=host, Signature=0";
 
 /// Everything in an ARN that is not plain in a path segment, the colon and the slash among them.
-const PATH_SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
+const PATH_SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A whole HTTP request.
 #[derive(Clone, Debug)]
@@ -35,22 +31,13 @@ impl Request {
     }
 
     pub(crate) fn get(endpoint: &Endpoint, path: &str) -> Self {
-        Self(
-            format!(
-                "GET {path} HTTP/1.1\r\nhost: {}\r\nauthorization: {AUTHORIZATION}\r\n\r\n",
-                endpoint.authority
-            )
-            .into_bytes(),
-        )
+        Self(format!("GET {path} HTTP/1.1\r\nhost: {}\r\nauthorization: {AUTHORIZATION}\r\n\r\n", endpoint.authority).into_bytes())
     }
 
     /// Answers DescribeExecution's shape once the execution has ended, or after `seconds`.
     pub(crate) fn wait(endpoint: &Endpoint, execution_arn: &str, seconds: u32) -> Self {
         let arn = utf8_percent_encode(execution_arn, PATH_SEGMENT);
-        Self::get(
-            endpoint,
-            &format!("/api/executions/{arn}/wait?seconds={seconds}"),
-        )
+        Self::get(endpoint, &format!("/api/executions/{arn}/wait?seconds={seconds}"))
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
@@ -73,14 +60,8 @@ const NUMBER_LEN: usize = 10;
 impl ExecutionNames {
     /// `run` tells this run apart from every other one on the same server.
     pub(crate) fn new(run: &str, state_machine_arn: &str) -> Self {
-        let arn_prefix = format!(
-            "{}:",
-            state_machine_arn.replacen(":stateMachine:", ":execution:", 1)
-        );
-        Self {
-            run: run.to_owned(),
-            arn_prefix,
-        }
+        let arn_prefix = format!("{}:", state_machine_arn.replacen(":stateMachine:", ":execution:", 1));
+        Self { run: run.to_owned(), arn_prefix }
     }
 
     pub(crate) fn name(&self, number: u64) -> String {
@@ -109,19 +90,13 @@ impl RequestTemplate {
             .windows(name.len())
             .rposition(|window| window == name.as_bytes())
             .expect("a request about an execution holds its name");
-        Self {
-            digits_at: name_at + name.len() - NUMBER_LEN,
-            bytes: request.0,
-        }
+        Self { digits_at: name_at + name.len() - NUMBER_LEN, bytes: request.0 }
     }
 
     /// The request for execution `number`.
     pub(crate) fn for_execution(&mut self, number: u64) -> &[u8] {
         let mut rest = number;
-        for digit in self.bytes[self.digits_at..self.digits_at + NUMBER_LEN]
-            .iter_mut()
-            .rev()
-        {
+        for digit in self.bytes[self.digits_at..self.digits_at + NUMBER_LEN].iter_mut().rev() {
             *digit = b'0' + u8::try_from(rest % 10).expect("a remainder of ten is a digit");
             rest /= 10;
         }
@@ -143,26 +118,13 @@ mod tests {
         let endpoint: Endpoint = "http://127.0.0.1:1".parse().expect("a valid endpoint");
         let names = ExecutionNames::new("r7", MACHINE);
         let start = |name: &str, _: &str| {
-            Request::aws(
-                &endpoint,
-                "StartExecution",
-                &json!({"stateMachineArn": MACHINE, "name": name, "input": "{}"}),
-            )
+            Request::aws(&endpoint, "StartExecution", &json!({"stateMachineArn": MACHINE, "name": name, "input": "{}"}))
         };
         let wait = |_: &str, arn: &str| Request::wait(&endpoint, arn, 60);
-        let (mut starts, mut waits) = (
-            RequestTemplate::new(&names, start),
-            RequestTemplate::new(&names, wait),
-        );
+        let (mut starts, mut waits) = (RequestTemplate::new(&names, start), RequestTemplate::new(&names, wait));
         for number in [0, 1, 42, 9_999_999_999, 1_234_567_890] {
-            assert_eq!(
-                starts.for_execution(number),
-                start(&names.name(number), "").bytes()
-            );
-            assert_eq!(
-                waits.for_execution(number),
-                wait("", &names.arn(number)).bytes()
-            );
+            assert_eq!(starts.for_execution(number), start(&names.name(number), "").bytes());
+            assert_eq!(waits.for_execution(number), wait("", &names.arn(number)).bytes());
         }
     }
 
@@ -171,6 +133,9 @@ mod tests {
         let endpoint: Endpoint = "http://127.0.0.1:1".parse().expect("a valid endpoint");
         let request = Request::wait(&endpoint, "arn:aws:states:us-east-1:1:execution:m/x:n", 5);
         let text = String::from_utf8(request.0).expect("a request is text");
-        assert!(text.starts_with("GET /api/executions/arn%3Aaws%3Astates%3Aus-east-1%3A1%3Aexecution%3Am%2Fx%3An/wait?seconds=5 HTTP/1.1\r\n"), "{text}");
+        assert!(
+            text.starts_with("GET /api/executions/arn%3Aaws%3Astates%3Aus-east-1%3A1%3Aexecution%3Am%2Fx%3An/wait?seconds=5 HTTP/1.1\r\n"),
+            "{text}"
+        );
     }
 }

@@ -34,24 +34,12 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    pub(crate) fn new(
-        endpoint: &Endpoint,
-        names: ExecutionNames,
-        state_machine_arn: &str,
-        input: &str,
-        expectation: Expectation,
-    ) -> Self {
+    pub(crate) fn new(endpoint: &Endpoint, names: ExecutionNames, state_machine_arn: &str, input: &str, expectation: Expectation) -> Self {
         let start = |name: &str, _: &str| {
-            Request::aws(
-                endpoint,
-                "StartExecution",
-                &json!({"stateMachineArn": state_machine_arn, "input": input, "name": name}),
-            )
+            Request::aws(endpoint, "StartExecution", &json!({"stateMachineArn": state_machine_arn, "input": input, "name": name}))
         };
         let wait = |_: &str, arn: &str| Request::wait(endpoint, arn, WAIT_SECONDS);
-        let describe = |_: &str, arn: &str| {
-            Request::aws(endpoint, "DescribeExecution", &json!({"executionArn": arn}))
-        };
+        let describe = |_: &str, arn: &str| Request::aws(endpoint, "DescribeExecution", &json!({"executionArn": arn}));
         Self {
             start: RequestTemplate::new(&names, start),
             wait: RequestTemplate::new(&names, wait),
@@ -90,13 +78,7 @@ impl Lane {
         while let Some(ticket) = pace.ticket().await {
             match self.start(ticket.number).await {
                 Ok(()) => self.run.tally.borrow_mut().accepted(ticket),
-                Err(error)
-                    if self
-                        .run
-                        .tally
-                        .borrow_mut()
-                        .not_accepted(ticket.number, &error) =>
-                {
+                Err(error) if self.run.tally.borrow_mut().not_accepted(ticket.number, &error) => {
                     continue;
                 }
                 Err(_) => return pace.stop(),
@@ -110,11 +92,7 @@ impl Lane {
     async fn start(&mut self, number: u64) -> Result<(), ApiError> {
         let mut backoff = Backoff::new(START_PATIENCE);
         loop {
-            let error = match self
-                .connection
-                .exchange(self.start.for_execution(number))
-                .await
-            {
+            let error = match self.connection.exchange(self.start.for_execution(number)).await {
                 Ok(answer) if answer.status == 200 => return Ok(()),
                 Ok(answer) => ApiError::from_answer(&answer),
                 Err(error) => error.into(),
@@ -136,11 +114,7 @@ impl Lane {
                 self.run.tally.borrow_mut().ended_now(ticket);
                 self.check(ticket.number, &execution);
             }
-            Err(problem) => self
-                .run
-                .tally
-                .borrow_mut()
-                .problem(format!("execution {}: {problem}", ticket.number)),
+            Err(problem) => self.run.tally.borrow_mut().problem(format!("execution {}: {problem}", ticket.number)),
         }
     }
 
@@ -151,31 +125,19 @@ impl Lane {
                 self.run.tally.borrow_mut().ended_at(&execution);
                 self.check(number, &execution);
             }
-            Err(problem) => self
-                .run
-                .tally
-                .borrow_mut()
-                .problem(format!("execution {number}: {problem}")),
+            Err(problem) => self.run.tally.borrow_mut().problem(format!("execution {number}: {problem}")),
         }
     }
 
     /// Looks at an execution as it is.
     pub(crate) async fn look_at(&mut self, number: u64) {
-        let described = match self
-            .connection
-            .exchange(self.describe.for_execution(number))
-            .await
-        {
+        let described = match self.connection.exchange(self.describe.for_execution(number)).await {
             Ok(answer) => Execution::read(&answer),
             Err(error) => Err(error.into()),
         };
         match described {
             Ok(execution) => self.check(number, &execution),
-            Err(error) => self
-                .run
-                .tally
-                .borrow_mut()
-                .problem(format!("execution {number}: {error}")),
+            Err(error) => self.run.tally.borrow_mut().problem(format!("execution {number}: {error}")),
         }
     }
 
@@ -184,11 +146,7 @@ impl Lane {
         let begun = Instant::now();
         let mut backoff = Backoff::new(END_PATIENCE);
         loop {
-            let seen = match self
-                .connection
-                .exchange(self.wait.for_execution(number))
-                .await
-            {
+            let seen = match self.connection.exchange(self.wait.for_execution(number)).await {
                 Ok(answer) => Execution::read(&answer),
                 Err(error) => Err(error.into()),
             };

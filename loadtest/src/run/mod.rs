@@ -37,12 +37,7 @@ pub(crate) async fn run(args: &RunArgs) -> anyhow::Result<Report> {
     let arn = api
         .put_state_machine(&machine, &scenario.definition)
         .await
-        .with_context(|| {
-            format!(
-                "cannot make the state machine at {}; is a server running there?",
-                args.endpoint.url()
-            )
-        })?;
+        .with_context(|| format!("cannot make the state machine at {}; is a server running there?", args.endpoint.url()))?;
     let worker = start_worker(args, &scenario)?;
     let plan = Plan::new(args, &scenario, &arn, worker.as_ref());
     if worker.is_some() {
@@ -66,12 +61,8 @@ fn start_worker(args: &RunArgs, scenario: &Scenario) -> anyhow::Result<Option<Wo
     let url = args.endpoint.url();
     match args.worker {
         WorkerPlace::None => Ok(None),
-        WorkerPlace::InProcess => {
-            WorkerHandle::in_process(&scenario.functions, &url, args.concurrency).map(Some)
-        }
-        WorkerPlace::Process => {
-            WorkerHandle::in_own_process(&args.scenario, &url, args.concurrency).map(Some)
-        }
+        WorkerPlace::InProcess => WorkerHandle::in_process(&scenario.functions, &url, args.concurrency).map(Some),
+        WorkerPlace::Process => WorkerHandle::in_own_process(&args.scenario, &url, args.concurrency).map(Some),
     }
 }
 
@@ -88,66 +79,31 @@ struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
-    fn new(
-        args: &'a RunArgs,
-        scenario: &'a Scenario,
-        state_machine_arn: &str,
-        worker: Option<&WorkerHandle>,
-    ) -> Self {
+    fn new(args: &'a RunArgs, scenario: &'a Scenario, state_machine_arn: &str, worker: Option<&WorkerHandle>) -> Self {
         let names = ExecutionNames::new(&run_id(), state_machine_arn);
         let expectation = Expectation::of(&scenario.expected);
         let address = args.endpoint.address;
-        let local = address
-            .ip()
-            .is_loopback()
-            .then(|| listener_on(address.port()))
-            .flatten();
+        let local = address.ip().is_loopback().then(|| listener_on(address.port())).flatten();
         // Either limit on the command line replaces both of the scenario's.
         let own_limit = args.seconds.is_some() || args.executions.is_some();
         Self {
             args,
             scenario,
-            run: Rc::new(Run::new(
-                &args.endpoint,
-                names,
-                state_machine_arn,
-                &scenario.input,
-                expectation,
-            )),
+            run: Rc::new(Run::new(&args.endpoint, names, state_machine_arn, &scenario.input, expectation)),
             in_flight: args.in_flight.unwrap_or(scenario.in_flight),
-            executions: if own_limit {
-                args.executions
-            } else {
-                scenario.executions
-            },
-            seconds: if own_limit {
-                args.seconds
-            } else {
-                scenario.seconds
-            },
+            executions: if own_limit { args.executions } else { scenario.executions },
+            seconds: if own_limit { args.seconds } else { scenario.seconds },
             server_pid: args.server_pid.or(local),
             worker_pid: worker.and_then(WorkerHandle::pid),
         }
     }
 
     /// One execution before the clock starts, so that a worker that is not there is an error and not a figure.
-    async fn prove_that_the_worker_serves(
-        &self,
-        api: &mut Api,
-        state_machine_arn: &str,
-    ) -> anyhow::Result<()> {
-        let arn = api
-            .start_execution(
-                state_machine_arn,
-                &format!("{}-first", run_id()),
-                &self.scenario.input,
-            )
-            .await?;
+    async fn prove_that_the_worker_serves(&self, api: &mut Api, state_machine_arn: &str) -> anyhow::Result<()> {
+        let arn = api.start_execution(state_machine_arn, &format!("{}-first", run_id()), &self.scenario.input).await?;
         let execution = api.wait_for_execution(&arn, 15).await?;
         if let Err(difference) = self.run.expectation.check(&execution) {
-            bail!(
-                "the first execution did not end as expected, so the worker does not serve as it should: {difference}"
-            );
+            bail!("the first execution did not end as expected, so the worker does not serve as it should: {difference}");
         }
         Ok(())
     }
@@ -174,9 +130,7 @@ impl<'a> Plan<'a> {
         let mut lanes = JoinSet::new();
         for _ in 0..self.in_flight {
             let lane = Lane::new(&self.run);
-            lanes.spawn_local(
-                lane.start_all(Rc::clone(&pace), self.scenario.finish == Finish::Wait),
-            );
+            lanes.spawn_local(lane.start_all(Rc::clone(&pace), self.scenario.finish == Finish::Wait));
         }
         join_all(lanes).await;
         progress.finish();
@@ -235,8 +189,6 @@ async fn join_all(mut lanes: JoinSet<()>) {
 
 /// Different for every run against the same server.
 fn run_id() -> String {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .expect("the clock is past 1970");
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is past 1970");
     format!("r{:x}", now.as_micros())
 }

@@ -48,25 +48,17 @@ impl Pace {
     pub(crate) async fn ticket(&self) -> Option<Ticket> {
         let number = self.next.get();
         let now = Instant::now();
-        let due = self.rate.map_or(now, |rate| {
-            self.begun + Duration::from_secs_f64(number as f64 / f64::from(rate))
-        });
+        let due = self.rate.map_or(now, |rate| self.begun + Duration::from_secs_f64(number as f64 / f64::from(rate)));
         let over = self.deadline.is_some_and(|deadline| due >= deadline) || number >= self.limit;
         if over || self.stopped.get() {
             return None;
         }
         self.next.set(number + 1);
         if due <= now {
-            return Some(Ticket {
-                number,
-                intended: due,
-            });
+            return Some(Ticket { number, intended: due });
         }
         sleep_until(due).await;
-        Some(Ticket {
-            number,
-            intended: Instant::now().min(due + TIMER_GRAIN),
-        })
+        Some(Ticket { number, intended: Instant::now().min(due + TIMER_GRAIN) })
     }
 
     /// Tickets handed out so far.
@@ -76,9 +68,7 @@ impl Pace {
 
     /// How much of the run is over, 0 to 1.
     pub(crate) fn progress(&self) -> f64 {
-        let by_time = self.deadline.map(|deadline| {
-            self.begun.elapsed().as_secs_f64() / (deadline - self.begun).as_secs_f64().max(0.001)
-        });
+        let by_time = self.deadline.map(|deadline| self.begun.elapsed().as_secs_f64() / (deadline - self.begun).as_secs_f64().max(0.001));
         let by_count = self.handed_out() as f64 / self.limit as f64;
         by_time.unwrap_or(0.0).max(by_count).min(1.0)
     }
@@ -118,9 +108,6 @@ mod tests {
             last = ticket;
         }
         assert_eq!(last.number, 9);
-        assert!(
-            (Duration::from_millis(900)..=Duration::from_millis(902))
-                .contains(&(last.intended - begun))
-        );
+        assert!((Duration::from_millis(900)..=Duration::from_millis(902)).contains(&(last.intended - begun)));
     }
 }

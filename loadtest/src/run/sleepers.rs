@@ -24,15 +24,9 @@ pub(super) async fn run(plan: &Plan<'_>) -> anyhow::Result<Report> {
     let used = plan.usages().since(&before);
     sleep(Duration::from_secs(plan.args.settle)).await;
     let resting = rss(plan.server_pid);
-    let mut sleepers = Sleepers {
-        base_rss_bytes: base,
-        resting_rss_bytes: resting,
-        ..Sleepers::default()
-    };
+    let mut sleepers = Sleepers { base_rss_bytes: base, resting_rss_bytes: resting, ..Sleepers::default() };
     let accepted = plan.run.tally.borrow().accepted;
-    sleepers.bytes_per_execution = base
-        .zip(resting)
-        .map(|(base, resting)| resting.saturating_sub(base) as f64 / accepted.max(1) as f64);
+    sleepers.bytes_per_execution = base.zip(resting).map(|(base, resting)| resting.saturating_sub(base) as f64 / accepted.max(1) as f64);
 
     // The new server is left running: it holds the executions that the user may want to look at.
     let restarted = restart(plan, &mut sleepers).await?;
@@ -53,27 +47,18 @@ async fn restart(plan: &Plan<'_>, sleepers: &mut Sleepers) -> anyhow::Result<Opt
     let Some(command) = &plan.args.restart_command else {
         return Ok(None);
     };
-    let pid = plan
-        .server_pid
-        .context("the server is not local, or runs as another user: name it with --server-pid")?;
+    let pid = plan.server_pid.context("the server is not local, or runs as another user: name it with --server-pid")?;
     kill(pid)?;
     let killed = Instant::now();
     while Usage::of(pid).is_some_and(|usage| usage.rss_bytes > 0) {
         sleep(POLL_PAUSE).await;
     }
-    let child = Command::new("sh")
-        .arg("-c")
-        .arg(command)
-        .spawn()
-        .context("cannot run the restart command")?;
+    let child = Command::new("sh").arg("-c").arg(command).spawn().context("cannot run the restart command")?;
     let mut api = Api::new(&plan.args.endpoint);
     let middle = plan.run.names.arn(plan.started() / 2);
     while !answers_about(&mut api, &middle).await {
         if killed.elapsed() > RESTART_PATIENCE {
-            bail!(
-                "no answer {} s after the restart",
-                RESTART_PATIENCE.as_secs()
-            );
+            bail!("no answer {} s after the restart", RESTART_PATIENCE.as_secs());
         }
         sleep(POLL_PAUSE).await;
     }
@@ -83,15 +68,10 @@ async fn restart(plan: &Plan<'_>, sleepers: &mut Sleepers) -> anyhow::Result<Opt
 }
 
 fn kill(pid: u32) -> anyhow::Result<()> {
-    let pid = i32::try_from(pid)
-        .ok()
-        .and_then(Pid::from_raw)
-        .context("not a process id")?;
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).context("not a process id")?;
     kill_process(pid, Signal::KILL).context("the server cannot be killed")
 }
 
 async fn answers_about(api: &mut Api, arn: &str) -> bool {
-    api.describe_execution(arn)
-        .await
-        .is_ok_and(|execution| execution.status == "RUNNING")
+    api.describe_execution(arn).await.is_ok_and(|execution| execution.status == "RUNNING")
 }

@@ -42,8 +42,7 @@ pub(crate) struct Tally {
 impl Tally {
     pub(crate) fn new() -> Self {
         // An hour is more than any execution under load takes; longer ones saturate.
-        let histogram =
-            || Histogram::new_with_max(3_600_000_000, 3).expect("bounds that hdrhistogram accepts");
+        let histogram = || Histogram::new_with_max(3_600_000_000, 3).expect("bounds that hdrhistogram accepts");
         Self {
             accepted: 0,
             ended: 0,
@@ -65,8 +64,7 @@ impl Tally {
         self.accepted += 1;
         self.first_start.get_or_insert(ticket.intended);
         self.last_accepted = Some(Instant::now());
-        self.start_latency
-            .saturating_record(micros_since(ticket.intended));
+        self.start_latency.saturating_record(micros_since(ticket.intended));
     }
 
     /// Whether the run still makes sense.
@@ -77,9 +75,7 @@ impl Tally {
     }
 
     pub(crate) fn retried(&mut self, error: &ApiError) {
-        let name = error
-            .code()
-            .map_or_else(|| "no answer".to_owned(), str::to_owned);
+        let name = error.code().map_or_else(|| "no answer".to_owned(), str::to_owned);
         *self.retries.entry(name).or_default() += 1;
     }
 
@@ -87,8 +83,7 @@ impl Tally {
     pub(crate) fn ended_now(&mut self, ticket: Ticket) {
         self.ended += 1;
         self.last_end = Some(Instant::now());
-        self.end_latency
-            .saturating_record(micros_since(ticket.intended));
+        self.end_latency.saturating_record(micros_since(ticket.intended));
     }
 
     /// The execution has ended some time ago, when its dates say.
@@ -99,8 +94,7 @@ impl Tally {
         self.ended += 1;
         let (earliest, latest) = self.dates.unwrap_or((execution.start_date, stop));
         self.dates = Some((earliest.min(execution.start_date), latest.max(stop)));
-        self.end_latency
-            .saturating_record(((stop - execution.start_date) * 1e6) as u64);
+        self.end_latency.saturating_record(((stop - execution.start_date) * 1e6) as u64);
     }
 
     pub(crate) fn problem(&mut self, problem: String) {

@@ -45,12 +45,7 @@ impl Plan<'_> {
         progress.finish();
     }
 
-    fn look_until(
-        &self,
-        look: Look,
-        next: Rc<Cell<u64>>,
-        end: u64,
-    ) -> impl Future<Output = ()> + 'static {
+    fn look_until(&self, look: Look, next: Rc<Cell<u64>>, end: u64) -> impl Future<Output = ()> + 'static {
         let (run, mut lane) = (Rc::clone(&self.run), Lane::new(&self.run));
         async move {
             while next.get() < end {
@@ -69,42 +64,28 @@ impl Plan<'_> {
     /// Reads histories spread evenly over the run; how many were as they must be.
     pub(super) async fn check_histories(&self) -> u64 {
         let started = self.started();
-        let step = started.div_ceil(self.args.histories.max(1)).max(1);
+        let step = (started / self.args.histories.max(1)).max(1);
         let mut api = Api::new(&self.args.endpoint);
         let mut sound = 0;
-        for number in (0..started)
-            .step_by(usize::try_from(step).unwrap_or(usize::MAX))
-            .take(self.args.histories as usize)
-        {
+        for number in (0..started).step_by(usize::try_from(step).unwrap_or(usize::MAX)).take(self.args.histories as usize) {
             if self.run.tally.borrow().not_accepted.contains(&number) {
                 continue;
             }
             match self.check_history_of(&mut api, number).await {
                 Ok(()) => sound += 1,
-                Err(problem) => self
-                    .run
-                    .tally
-                    .borrow_mut()
-                    .problem(format!("history of execution {number}: {problem}")),
+                Err(problem) => self.run.tally.borrow_mut().problem(format!("history of execution {number}: {problem}")),
             }
         }
         sound
     }
 
     async fn check_history_of(&self, api: &mut Api, number: u64) -> Result<(), String> {
-        let events = api
-            .history(&self.run.names.arn(number))
-            .await
-            .map_err(|error| error.to_string())?;
+        let events = api.history(&self.run.names.arn(number)).await.map_err(|error| error.to_string())?;
         let expected = &self.scenario.expected;
         check_history(&events, &expected.status).map_err(|fault| fault.to_string())?;
         let actual = events.len() as u64;
         if actual != expected.events {
-            return Err(HistoryFault::Length {
-                expected: expected.events,
-                actual,
-            }
-            .to_string());
+            return Err(HistoryFault::Length { expected: expected.events, actual }.to_string());
         }
         Ok(())
     }
