@@ -16,7 +16,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use axum::Router;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -36,6 +36,8 @@ const MEMORY_SHARDS: u16 = 16;
 const TOKEN_KEY_FILE: &str = "token.key";
 /// Where gRPC puts the calls of the worker contract.
 const WORKER_ROUTE: &str = "/baton.worker.v1.Worker/{call}";
+/// Connections that may wait to be accepted.
+const BACKLOG: u32 = 1_024;
 /// How long connections may take to end when nothing is under way on them any more.
 const CONNECTIONS_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long the end waits for those who still use the store, and how often it looks.
@@ -94,7 +96,7 @@ impl Server {
             tokio::spawn(delivery.run(cluster.clone()));
         }
         let api = Api::new(cluster.clone(), catalog.clone(), config.defaults(), config.api_limits.clone());
-        let (listener, address) = listen(config.listen).await?;
+        let (listener, address) = listen(config.listen)?;
         let (accepting, connections) = (CancellationToken::new(), TaskTracker::new());
         let weak_store = Arc::downgrade(&store);
         let gateway = Gateway::new(cluster.clone());
@@ -194,9 +196,12 @@ fn is_own_address(url: &str, own: SocketAddr) -> bool {
     is_local && port == own.port().to_string()
 }
 
-async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
     let failed = |error| StartError::Listen { address, error };
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }.map_err(failed)?;
+    // A port that a server has just left may be taken again.
+    socket.set_reuseaddr(true).and_then(|()| socket.bind(address)).map_err(failed)?;
+    let listener = socket.listen(BACKLOG).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     Ok((listener, address))
 }

@@ -2,9 +2,12 @@
 
 use std::io::{Read, Write};
 
+use baton_coordinator::api::Operation;
 use bytes::Bytes;
 use http::{Request, StatusCode};
 use http_body_util::Full;
+use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
 use crate::support::*;
@@ -140,4 +143,108 @@ async fn a_client_that_goes_away_takes_nothing_along() {
     }
     server.create("m", PASS).await;
     server.stop().await;
+}
+
+/// Members that operations know, with values of all kinds, right ones among them.
+fn members() -> impl Strategy<Value = Value> {
+    let machine = "arn:aws:states:us-east-1:123456789012:stateMachine:m";
+    let names = [
+        "stateMachineArn",
+        "executionArn",
+        "activityArn",
+        "resourceArn",
+        "mapRunArn",
+        "name",
+        "definition",
+        "roleArn",
+        "type",
+        "input",
+        "output",
+        "error",
+        "cause",
+        "taskToken",
+        "nextToken",
+        "maxResults",
+        "statusFilter",
+        "reverseOrder",
+        "includedData",
+        "tags",
+        "tagKeys",
+        "loggingConfiguration",
+        "tracingConfiguration",
+        "encryptionConfiguration",
+        "publish",
+        "versionDescription",
+        "revisionId",
+        "stateMachineVersionArn",
+        "stateMachineAliasArn",
+        "routingConfiguration",
+        "severity",
+        "traceHeader",
+        "workerName",
+        "description",
+        "redriveFilter",
+    ];
+    let texts = [
+        "",
+        "x",
+        PASS,
+        ROLE,
+        machine,
+        "arn:aws:states:us-east-1:123456789012:stateMachine:m:1",
+        "arn:aws:states:us-east-1:123456789012:stateMachine:m:prod",
+        "arn:aws:states:us-east-1:123456789012:execution:m:e",
+        "arn:aws:states:us-east-1:123456789012:activity:a",
+        "arn:aws:states:::",
+        "STANDARD",
+        "ALL_DATA",
+        "RUNNING",
+        "{}",
+        "\u{0}",
+        "\u{10ffff}",
+        "😀",
+    ];
+    let text = prop_oneof![prop::sample::select(texts.to_vec()).prop_map(Value::from), any::<String>().prop_map(Value::from)];
+    let scalar = prop_oneof![4 => text, 1 => any::<i64>().prop_map(Value::from), 1 => Just(json!(1e300)), 1 => Just(json!(true)), 1 => Just(Value::Null)];
+    let key =
+        prop_oneof![3 => prop::sample::select(names.to_vec()).prop_map(str::to_owned), 1 => "key|value|level|destinations|weight|enabled"];
+    let value = scalar.prop_recursive(3, 24, 4, move |inner| {
+        let object = prop::collection::vec(
+            (prop::sample::select(vec!["key", "value", "level", "type", "weight", "stateMachineVersionArn"]), inner.clone()),
+            0..3,
+        );
+        let object = object.prop_map(|pairs| Value::Object(pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()));
+        prop_oneof![prop::collection::vec(inner, 0..3).prop_map(Value::from), object]
+    });
+    prop::collection::vec((key, value), 0..6).prop_map(|pairs| Value::Object(pairs.into_iter().collect()))
+}
+
+/// Whatever the members are, the answer is JSON and no defect of ours, and the server lives.
+#[test]
+fn no_members_are_too_much() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let server = runtime.block_on(async {
+        let server = TestServer::start().await;
+        server.create("m", PASS).await;
+        server
+    });
+    // GetActivityTask would wait for a task of an activity that another case has made.
+    let operations: Vec<&str> = Operation::ALL.into_iter().map(Operation::name).filter(|name| *name != "GetActivityTask").collect();
+    let config = ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() };
+    let case = (prop::sample::select(operations), members(), any::<prop::sample::Index>(), any::<Option<u8>>());
+    TestRunner::new(config)
+        .run(&case, |(operation, members, place, replaced)| {
+            let mut body = members.to_string().into_bytes();
+            if let Some(byte) = replaced {
+                let place = place.index(body.len());
+                body[place] = byte;
+            }
+            if let Err(refused) = runtime.block_on(server.raw(operation, body)) {
+                prop_assert_eq!(refused.status, 400, "{}: {:?}", operation, refused);
+                prop_assert!(!refused.code.is_empty() && !refused.message.is_empty());
+            }
+            Ok(())
+        })
+        .expect("every body is answered");
+    runtime.block_on(server.stop());
 }
