@@ -136,7 +136,12 @@ impl Tree {
 
     fn failed(&mut self, node: Option<usize>, details: &Value) {
         if let Some(node) = node.and_then(|node| self.nodes.get_mut(node)) {
-            node.note = [text(details, "error"), text(details, "cause")].iter().filter(|part| !part.is_empty()).map(|part| shortened(part)).collect::<Vec<_>>().join(": ");
+            node.note = [text(details, "error"), text(details, "cause")]
+                .iter()
+                .filter(|part| !part.is_empty())
+                .map(|part| shortened(part))
+                .collect::<Vec<_>>()
+                .join(": ");
         }
     }
 
@@ -155,7 +160,9 @@ impl Tree {
     }
 
     fn named(&self, name: &str) -> Option<usize> {
-        let is = |node: &Node| node.mark == Mark::Open && node.label.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '));
+        let is = |node: &Node| {
+            node.mark == Mark::Open && node.label.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+        };
         (0..self.nodes.len()).rev().find(|index| is(&self.nodes[*index]))
     }
 

@@ -42,7 +42,11 @@ fn check(args: &DoctorArgs) -> CliResult {
     for (interpreter, runtime) in [("python3", "Python functions"), ("node", "Node functions")] {
         let found = std::process::Command::new(interpreter).arg("--version").output();
         let version = found.as_ref().map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default();
-        say(found.is_ok(), &format!("{runtime} can run {version}"), &format!("install {interpreter}, or keep such functions on another worker"));
+        say(
+            found.is_ok(),
+            &format!("{runtime} can run {version}"),
+            &format!("install {interpreter}, or keep such functions on another worker"),
+        );
     }
     prefix(&args.endpoint.endpoint);
     let flush = flush_microseconds();

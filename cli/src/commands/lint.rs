@@ -18,7 +18,9 @@ pub(crate) fn run(args: LintArgs) -> CliResult {
         found.push((file.clone(), text, diagnostics));
     }
     match args.output {
-        Format::Json => output::json(&found.iter().flat_map(|(file, _, diagnostics)| diagnostics.iter().map(|one| row(file, one))).collect()),
+        Format::Json => {
+            output::json(&found.iter().flat_map(|(file, _, diagnostics)| diagnostics.iter().map(|one| row(file, one))).collect())
+        }
         Format::Table => found.iter().for_each(|(file, text, diagnostics)| draw(file, text, diagnostics)),
     }
     let errors = found.iter().flat_map(|(_, _, diagnostics)| diagnostics).filter(|one| one.severity == Severity::Error).count();

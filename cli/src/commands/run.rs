@@ -31,7 +31,8 @@ async fn execute(args: RunArgs) -> CliResult {
     let config = ServerConfig { listen, storage: Storage::Memory, ..ServerConfig::from_environment() };
     let server = Server::start(config).await.map_err(|error| CliError::new(Exit::Failed, error.to_string()))?;
     let endpoint = format!("http://{}", server.address());
-    let worker = Worker::builder().coordinator([&*endpoint]).functions(project.functions.clone()).in_process(true).build().map_err(serve::usage)?;
+    let worker =
+        Worker::builder().coordinator([&*endpoint]).functions(project.functions.clone()).in_process(true).build().map_err(serve::usage)?;
     let handle = worker.handle();
     let stopping = CancellationToken::new();
     let working = tokio::spawn(worker.run(stopping.clone()));
@@ -57,14 +58,6 @@ async fn one(client: &Client, project: &Project, input: &str, quiet: bool) -> Cl
         exec::follow(client, execution).await?;
     }
     let ended = client.wait(execution).await?;
-    match ended["output"].as_str() {
-        Some(output) => println!("{output}"),
-        None => report_failure(&ended),
-    }
+    exec::print_end(&ended);
     exec::exit_of(ended["status"].as_str().unwrap_or_default())
-}
-
-fn report_failure(ended: &serde_json::Value) {
-    let part = |member: &str| ended[member].as_str().unwrap_or_default().to_owned();
-    eprintln!("{} {}: {}", part("status"), part("error"), part("cause"));
 }

@@ -38,7 +38,8 @@ async fn serve(args: ServeArgs, mode: Mode) -> CliResult {
     let server = Server::start(config(&args)).await.map_err(|error| CliError::new(Exit::Failed, error.to_string()))?;
     let endpoint = format!("http://{}", server.address());
     let client = Client::new(&endpoint);
-    let worker = Worker::builder().coordinator([&*endpoint]).functions(project.functions.clone()).in_process(true).build().map_err(usage)?;
+    let worker =
+        Worker::builder().coordinator([&*endpoint]).functions(project.functions.clone()).in_process(true).build().map_err(usage)?;
     let handle = worker.handle();
     let stopping = CancellationToken::new();
     let working = tokio::spawn(worker.run(stopping.clone()));

@@ -46,10 +46,12 @@ impl Project {
     /// an error.
     pub(crate) fn load(directory: &Path) -> CliResult<Self> {
         if !directory.is_dir() {
-            return Err(CliError::new(Exit::NotFound, format!("{} is not a folder", directory.display())).next("give the folder of your definitions"));
+            return Err(CliError::new(Exit::NotFound, format!("{} is not a folder", directory.display()))
+                .next("give the folder of your definitions"));
         }
         let location = Location::from_environment();
-        let template = Template::find(directory).map(|path| Template::load(&path, &location)).transpose().map_err(|error| unusable(&error))?;
+        let template =
+            Template::find(directory).map(|path| Template::load(&path, &location)).transpose().map_err(|error| unusable(&error))?;
         let functions = FunctionTable::load(directory, &location).map_err(|error| unusable(&error))?;
         let mut machines = Vec::new();
         let mut named = Vec::new();
@@ -69,7 +71,9 @@ impl Project {
     pub(crate) fn load_file(file: &Path) -> CliResult<Self> {
         let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         if !file.is_file() {
-            return Err(CliError::new(Exit::NotFound, format!("no such file: {}", file.display())).next("give the path of an ASL definition"));
+            return Err(
+                CliError::new(Exit::NotFound, format!("no such file: {}", file.display())).next("give the path of an ASL definition")
+            );
         }
         let mut project = Self::load(directory)?;
         let wanted = std::fs::canonicalize(file).ok();

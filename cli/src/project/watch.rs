@@ -88,7 +88,8 @@ impl Follower {
         {
             tracing::warn!("functions stay as they are: {error}");
         }
-        let changed: BTreeSet<_> = paths.iter().flat_map(|path| project.functions.affected_by(path)).map(|function| &*function.name).collect();
+        let changed: BTreeSet<_> =
+            paths.iter().flat_map(|path| project.functions.affected_by(path)).map(|function| &*function.name).collect();
         if !changed.is_empty() {
             tracing::info!("reloaded {}", changed.iter().copied().collect::<Vec<_>>().join(", "));
             self.worker.reload(changed);

@@ -21,15 +21,22 @@ pub(crate) fn run(command: ExecCommand) -> CliResult {
             ExecCommand::Start { common, state_machine, input, name, wait } => {
                 start::run(&common, &state_machine, &input, name, wait).await
             }
-            ExecCommand::List { common, state_machine, status, limit } => {
-                list::run(&common, state_machine.as_deref(), status, limit).await
-            }
+            ExecCommand::List { common, state_machine, status, limit } => list::run(&common, state_machine.as_deref(), status, limit).await,
             ExecCommand::Describe(one) => describe::run(&one).await,
             ExecCommand::History(one) => history::run(&one).await,
             ExecCommand::Watch(one) => watch::run(&one).await,
             ExecCommand::Stop { one, error, cause } => stop::run(&one, error, cause).await,
         }
     })
+}
+
+/// The output of an ended execution, or on standard error why there is none.
+pub(crate) fn print_end(ended: &serde_json::Value) {
+    let part = |member: &str| resolve::text(ended, member);
+    match ended["output"].as_str() {
+        Some(output) => println!("{output}"),
+        None => eprintln!("{} {}: {}", part("status"), part("error"), part("cause")),
+    }
 }
 
 /// The exit of a command that waited for an execution.

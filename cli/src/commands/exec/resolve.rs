@@ -17,7 +17,11 @@ pub(crate) async fn state_machine(client: &Client, given: &str) -> CliResult<Str
     let named = machines.iter().find(|machine| machine["name"] == given);
     named.map(|machine| text(machine, "stateMachineArn")).ok_or_else(|| {
         let names: Vec<_> = machines.iter().map(|machine| text(machine, "name")).collect();
-        let step = if names.is_empty() { "there are none: start `baton dev DIR` on a folder with definitions".into() } else { format!("there are: {}", names.join(", ")) };
+        let step = if names.is_empty() {
+            "there are none: start `baton dev DIR` on a folder with definitions".into()
+        } else {
+            format!("there are: {}", names.join(", "))
+        };
         CliError::new(Exit::NotFound, format!("no state machine is called {given}")).next(step)
     })
 }
@@ -33,9 +37,9 @@ pub(crate) async fn execution(client: &Client, given: &str) -> CliResult<String>
         "@running" => recent(client, Some("RUNNING"), 1).await?.into_iter().next(),
         name => by_name(recent(client, None, SEARCHED_MAX).await?, name)?,
     };
-    found.map(|execution| text(&execution, "executionArn")).ok_or_else(|| {
-        CliError::new(Exit::NotFound, format!("no execution matches {given}")).next("`baton exec list` shows what there is")
-    })
+    found
+        .map(|execution| text(&execution, "executionArn"))
+        .ok_or_else(|| CliError::new(Exit::NotFound, format!("no execution matches {given}")).next("`baton exec list` shows what there is"))
 }
 
 /// Executions of all Standard state machines, newest first.

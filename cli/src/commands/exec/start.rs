@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{exit_of, resolve, watch};
+use super::{exit_of, print_end, resolve, watch};
 use crate::args::{CommonArgs, Format};
 use crate::client::Client;
 use crate::commands::input;
@@ -31,7 +31,7 @@ pub(crate) async fn run(common: &CommonArgs, machine: &str, given: &str, name: O
     let ended = client.wait(&arn).await?;
     match common.output {
         Format::Json => output::json(&ended),
-        Format::Table => println!("{}", resolve::text(&ended, "output")),
+        Format::Table => print_end(&ended),
     }
     exit_of(&resolve::text(&ended, "status"))
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{exit_of, resolve};
+use super::{exit_of, print_end, resolve};
 use crate::args::{Format, OneExecution};
 use crate::client::Client;
 use crate::exit::CliResult;
@@ -20,7 +20,7 @@ pub(crate) async fn run(one: &OneExecution) -> CliResult {
     }
     let ended = client.call("DescribeExecution", json!({ "executionArn": arn })).await?;
     if one.common.output == Format::Table {
-        println!("{}", resolve::text(&ended, "output"));
+        print_end(&ended);
     }
     exit_of(&resolve::text(&ended, "status"))
 }
