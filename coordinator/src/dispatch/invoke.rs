@@ -6,9 +6,9 @@ use bytes::Bytes;
 use serde_json::Value;
 use std::fmt::Write as _;
 
-use crate::json_text;
 use super::FunctionName;
 use super::random::Random;
+use crate::json_text;
 
 /// `InvocationType`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,9 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use baton_coordinator::shard::{
-    Answer, ExecutionId, Grant, Output, Recovering, Shard, ShardInput, StartError, Started, read_events,
-};
+use baton_coordinator::shard::{Answer, ExecutionId, Grant, Output, Recovering, Shard, ShardInput, StartError, Started, read_events};
 use baton_coordinator::store::keys::{ExecutionKey, HistoryKey, TimerKey};
 use baton_coordinator::store::{KvOp, ShardId, StoreError, Table};
 use baton_engine::{Execution, Input, Payload, Start, Status, TaskRef};
@@ -329,7 +327,17 @@ impl Site {
             self.write(ops.into_iter().take(done).collect());
         }
         self.refusing = false;
-        self.agenda.retain(|_, happening| !matches!(happening, Happening::Flushed | Happening::Checkpointed(_) | Happening::Retry | Happening::Due(_) | Happening::Reconnect | Happening::GraceOver));
+        self.agenda.retain(|_, happening| {
+            !matches!(
+                happening,
+                Happening::Flushed
+                    | Happening::Checkpointed(_)
+                    | Happening::Retry
+                    | Happening::Due(_)
+                    | Happening::Reconnect
+                    | Happening::GraceOver
+            )
+        });
         self.world.queues.clear();
         self.world.slots = 0;
         self.recover();
@@ -358,7 +366,8 @@ impl Site {
         let (shard, held) = recovering.finish(&mut self.world, &mut out);
         self.shard = Some(shard);
         self.unasserted = held.into_iter().map(|held| (held.execution, held.task, held.claim.claim_id)).collect();
-        let rows: Vec<_> = self.table.keys().filter(|(table, _)| *table == Table::Timers).filter_map(|(_, key)| TimerKey::decode(key)).collect();
+        let rows: Vec<_> =
+            self.table.keys().filter(|(table, _)| *table == Table::Timers).filter_map(|(_, key)| TimerKey::decode(key)).collect();
         for row in rows {
             self.later((row.due_ms - self.now).max(0), Happening::Due(ExecutionId(row.execution)));
         }

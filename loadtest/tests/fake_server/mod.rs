@@ -58,12 +58,7 @@ impl FakeServer {
     pub(crate) async fn start(mistakes: Mistakes) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let state = Arc::new(State {
-            mistakes,
-            starts: AtomicU64::new(0),
-            stall: RwLock::new(()),
-            executions: Mutex::default(),
-        });
+        let state = Arc::new(State { mistakes, starts: AtomicU64::new(0), stall: RwLock::new(()), executions: Mutex::default() });
         tokio::spawn(accept(listener, Arc::clone(&state)));
         Self { url, state }
     }
@@ -73,11 +68,7 @@ impl FakeServer {
     }
 
     pub(crate) fn wrong_count(&self) -> u64 {
-        self.state
-            .executions()
-            .values()
-            .filter(|execution| execution.wrong)
-            .count() as u64
+        self.state.executions().values().filter(|execution| execution.wrong).count() as u64
     }
 }
 
@@ -88,9 +79,7 @@ async fn accept(listener: TcpListener, state: Arc<State>) {
         tokio::spawn(async move {
             let service = service_fn(move |request| answer(Arc::clone(&state), request));
             // A client that goes away and an answer that is to be lost both end the connection with an error.
-            let _ = hyper::server::conn::http1::Builder::new()
-                .serve_connection(TokioIo::new(stream), service)
-                .await;
+            let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
         });
     }
 }
@@ -111,32 +100,15 @@ impl std::error::Error for Lost {}
 
 async fn answer(state: Arc<State>, request: Request<Incoming>) -> Answer {
     let path = request.uri().path().to_owned();
-    let target = request
-        .headers()
-        .get("x-amz-target")
-        .map(|target| target.to_str().expect("a plain target").to_owned());
-    let body = request
-        .into_body()
-        .collect()
-        .await
-        .expect("a whole body")
-        .to_bytes();
+    let target = request.headers().get("x-amz-target").map(|target| target.to_str().expect("a plain target").to_owned());
+    let body = request.into_body().collect().await.expect("a whole body").to_bytes();
     drop(state.stall.read().await);
     if let Some(rest) = path.strip_prefix("/api/executions/") {
-        return state.describe(
-            &rest
-                .strip_suffix("/wait")
-                .expect("only waits are asked for")
-                .replace("%3A", ":"),
-        );
+        return state.describe(&rest.strip_suffix("/wait").expect("only waits are asked for").replace("%3A", ":"));
     }
     let body: Value = serde_json::from_slice(&body).expect("a JSON body");
     let text = |field: &str| body[field].as_str().unwrap_or_default();
-    match target
-        .expect("a target")
-        .strip_prefix("AWSStepFunctions.")
-        .expect("an operation of the service")
-    {
+    match target.expect("a target").strip_prefix("AWSStepFunctions.").expect("an operation of the service") {
         "CreateStateMachine" => ok(&json!({"stateMachineArn": MACHINE, "creationDate": 1.0})),
         "StartExecution" => state.start(text("name"), text("input")).await,
         "DescribeExecution" => state.describe(text("executionArn")),
@@ -147,9 +119,7 @@ async fn answer(state: Arc<State>, request: Request<Incoming>) -> Answer {
 
 impl State {
     fn executions(&self) -> MutexGuard<'_, BTreeMap<String, Execution>> {
-        self.executions
-            .lock()
-            .expect("no test panics while it holds the lock")
+        self.executions.lock().expect("no test panics while it holds the lock")
     }
 
     async fn start(&self, name: &str, input: &str) -> Answer {
@@ -162,11 +132,7 @@ impl State {
         if every(self.mistakes.throttle_period) {
             return error("ThrottlingException", "Rate exceeded");
         }
-        let execution = Execution {
-            input: input.to_owned(),
-            wrong: every(self.mistakes.wrong_output_period),
-            started: now(),
-        };
+        let execution = Execution { input: input.to_owned(), wrong: every(self.mistakes.wrong_output_period), started: now() };
         if self.executions().contains_key(name) {
             return error("ExecutionAlreadyExists", "Execution Already Exists");
         }
@@ -174,9 +140,7 @@ impl State {
         if every(self.mistakes.lost_answer_period) {
             return Err(Lost);
         }
-        ok(
-            &json!({"executionArn": format!("{}:{name}", MACHINE.replace("stateMachine", "execution")), "startDate": now()}),
-        )
+        ok(&json!({"executionArn": format!("{}:{name}", MACHINE.replace("stateMachine", "execution")), "startDate": now()}))
     }
 
     fn describe(&self, arn: &str) -> Answer {
@@ -184,11 +148,7 @@ impl State {
         let Some(execution) = arn.rsplit(':').next().and_then(|name| executions.get(name)) else {
             return error("ExecutionDoesNotExist", arn);
         };
-        let output = if execution.wrong {
-            "{\"n\": 4}"
-        } else {
-            "{\"n\": 5}"
-        };
+        let output = if execution.wrong { "{\"n\": 4}" } else { "{\"n\": 5}" };
         let (start, stop) = (execution.started, execution.started + 0.001);
         ok(
             &json!({"executionArn": arn, "status": "SUCCEEDED", "startDate": start, "stopDate": stop, "input": execution.input, "output": output}),
@@ -200,12 +160,10 @@ impl State {
         let event = |id: u64, kind: &str| json!({"id": id, "previousEventId": id - 1, "type": kind, "timestamp": now()});
         let gap = u64::from(self.mistakes.history_gap);
         match token {
-            None => ok(
-                &json!({"events": [event(1, "ExecutionStarted"), event(2, "PassStateEntered")], "nextToken": arn}),
-            ),
-            Some(token) if token == arn => ok(
-                &json!({"events": [event(3 + gap, "PassStateExited"), event(4 + gap, "ExecutionSucceeded")]}),
-            ),
+            None => ok(&json!({"events": [event(1, "ExecutionStarted"), event(2, "PassStateEntered")], "nextToken": arn})),
+            Some(token) if token == arn => {
+                ok(&json!({"events": [event(3 + gap, "PassStateExited"), event(4 + gap, "ExecutionSucceeded")]}))
+            }
             Some(token) => panic!("{token} was never given out"),
         }
     }
@@ -213,9 +171,7 @@ impl State {
 
 /// Epoch seconds with milliseconds, as AWS gives them.
 fn now() -> f64 {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .expect("the clock is past 1970");
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is past 1970");
     (now.as_secs_f64() * 1e3).round() / 1e3
 }
 
@@ -224,10 +180,6 @@ fn ok(body: &Value) -> Answer {
 }
 
 fn error(code: &str, message: &str) -> Answer {
-    let body =
-        json!({"__type": format!("com.amazonaws.swf.service.v2.model#{code}"), "message": message});
-    Ok(Response::builder()
-        .status(400)
-        .body(Full::from(body.to_string()))
-        .expect("a valid answer"))
+    let body = json!({"__type": format!("com.amazonaws.swf.service.v2.model#{code}"), "message": message});
+    Ok(Response::builder().status(400).body(Full::from(body.to_string())).expect("a valid answer"))
 }
