@@ -57,7 +57,7 @@ impl<W: World> Shard<W> {
             }
         };
         let live = stored.and_then(|stored| match stored {
-            Some(Stored::Live(stored)) => Live::from_stored(&stored, world).map(Found::Live),
+            Some(Stored::Live(stored)) => Live::from_stored(&stored, world).map(|live| Found::Live(Box::new(live))),
             Some(Stored::Ended) => Ok(Found::Ended),
             None => Ok(Found::Nothing),
         });
@@ -72,16 +72,16 @@ impl<W: World> Shard<W> {
         }
     }
 
-    fn found_live(&mut self, id: ExecutionId, mut live: Live, waiting: Vec<ShardInput<W>>, world: &mut W, out: &mut Vec<Output<W>>) {
+    fn found_live(&mut self, id: ExecutionId, mut live: Box<Live>, waiting: Vec<ShardInput<W>>, world: &mut W, out: &mut Vec<Output<W>>) {
         if let Some(broken) = self.rebuilding.remove(&id) {
-            self.rebuilt(id, broken, live);
+            self.rebuilt(id, broken, *live);
         } else {
             live.execution.restart_heartbeats(&live.revision.machine, self.now);
             live.recall_tasks();
             // Whatever is not claimed stands in its queue since before the execution left memory.
             self.requeue(id, &mut live, world);
             ask_for_timer(id, &mut live, self.horizon, out);
-            self.live.insert(id, Box::new(live));
+            self.live.insert(id, live);
             // It leaves memory again with the next checkpoint, even if nothing comes of this.
             self.checkpoint.reconsider(id);
         }
@@ -236,7 +236,7 @@ impl<W: World> Shard<W> {
 
 enum Found {
     Nothing,
-    Live(Live),
+    Live(Box<Live>),
     Ended,
 }
 

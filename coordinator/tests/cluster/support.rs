@@ -51,6 +51,8 @@ pub(crate) struct Known {
     revisions: Mutex<HashMap<u128, Arc<Revision>>>,
     functions: Mutex<BTreeSet<String>>,
     activities: Mutex<BTreeSet<String>>,
+    /// Stands for a defect: whoever asks about this activity panics.
+    pub(crate) poison: Mutex<Option<String>>,
 }
 
 impl Known {
@@ -80,6 +82,8 @@ impl Functions for Known {
 
 impl Activities for Known {
     fn exists(&self, activity_arn: &str) -> bool {
+        let is_poison = self.poison.lock().as_deref() == Some(activity_arn);
+        assert!(!is_poison, "the defect of this test");
         self.activities.lock().contains(activity_arn)
     }
 }

@@ -24,15 +24,15 @@ const DEFINITION: &str = r#"{
   }
 }"#;
 
-pub const DIGEST: u128 = 1;
+pub(crate) const DIGEST: u128 = 1;
 
-pub fn revision() -> Arc<Revision> {
+pub(crate) fn revision() -> Arc<Revision> {
     let machine = baton_asl::parse(DEFINITION, MachineType::Standard).unwrap_or_else(|diagnostics| panic!("{diagnostics:?}"));
     Arc::new(Revision { digest: DIGEST, definition: DEFINITION.into(), machine, role_arn: "arn:aws:iam::123456789012:role/r".into() })
 }
 
 /// Input of order `n`, and what it must come to.
-pub fn order(n: u64) -> (String, String) {
+pub(crate) fn order(n: u64) -> (String, String) {
     let items: Vec<_> = (0..n % 5).map(|item| item.to_string()).collect();
     let input = format!(r#"{{"order":{n},"wait":{},"items":[{}]}}"#, [0, 1, 7, 45, 120][(n % 5) as usize], items.join(","));
     (input, format!(r#"{{"order":{n},"count":{}}}"#, n % 5))

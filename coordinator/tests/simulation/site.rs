@@ -25,16 +25,16 @@ const GRACE: i64 = 10_000;
 
 /// Which faults there are; each is the mean number of events between two, 0 for none.
 #[derive(Clone, Copy, Debug)]
-pub struct Faults {
-    pub crash: u64,
-    pub full: u64,
-    pub worker_death: u64,
-    pub duplicate: u64,
+pub(crate) struct Faults {
+    pub(crate) crash: u64,
+    pub(crate) full: u64,
+    pub(crate) worker_death: u64,
+    pub(crate) duplicate: u64,
 }
 
 impl Faults {
-    pub const NONE: Self = Self { crash: 0, full: 0, worker_death: 0, duplicate: 0 };
-    pub const ALL: Self = Self { crash: 60, full: 40, worker_death: 80, duplicate: 5 };
+    pub(crate) const NONE: Self = Self { crash: 0, full: 0, worker_death: 0, duplicate: 0 };
+    pub(crate) const ALL: Self = Self { crash: 60, full: 40, worker_death: 80, duplicate: 5 };
 }
 
 /// Things to come.
@@ -66,7 +66,7 @@ struct Held {
     claim: baton_engine::Claim,
 }
 
-pub struct Site {
+pub(crate) struct Site {
     random: Random,
     faults: Faults,
     now: i64,
@@ -87,11 +87,11 @@ pub struct Site {
     unasserted: Vec<(ExecutionId, TaskRef, u64)>,
     /// Every run of a handler: execution, entry, attempt.
     ledger: BTreeSet<(ExecutionId, u64, u32)>,
-    pub crashes: u64,
+    pub(crate) crashes: u64,
 }
 
 impl Site {
-    pub fn new(seed: u64, faults: Faults) -> Self {
+    pub(crate) fn new(seed: u64, faults: Faults) -> Self {
         let mut site = Self {
             random: Random(seed),
             faults,
@@ -122,12 +122,12 @@ impl Site {
     }
 
     /// All bytes that ever became durable.
-    pub fn log(&self) -> &[(u64, Bytes)] {
+    pub(crate) fn log(&self) -> &[(u64, Bytes)] {
         &self.log
     }
 
     /// Until everybody has what they wanted, and everything is written down.
-    pub fn run(&mut self) {
+    pub(crate) fn run(&mut self) {
         while !self.is_over() {
             let ((at, _), happening) = self.agenda.pop_first().expect("something is always to come");
             self.now = self.now.max(at);
@@ -480,7 +480,7 @@ impl Site {
     }
 
     /// Every accepted order has come to what it must, by a history without gaps that replays to the same end.
-    pub fn verify(&self) {
+    pub(crate) fn verify(&self) {
         let revision = machine::revision();
         for n in self.acknowledged.keys() {
             let events = self.events(*n);

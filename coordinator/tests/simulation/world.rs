@@ -11,7 +11,7 @@ use super::machine;
 
 /// Who asked.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Asker {
+pub(crate) enum Asker {
     /// A client that starts order `n`.
     Client(u64),
     /// A worker that reports or asserts this claim.
@@ -20,30 +20,30 @@ pub enum Asker {
     Inspector,
 }
 
-pub struct SimWorld {
+pub(crate) struct SimWorld {
     revision: Arc<Revision>,
     limits: Limits,
     /// Free slots of the workers that are up.
-    pub slots: usize,
+    pub(crate) slots: usize,
     /// Incarnation of the workers' process.
-    pub incarnation: u64,
-    pub next_claim: u64,
-    pub queues: BTreeMap<Arc<str>, VecDeque<QueuedTask>>,
+    pub(crate) incarnation: u64,
+    pub(crate) next_claim: u64,
+    pub(crate) queues: BTreeMap<Arc<str>, VecDeque<QueuedTask>>,
 }
 
 impl SimWorld {
-    pub fn new(slots: usize) -> Self {
+    pub(crate) fn new(slots: usize) -> Self {
         let limits = Limits::default();
         Self { revision: machine::revision(), limits, slots, incarnation: 1, next_claim: 0, queues: BTreeMap::new() }
     }
 
-    pub fn claim(&mut self) -> Claim {
+    pub(crate) fn claim(&mut self) -> Claim {
         self.next_claim += 1;
         Claim { worker_name: Some("worker".into()), claim_id: self.next_claim, incarnation: self.incarnation, holder: Holder::Session }
     }
 
     /// A queued task for a free slot; the slot is reserved.
-    pub fn matched(&mut self) -> Option<QueuedTask> {
+    pub(crate) fn matched(&mut self) -> Option<QueuedTask> {
         if self.slots == 0 {
             return None;
         }

@@ -17,13 +17,13 @@ use super::script::{Answer, Script};
 const STEPS_MAX: usize = 100_000;
 
 /// How a run of the engine ended.
-pub struct Run {
-    pub result: Result<Value, Failed>,
-    pub events: Vec<Event>,
+pub(crate) struct Run {
+    pub(crate) result: Result<Value, Failed>,
+    pub(crate) events: Vec<Event>,
 }
 
 /// Runs `machine` to its end.
-pub fn run(machine: &StateMachine, input: &Value, script: &Script) -> Run {
+pub(crate) fn run(machine: &StateMachine, input: &Value, script: &Script) -> Run {
     let limits = Limits::default();
     let env = Env { machine, limits: &limits, services: &NoServices };
     let mut out = Decision::default();
@@ -144,7 +144,7 @@ fn start(input: &Value) -> Start {
 }
 
 /// The public events as the reference tells them.
-pub fn seen(machine: &StateMachine, events: &[Event]) -> Vec<Seen> {
+pub(crate) fn seen(machine: &StateMachine, events: &[Event]) -> Vec<Seen> {
     events.iter().filter(|event| event.kind.is_public()).map(|event| one(machine, event)).collect()
 }
 

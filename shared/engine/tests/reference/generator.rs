@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
 /// A machine and an input.
-pub fn machine_and_input() -> impl Strategy<Value = (Value, Value)> {
+pub(crate) fn machine_and_input() -> impl Strategy<Value = (Value, Value)> {
     (flow(2, "s".into()), input())
 }
 

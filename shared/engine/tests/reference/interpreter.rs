@@ -7,34 +7,34 @@ use super::script::{Answer, Script};
 
 /// One event as history shows it, reduced to what both sides can tell.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Seen {
-    pub at: i64,
-    pub previous: u64,
-    pub kind: String,
-    pub name: String,
-    pub payload: Option<Value>,
-    pub error: Option<String>,
+pub(crate) struct Seen {
+    pub(crate) at: i64,
+    pub(crate) previous: u64,
+    pub(crate) kind: String,
+    pub(crate) name: String,
+    pub(crate) payload: Option<Value>,
+    pub(crate) error: Option<String>,
 }
 
 /// How an execution ended.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Outcome {
-    pub result: Result<Value, Failed>,
-    pub events: Vec<Seen>,
+pub(crate) struct Outcome {
+    pub(crate) result: Result<Value, Failed>,
+    pub(crate) events: Vec<Seen>,
     /// Strands ran side by side, so the order of events between them is not the language's to say.
-    pub concurrent: bool,
+    pub(crate) concurrent: bool,
     /// A strand failed while others ran: which events the others had by then is not the language's to say.
-    pub cut: bool,
+    pub(crate) cut: bool,
 }
 
 /// Error and cause.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Failed {
-    pub error: String,
-    pub cause: Option<String>,
+pub(crate) struct Failed {
+    pub(crate) error: String,
+    pub(crate) cause: Option<String>,
 }
 
-pub fn interpret(definition: &Value, input: Value, script: &Script) -> Outcome {
+pub(crate) fn interpret(definition: &Value, input: Value, script: &Script) -> Outcome {
     let mut walk = Walk { script, events: Vec::new(), concurrent: false, cut: false, failed_in: String::new() };
     walk.see(0, 0, "ExecutionStarted", "", Some(input.clone()), None);
     let mut variables = Map::new();
@@ -359,7 +359,7 @@ fn holds(rule: &Value, value: &Value, variables: &Map<String, Value>) -> bool {
     if let Some(text) = rule.get("StringEquals").and_then(Value::as_str) {
         return found.as_str() == Some(text);
     }
-    rule["IsPresent"].as_bool().is_some_and(|wanted| !found.is_null() == wanted)
+    rule["IsPresent"].as_bool().is_some_and(|wanted| found.is_null() != wanted)
 }
 
 fn matches(handler: &Value, error: &str) -> bool {

@@ -4,20 +4,20 @@ use serde_json::{Value, json};
 
 /// A worker's answer.
 #[derive(Clone, Debug)]
-pub enum Answer {
+pub(crate) enum Answer {
     Success(Value),
     Failure(String, String),
 }
 
 /// All workers of one run.
 #[derive(Clone, Copy, Debug)]
-pub struct Script {
-    pub seed: u64,
+pub(crate) struct Script {
+    pub(crate) seed: u64,
 }
 
 impl Script {
     /// The answer, and after how many milliseconds it comes. Never a whole second, so that it cannot fall together with a timer.
-    pub fn answer(&self, state: &str, input: &Value, attempt: u32) -> (Answer, i64) {
+    pub(crate) fn answer(&self, state: &str, input: &Value, attempt: u32) -> (Answer, i64) {
         let draw = self.hash(&format!("{state}|{input}|{attempt}"));
         let takes = 1 + (draw >> 8) as i64 % 4_000;
         let takes = if takes % 1000 == 0 { takes + 1 } else { takes };
