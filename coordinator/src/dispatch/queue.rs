@@ -267,3 +267,6 @@ impl Queue {
         (self.waiting.len() - self.withdrawn.len().min(self.waiting.len()), self.sessions.len() + self.pollers.len(), credits)
     }
 }
+
+#[cfg(test)]
+mod tests;
