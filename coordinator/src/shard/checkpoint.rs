@@ -158,7 +158,12 @@ impl<W: World> Shard<W> {
         let Some(live) = self.live.get(&id) else { return };
         let due_late = live.execution.next_due().is_none_or(|due| due - self.now > EVICT_IF_DUE_AFTER);
         let is_clean = !live.is_dirty && live.history.saving.is_none() && live.history.unsaved.is_empty();
-        let is_needed = live.is_held() || live.is_yielded || live.quarantined.is_some() || self.watchers.contains_key(&id);
+        // Heartbeat intervals begin again whenever an execution is read back, and would never end if it were let go meanwhile.
+        let is_needed = live.execution.has_heartbeats()
+            || live.is_held()
+            || live.is_yielded
+            || live.quarantined.is_some()
+            || self.watchers.contains_key(&id);
         if due_late && is_clean && !is_needed {
             self.live.remove(&id);
         }

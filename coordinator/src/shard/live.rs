@@ -208,7 +208,7 @@ impl Live {
 
     /// What is to be done for the open task of this attempt.
     pub(super) fn outstanding(&self, task: TaskRef) -> Option<Outstanding> {
-        self.execution.outstanding(&self.revision.machine).find(|outstanding| outstanding.activation.task == task)
+        self.execution.outstanding_task(&self.revision.machine, task)
     }
 
     /// Where it decides.

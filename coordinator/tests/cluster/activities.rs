@@ -122,3 +122,16 @@ async fn a_session_may_serve_an_activity_by_its_name() {
     worker.succeed(&granted, "3").await;
     assert_eq!(system.succeeded("e").await, "3");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_task_that_owes_signs_of_life_stays_in_memory() {
+    let machine = json!({"StartAt": "T", "States": {"T": {"Type": "Task", "Resource": ACTIVITY, "HeartbeatSeconds": 3600, "End": true}}});
+    let system = System::in_memory(&machine).await;
+    system.start("e", "{}").await;
+    let task = within(system.cluster.poll_activity(ACTIVITY, None, PATIENCE)).await.expect("a poll").expect("a task");
+    // Until well after the checkpoint that lets go of what only waits.
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert_eq!(system.cluster.in_memory().await, 1, "its interval would begin again if it were read back");
+    within(system.cluster.complete_task(&task.token, success("1"))).await.expect("it ends");
+    assert_eq!(system.succeeded("e").await, "1");
+}

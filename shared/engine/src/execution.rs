@@ -137,6 +137,12 @@ impl Execution {
         }
     }
 
+    /// Whether a claimed task owes signs of life. Until when stands in no snapshot: an execution that is read back gives each such
+    /// task its whole interval again ([`restart_heartbeats`](Self::restart_heartbeats)).
+    pub fn has_heartbeats(&self) -> bool {
+        !self.heartbeats.is_empty()
+    }
+
     /// Tasks without an outcome. After a recovery the unclaimed ones must be offered, the claimed ones watched.
     pub fn outstanding<'a>(&'a self, machine: &'a StateMachine) -> impl Iterator<Item = Outstanding> + 'a {
         self.strands.iter().filter_map(|(_, strand)| outstanding(machine, strand))

@@ -67,6 +67,10 @@ impl Heartbeats {
         self.in_order.first().copied()
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.in_order.is_empty()
+    }
+
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
     }
