@@ -55,8 +55,8 @@ pub(crate) enum HostMessage {
     TimerRows { shard: ShardId, rows: Vec<(Timestamp, ExecutionId)> },
     /// The ends of a call for checkpoints.
     Checkpointed(Vec<(ShardId, Result<(), StoreError>)>),
-    /// Something in the background has ended that nobody waits for.
-    Done,
+    /// A sweep of executions whose retention is over has ended, after so many groups of them.
+    Swept { groups: usize },
     /// Everything is to be settled and written.
     Close { reply: oneshot::Sender<()> },
 }
@@ -210,7 +210,7 @@ impl Host {
             HostMessage::Count { reply } => drop(reply.send(self.shards.iter().map(|owned| owned.shard.live_count()).sum())),
             HostMessage::TimerRows { shard, rows } => rows.into_iter().for_each(|(due, id)| self.timers.ask(due, shard, id)),
             HostMessage::Checkpointed(results) => self.checkpointed(now, results),
-            HostMessage::Done => {}
+            HostMessage::Swept { groups } => self.swept(now, groups),
             HostMessage::Close { reply } => self.closing = Some((reply, Instant::now() + CLOSE_TIMEOUT)),
         }
     }

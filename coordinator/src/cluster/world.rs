@@ -73,10 +73,6 @@ impl HostWorld {
         }
     }
 
-    pub(crate) fn random(&mut self) -> &mut Random {
-        &mut self.random
-    }
-
     /// The queue that a session means.
     pub(crate) fn queue_name(&self, name: &str) -> String {
         self.router.queue_name(name)

@@ -2,7 +2,7 @@
 //!
 //! [`Shard::step`] is a function from an input and the time to outputs: no clock, no IO, no waiting. What it must know at once it asks
 //! its [`World`]. Memory runs ahead of the log: a step decides and applies, its events go into the open batch, and whatever follows
-//! from them (answers, grants, calls) is held until that batch is durable. `driver` runs shards over a real store.
+//! from them (answers, grants, calls) is held until that batch is durable. `cluster::host` runs shards over a real store.
 //!
 //! Executions that run are in memory while something happens to them. Those that only wait leave it entirely once a checkpoint has
 //! written them: the key-value side says whether an execution exists, a timer row when it is due. Ended ones leave it at once.
@@ -41,6 +41,8 @@ pub use world::{PlaceRequest, Placement, QueuedTask, World};
 pub(crate) use checkpoint::state_machine_hash;
 pub(crate) use live::{record, record_of_history};
 pub(crate) use stored::{Stored, StoredIndexEntry, StoredRetention, decode_value};
+#[cfg(test)]
+pub(crate) use stored::{Retained, encode_value};
 
 use std::collections::VecDeque;
 

@@ -15,10 +15,10 @@ use crate::store::{Checkpoint, KvOp, ShardId, ShardStore, StoreError, Table, Tok
 const UNDER_WAY_MAX: usize = 16;
 /// A refused checkpoint comes again after this time.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
-/// How often one of a host's shards is swept, milliseconds.
+/// How long a host waits after a shard that had nothing to forget, milliseconds.
 const SWEEP_INTERVAL_MS: i64 = 5_000;
-/// Groups of executions that one sweep forgets.
-const SWEEP_MAX: usize = 16;
+/// Groups of executions that one sweep forgets. A shard that has more is swept again at once.
+const SWEEP_MAX: usize = 64;
 /// History segments that are looked up at once.
 const PAGE: usize = 1_000;
 
@@ -34,6 +34,7 @@ pub(super) struct Checkpoints {
     /// Where to look next, so that all shards get their turn.
     cursor: usize,
     sweep_cursor: usize,
+    is_sweeping: bool,
     next_sweep: Timestamp,
 }
 
@@ -86,22 +87,31 @@ impl Host {
 
     /// Forgets executions whose retention is over, one shard at a time.
     pub(super) fn sweep_retention(&mut self, now: Timestamp) {
-        if now < self.checkpoints.next_sweep || self.shards.is_empty() || self.closing.is_some() {
+        let checkpoints = &mut self.checkpoints;
+        if checkpoints.is_sweeping || now < checkpoints.next_sweep || self.shards.is_empty() || self.closing.is_some() {
             return;
         }
-        self.checkpoints.next_sweep = now + SWEEP_INTERVAL_MS;
-        let index = self.checkpoints.sweep_cursor % self.shards.len();
-        self.checkpoints.sweep_cursor = index + 1;
-        let owned = &self.shards[index];
+        checkpoints.is_sweeping = true;
+        let owned = &self.shards[checkpoints.sweep_cursor % self.shards.len()];
         let (store, shard, token) = (self.shared.store.clone(), owned.shard.id(), owned.token);
         let before = now - self.shared.retention_ms;
         let sweep = async move {
-            if let Err(error) = forget_before(&*store, shard, token, before).await {
+            let groups = forget_before(&*store, shard, token, before).await.unwrap_or_else(|error| {
                 tracing::warn!(%shard, %error, "executions whose retention is over were not forgotten; they will be at the next sweep");
-            }
-            HostMessage::Done
+                0
+            });
+            HostMessage::Swept { groups }
         };
         self.background.push(sweep.boxed());
+    }
+
+    /// A sweep has ended: it goes on with the same shard while that has more, with the next one at once while there is work at all.
+    pub(super) fn swept(&mut self, now: Timestamp, groups: usize) {
+        self.checkpoints.is_sweeping = false;
+        if groups < SWEEP_MAX {
+            self.checkpoints.sweep_cursor = (self.checkpoints.sweep_cursor + 1) % self.shards.len();
+        }
+        self.checkpoints.next_sweep = if groups == 0 { now + SWEEP_INTERVAL_MS } else { now };
     }
 }
 
@@ -125,15 +135,16 @@ async fn write(store: &dyn ShardStore, mut asked: Vec<Checkpoint>) -> Vec<(Shard
     }
 }
 
-async fn forget_before(store: &dyn ShardStore, shard: ShardId, token: Token, before: Timestamp) -> Result<(), StoreError> {
+/// Forgets the first groups of executions that ended before that time; answers how many groups there were, at most [`SWEEP_MAX`].
+async fn forget_before(store: &dyn ShardStore, shard: ShardId, token: Token, before: Timestamp) -> Result<usize, StoreError> {
     let groups = store.scan(Table::Retention, RetentionKey::stopped_before(shard, before), SWEEP_MAX, false).await?;
+    let count = groups.len();
     for (key, value) in groups {
         let StoredRetention(retained) = decode_value(&value).map_err(|error| StoreError::Corrupt(error.to_string()))?;
         let mut ops = Vec::with_capacity(3 * retained.len() + 1);
         for execution in retained {
             let id = execution.execution;
-            let segments = store.scan(Table::History, HistoryKey::of_execution(id), PAGE, false).await?;
-            ops.extend(segments.into_iter().map(|(key, _)| delete(Table::History, key)));
+            forget_history(store, shard, token, id, &mut ops).await?;
             ops.push(KvOp::delete(Table::Executions, ExecutionKey { execution: id }.encode()));
             let index = ExecutionIndexKey { state_machine: execution.state_machine, start_ms: execution.start_at, execution: id };
             ops.push(KvOp::delete(Table::ExecutionIndex, index.encode()));
@@ -142,9 +153,58 @@ async fn forget_before(store: &dyn ShardStore, shard: ShardId, token: Token, bef
         ops.push(delete(Table::Retention, key));
         store.checkpoint(shard, token, 0, ops).await?;
     }
-    Ok(())
+    Ok(count)
+}
+
+/// Adds what forgets an execution's history to `ops`. A long history goes page by page, with everything that was to be forgotten before it:
+/// whatever a failure leaves of it is found again, since the group that names it goes last.
+async fn forget_history(
+    store: &dyn ShardStore,
+    shard: ShardId,
+    token: Token,
+    execution: u128,
+    ops: &mut Vec<KvOp>,
+) -> Result<(), StoreError> {
+    loop {
+        let segments = store.scan(Table::History, HistoryKey::of_execution(execution), PAGE, false).await?;
+        let is_last = segments.len() < PAGE;
+        ops.extend(segments.into_iter().map(|(key, _)| delete(Table::History, key)));
+        if is_last {
+            return Ok(());
+        }
+        // The next page begins where this one has been.
+        store.checkpoint(shard, token, 0, std::mem::take(ops)).await?;
+    }
 }
 
 fn delete(table: Table, key: Bytes) -> KvOp {
     KvOp::delete(table, Vec::from(key))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shard::{Retained, encode_value};
+    use crate::store::memory::MemoryStore;
+
+    #[tokio::test]
+    async fn a_history_of_any_length_is_forgotten_with_its_execution() {
+        let store = MemoryStore::new(1);
+        let (shard, key) = (ShardId(0), RetentionKey { shard: ShardId(0), stop_ms: 10, execution: 1 });
+        let token = store.acquire(shard).await.expect("the shard is free").token;
+        let segments = 2 * PAGE as u64 + 5;
+        let segment = |first_event| KvOp::put(Table::History, HistoryKey { execution: 7, first_event }.encode(), Bytes::from_static(b"x"));
+        let mut ops: Vec<_> = (0..segments).map(segment).collect();
+        ops.push(KvOp::put(Table::History, HistoryKey { execution: 8, first_event: 0 }.encode(), Bytes::from_static(b"x")));
+        let retained = StoredRetention(vec![Retained { execution: 7, state_machine: 3, start_at: 1 }]);
+        ops.push(KvOp::put(Table::Retention, key.encode(), encode_value(&retained)));
+        store.checkpoint(shard, token, 0, ops).await.expect("it is written");
+
+        assert_eq!(forget_before(&store, shard, token, 10).await.expect("a sweep"), 0, "its time is not over yet");
+        assert_eq!(forget_before(&store, shard, token, 11).await.expect("a sweep"), 1);
+        let left =
+            async |execution| store.scan(Table::History, HistoryKey::of_execution(execution), PAGE, false).await.expect("a scan").len();
+        assert_eq!((left(7).await, left(8).await), (0, 1));
+        assert_eq!(forget_before(&store, shard, token, 11).await.expect("a sweep"), 0);
+    }
 }

@@ -2,14 +2,13 @@
 
 use std::task::{Context, Poll, Waker};
 
-use baton_engine::{Holder, Input as EngineInput, Rejected, Verdict};
+use baton_engine::{Holder, Rejected, Verdict};
 use baton_proto::worker::v1::Code;
 use futures_util::FutureExt;
 
 use super::{Asked, Host, HostMessage};
-use crate::clock;
 use crate::cluster::world::ReplyTo;
-use crate::dispatch::{InvokeResult, SessionItem, Shape, Slot};
+use crate::dispatch::{SessionItem, Shape, Slot};
 use crate::shard::{Answer, ExecutionId, Grant, Output, SendError, ShardInput};
 use crate::store::keys::ExecutionKey;
 use crate::store::{Checkpoint, Table};
@@ -64,7 +63,6 @@ impl Host {
 
     fn grant(&mut self, index: usize, slot: Slot, grant: Box<Grant>) {
         let (execution, task, claim_id) = (grant.execution, grant.activation.task, grant.claim.claim_id);
-        let is_event = Shape::of(&grant) == Shape::InvokeEvent;
         let lost = match slot {
             Slot::Session { session, queue } => session.push(SessionItem::Grant { grant, queue }).is_err(),
             Slot::Poller(poller) => poller.reply.send(grant).is_err(),
@@ -72,10 +70,6 @@ impl Host {
         if lost {
             // It has provably not left: the session was gone before.
             self.next.push_back((index, ShardInput::GrantLost { id: execution, task, claim_id }));
-        } else if is_event {
-            let result = InvokeResult::of_worker(202, None, None, None, clock::now(), self.world.random());
-            let input = EngineInput::TaskSucceeded { task, output: result.into_payload() };
-            self.next.push_back((index, ShardInput::Send { id: execution, input, claim_id: Some(claim_id), reply: None }));
         }
     }
 

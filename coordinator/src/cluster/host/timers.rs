@@ -26,6 +26,8 @@ const HORIZON_MIN_MS: i64 = 60_000;
 const DUE_MAX: usize = 512;
 /// Rows that are read at once.
 const PAGE: usize = 1_000;
+/// Rows that could not be read are read again after this time.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// See the module.
 pub(super) struct Timers {
@@ -77,16 +79,22 @@ impl Host {
             self.shards[index].shard.set_horizon(horizon, &mut self.asked);
             self.do_asked(index);
             let shard = self.shards[index].shard.id();
-            let rows = read_rows(self.shared.store.clone(), shard, before, horizon);
-            let message = rows.map(move |rows| match rows {
-                Ok(rows) => HostMessage::TimerRows { shard, rows },
-                Err(error) => {
-                    tracing::error!(%shard, %error, "timers cannot be read; those that are due late are read at the next start");
-                    HostMessage::Done
-                }
-            });
-            self.background.push(message.boxed());
+            let rows = insist_on_rows(self.shared.store.clone(), shard, before, horizon);
+            self.background.push(rows.map(move |rows| HostMessage::TimerRows { shard, rows }).boxed());
         }
+    }
+}
+
+/// As [`read_rows`], again and again until it succeeds: nobody else ever asks for these rows, and what waits for them would wait for good.
+/// A store that is closed has none any more.
+async fn insist_on_rows(store: Arc<dyn ShardStore>, shard: ShardId, from: Timestamp, before: Timestamp) -> Vec<(Timestamp, ExecutionId)> {
+    loop {
+        match read_rows(store.clone(), shard, from, before).await {
+            Ok(rows) => return rows,
+            Err(StoreError::Closed) => return Vec::new(),
+            Err(error) => tracing::error!(%shard, %error, "timers cannot be read; they are read again soon"),
+        }
+        tokio::time::sleep(RETRY_AFTER).await;
     }
 }
 
