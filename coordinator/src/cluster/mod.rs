@@ -1,5 +1,5 @@
-//! The one door to executions: every input of the outside reaches a shard through [`Cluster`]. It is called by `api`, `gateway` and
-//! `delivery` only; it knows which shard an execution lives in and nothing of what an execution does.
+//! The one door to executions: every input of the outside reaches a shard through [`Cluster`]. It knows which
+//! shard an execution lives in and nothing of what an execution does.
 //!
 //! Behind the door, `host` runs the shards over the store, `open` reads them back at the start, and `read` answers from the key-value side
 //! what shards do not have in memory.
@@ -67,7 +67,7 @@ struct Inner {
 
 impl Cluster {
     /// StartExecution. Idempotent as AWS: the same name with the same input, while the first is running, answers with the first.
-    /// Answers only after the start is durable. `start.at` and `start.seed` are set here.
+    /// Answers only after the start is durable. `start.seed` is set here, `start.at` by the shard.
     pub async fn start(&self, mut start: Start) -> Result<Started, StartError> {
         if !self.inner.store.accepts_intake() {
             return Err(StartError::Unavailable(FULL));

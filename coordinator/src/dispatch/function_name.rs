@@ -1,5 +1,7 @@
 //! Names of functions, in all the forms that Lambda takes.
 
+use crate::arn::partition_of;
+
 /// A function, as a `FunctionName` or a resource names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FunctionName<'a> {
@@ -36,7 +38,7 @@ impl<'a> FunctionName<'a> {
     /// The whole ARN; what the form lacks comes from the execution.
     pub fn arn(&self, execution_region: &str, execution_account: &str) -> String {
         let (region, account) = (self.region.unwrap_or(execution_region), self.account.unwrap_or(execution_account));
-        format!("arn:aws:lambda:{region}:{account}:function:{}", self.name)
+        format!("arn:{}:lambda:{region}:{account}:function:{}", partition_of(region), self.name)
     }
 }
 
@@ -69,5 +71,6 @@ mod tests {
     fn an_arn_is_made_whole() {
         let name = FunctionName::parse("f:1").expect("a function");
         assert_eq!(name.arn("eu-west-1", "111122223333"), "arn:aws:lambda:eu-west-1:111122223333:function:f");
+        assert_eq!(name.arn("cn-north-1", "111122223333"), "arn:aws-cn:lambda:cn-north-1:111122223333:function:f");
     }
 }

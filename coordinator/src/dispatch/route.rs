@@ -8,6 +8,7 @@ use baton_engine::{Start, TaskActivation};
 use super::function_name::FunctionName;
 use super::invoke::InvokeRequest;
 use super::services::is_invoke;
+use crate::arn::Owner;
 use crate::shard::Functions;
 
 /// Where a task goes.
@@ -110,9 +111,7 @@ impl Router {
             return function_queue(function.name);
         }
         match name.strip_prefix("activity:") {
-            Some(activity) if !activity.starts_with("arn:") => {
-                activity_queue(&format!("arn:aws:states:{}:{}:activity:{activity}", self.region, self.account))
-            }
+            Some(activity) if !activity.starts_with("arn:") => activity_queue(&Owner::new(&self.region, &self.account).activity(activity)),
             Some(_) | None => name.to_owned(),
         }
     }

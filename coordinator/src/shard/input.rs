@@ -23,7 +23,7 @@ pub enum ShardInput<W: World> {
         input: Input,
         /// The claim under which an outcome or heartbeat is reported; `None` where tokens carry none.
         claim_id: Option<u64>,
-        /// Who asks; nobody for the shard's own and the delivery's.
+        /// Who asks; nobody for the shard's own and for workers' heartbeats.
         reply: Option<W::Reply>,
     },
     /// A slot is free for a queued task.
