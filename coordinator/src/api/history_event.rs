@@ -196,7 +196,7 @@ impl<'a> History<'a> {
             EventKind::MapIterationAborted { .. } => named!("MapIterationAborted", "mapIterationAborted"),
             EventKind::MapStateSucceeded { .. } => named!("MapStateSucceeded"),
             EventKind::MapStateFailed { .. } => named!("MapStateFailed"),
-            EventKind::WaitStarted { .. } | EventKind::RetryScheduled { .. } => unreachable!("internal events are not shown"),
+            EventKind::WaitStarted { .. } | EventKind::RetryScheduled { .. } | EventKind::TaskRegranted { .. } => unreachable!("internal events are not shown"),
         }
     }
 
@@ -242,7 +242,8 @@ impl<'a> History<'a> {
             | EventKind::MapStateSucceeded { .. }
             | EventKind::MapStateFailed { .. }
             | EventKind::WaitStarted { .. }
-            | EventKind::RetryScheduled { .. } => Details::default(),
+            | EventKind::RetryScheduled { .. }
+            | EventKind::TaskRegranted { .. } => Details::default(),
         }
     }
 

@@ -60,7 +60,8 @@ impl ExecutionCounters {
                 | EventKind::MapStateSucceeded { .. }
                 | EventKind::MapStateFailed { .. }
                 | EventKind::WaitStarted { .. }
-                | EventKind::RetryScheduled { .. } => {}
+                | EventKind::RetryScheduled { .. }
+                | EventKind::TaskRegranted { .. } => {}
             }
         }
         if transitions > 0 {

@@ -118,9 +118,8 @@ impl Parts {
         let claims = AtomicU64::new(random.next_u64());
         queues.connect(move |task, slot| {
             let claim_id = Random::from_seed(claims.fetch_add(1, std::sync::atomic::Ordering::Relaxed)).next_u64();
-            let (is_regrant, claim_id) = task.regrant.as_ref().map_or((false, claim_id), |claim| (true, claim.claim_id));
             let claim = slot.claim(claim_id);
-            let input = ShardInput::SlotFree { id: task.execution, task: task.task, slot, claim, is_regrant };
+            let input = ShardInput::SlotFree { id: task.execution, task: task.task, slot, claim };
             into[usize::from(task.shard.0) % into.len()].push(HostMessage::Shard(task.shard, input));
         });
         let shared = Shared {

@@ -159,7 +159,6 @@ impl World for HostWorld {
             shard: request.shard,
             execution: request.execution,
             task: request.activation.task,
-            regrant: request.regrant.cloned().map(Box::new),
         };
         match self.queues.place(&queue, queued) {
             Some(slot) => {

@@ -158,9 +158,9 @@ impl Queue {
         None
     }
 
-    /// Offers what waits to sessions that want offers. One whose claim is committed already cannot be offered: there is nothing to claim.
+    /// Offers what waits to sessions that want offers.
     fn offer(&mut self, now_ms: u64) {
-        while self.waiting.front().is_some_and(|task| task.regrant.is_none()) {
+        while !self.waiting.is_empty() {
             let Some(index) = self.find_session(|served| served.session.info().wants_offers) else { return };
             let Some(task) = self.next_waiting() else { return };
             let served = &mut self.sessions[index];

@@ -41,7 +41,7 @@ impl Connection {
     }
 }
 
-/// Grants that a session was not sent any more go to other slots, under the same claims.
+/// Grants that a session was not sent any more go to other slots.
 pub(super) fn give_to_others(cluster: &Cluster, unsent: Vec<SessionItem>) {
     for item in unsent {
         match item {

@@ -34,10 +34,8 @@ pub enum ShardInput<W: World> {
         task: TaskRef,
         /// The slot, reserved.
         slot: W::Slot,
-        /// Its claim: to be committed, or committed already.
+        /// Its claim, to be committed.
         claim: Claim,
-        /// Whether the claim is committed already.
-        is_regrant: bool,
     },
     /// A worker answers an offer.
     Claim {
@@ -70,13 +68,13 @@ pub enum ShardInput<W: World> {
         /// Under which claim.
         claim_id: u64,
     },
-    /// A grant did not leave: its task goes to another slot under the same claim.
+    /// A grant has provably not left: its task goes to another slot, as the same attempt under a claim of its own.
     GrantLost {
         /// Which execution.
         id: ExecutionId,
         /// Which attempt.
         task: TaskRef,
-        /// The claim, which stays.
+        /// The claim that reached nobody.
         claim_id: u64,
     },
     /// A task is to be placed that was not when it was scheduled: after a recovery, or when its batch was full.

@@ -158,7 +158,7 @@ impl Live {
         Ok(())
     }
 
-    /// Takes over the open tasks that the engine knows of, after the execution was read back. Whatever is not claimed is `Unplaced` until
+    /// Takes over the open tasks that the engine knows of, after the execution was read back. Whatever nobody has is `Unplaced` until
     /// it has been placed.
     pub(super) fn recall_tasks(&mut self) {
         let open = self.execution.outstanding(&self.revision.machine).map(|outstanding| OpenTask {
@@ -166,8 +166,8 @@ impl Live {
             is_function: is_function(&outstanding.activation.target),
             holder: match outstanding.claim {
                 Some(_) if outstanding.is_submitted => TaskHolder::Submitted,
-                Some(claim) => TaskHolder::Claimed(claim),
-                None => TaskHolder::Unplaced,
+                Some(claim) if !claim.is_nobody() => TaskHolder::Claimed(claim),
+                Some(_) | None => TaskHolder::Unplaced,
             },
         });
         self.tasks = open.collect();
@@ -198,7 +198,12 @@ impl Live {
             | Input::TaskFailed { task, .. }
             | Input::TaskHeartbeat { task }
             | Input::TaskSubmitted { task, .. } => *task,
-            Input::TaskStarted { .. } | Input::TaskRefused { .. } | Input::Tick | Input::Continue | Input::Stop { .. } => return Ok(()),
+            Input::TaskStarted { .. }
+            | Input::TaskRegranted { .. }
+            | Input::TaskRefused { .. }
+            | Input::Tick
+            | Input::Continue
+            | Input::Stop { .. } => return Ok(()),
         };
         match self.task(task).map(|open| &open.holder) {
             Some(TaskHolder::Claimed(claim)) if claim.claim_id != claim_id => Err(Rejected::AlreadyClaimed),

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use baton_engine::{Claim, Decision, Effect, Execution, Input, Rejected, Start, TaskActivation, TaskRef, Timestamp, Verdict};
+use baton_engine::{Claim, Decision, Effect, Execution, Input, Outstanding, Rejected, Start, TaskActivation, TaskRef, Timestamp, Verdict};
 use bytes::Bytes;
 
 use super::live::{Ended, History, Live, OpenTask, TaskHolder, is_function};
@@ -98,7 +98,8 @@ impl<W: World> Shard<W> {
         }
     }
 
-    /// Commits the start of a task that was not placed when it was scheduled. `None` if it cannot be started any more.
+    /// Commits the start of a task that was not placed when it was scheduled, or that it goes to somebody else because its grant has not
+    /// left. `None` if nobody can have it any more.
     pub(super) fn start_task(
         &mut self,
         id: ExecutionId,
@@ -108,8 +109,11 @@ impl<W: World> Shard<W> {
         out: &mut Vec<Output<W>>,
     ) -> Option<Box<Grant>> {
         let live = self.live.get(&id)?;
-        let activation = live.outstanding(task)?.activation;
-        let input = Input::TaskStarted { task, claim: claim.clone() };
+        let Outstanding { activation, claim: committed, .. } = live.outstanding(task)?;
+        let input = match committed {
+            None => Input::TaskStarted { task, claim: claim.clone() },
+            Some(nobody) => Input::TaskRegranted { task, lost: nobody.claim_id, claim: claim.clone() },
+        };
         match self.advance(id, input, world, out) {
             Ok(Ok(Verdict::Applied)) => {}
             Ok(Ok(Verdict::Duplicate) | Err(_)) | Err(Panicked(_)) => return None,
@@ -218,7 +222,7 @@ impl<W: World> Scratch<W> {
             self.own.push(ShardInput::Place { id, task });
             return;
         }
-        let request = PlaceRequest { shard, execution: id, start: live.execution.started(), activation: &activation, regrant: None };
+        let request = PlaceRequest { shard, execution: id, start: live.execution.started(), activation: &activation };
         match world.place(&request) {
             Placement::Queued(queue) => open(TaskHolder::Queued(queue)),
             Placement::Refused { started, error, cause } => {
@@ -267,8 +271,10 @@ pub(super) fn refusal<W: World>(
 ) -> impl Iterator<Item = ShardInput<W>> {
     let send = move |input| ShardInput::Send { id, input, claim_id: None, reply: None };
     let inputs = if started {
-        let claim = Claim { worker_name: None, claim_id: 0, incarnation: 0, holder: baton_engine::Holder::Process };
-        [Some(Input::TaskStarted { task, claim }), Some(Input::TaskFailed { task, error: Some(error), cause: Some(cause) })]
+        [
+            Some(Input::TaskStarted { task, claim: Claim::nobody() }),
+            Some(Input::TaskFailed { task, error: Some(error), cause: Some(cause) }),
+        ]
     } else {
         [Some(Input::TaskRefused { task, error, cause }), None]
     };
@@ -303,7 +309,12 @@ fn closes(input: &Input) -> Closes {
     match input {
         Input::TaskSucceeded { task, .. } | Input::TaskFailed { task, .. } | Input::TaskRefused { task, .. } => Closes::Task(*task),
         Input::TaskSubmitted { task, .. } => Closes::Request(*task),
-        Input::TaskStarted { .. } | Input::TaskHeartbeat { .. } | Input::Tick | Input::Continue | Input::Stop { .. } => Closes::Nothing,
+        Input::TaskStarted { .. }
+        | Input::TaskRegranted { .. }
+        | Input::TaskHeartbeat { .. }
+        | Input::Tick
+        | Input::Continue
+        | Input::Stop { .. } => Closes::Nothing,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use baton_engine::{Claim, Holder, Input, Rejected, TaskRef, Verdict};
+use baton_engine::{Claim, Holder, Input, Outstanding, Rejected, TaskRef, Verdict};
 
 use super::live::{Live, TaskHolder};
 use super::step::{grant, refusal};
@@ -10,14 +10,12 @@ use super::{Answer, ExecutionId, Output, PlaceRequest, Placement, QueuedTask, Se
 
 impl<W: World> Shard<W> {
     /// A slot is free for a task that stands in a queue.
-    #[expect(clippy::too_many_arguments, reason = "the fields of one input")]
     pub(super) fn slot_free(
         &mut self,
         id: ExecutionId,
         task: TaskRef,
         slot: W::Slot,
         claim: Claim,
-        is_regrant: bool,
         world: &mut W,
         out: &mut Vec<Output<W>>,
     ) {
@@ -25,8 +23,7 @@ impl<W: World> Shard<W> {
         if !matches!(holder, Some(TaskHolder::Queued(_))) {
             return out.push(Output::Return(slot));
         }
-        let grant = if is_regrant { self.grant_again(id, task, claim) } else { self.start_task(id, task, claim, world, out) };
-        match grant {
+        match self.start_task(id, task, claim, world, out) {
             Some(grant) => self.log.hold(Output::Grant(slot, grant), out),
             None => out.push(Output::Return(slot)),
         }
@@ -37,7 +34,7 @@ impl<W: World> Shard<W> {
         let holder = self.live.get(&id).and_then(|live| live.task(task)).map(|open| open.holder.clone());
         let claim_id = claim.claim_id;
         let grant = match holder {
-            Some(TaskHolder::Claimed(present)) if present.claim_id == claim_id => self.grant_again(id, task, claim),
+            Some(TaskHolder::Claimed(present)) if present == claim => self.grant_again(id, task, claim),
             Some(TaskHolder::Queued(queue)) => {
                 world.withdraw(id, task, &queue);
                 self.start_task(id, task, claim, world, out)
@@ -51,48 +48,39 @@ impl<W: World> Shard<W> {
         }
     }
 
-    /// The start is committed already: the task goes, under the same claim id, to whoever has the slot now.
+    /// The claim is committed already, and whoever has it has not heard of that.
     fn grant_again(&mut self, id: ExecutionId, task: TaskRef, claim: Claim) -> Option<Box<super::Grant>> {
-        let live = self.live.get_mut(&id)?;
+        let live = self.live.get(&id)?;
         let activation = live.outstanding(task)?.activation;
-        live.hold_task(task, TaskHolder::Claimed(claim.clone()));
         Some(Box::new(grant(id, live, activation, claim)))
     }
 
     /// A worker that has come back says that it holds a claim.
-    pub(super) fn assert_claim(
-        &mut self,
-        id: ExecutionId,
-        task: TaskRef,
-        claim: Claim,
-        reply: W::Reply,
-        world: &mut W,
-        out: &mut Vec<Output<W>>,
-    ) {
-        let result = self.asserted(id, task, claim, world);
+    pub(super) fn assert_claim(&mut self, id: ExecutionId, task: TaskRef, claim: Claim, reply: W::Reply, out: &mut Vec<Output<W>>) {
+        let result = self.asserted(id, task, claim);
         self.log.hold(Output::Reply(reply, Answer::Sent(result)), out);
     }
 
-    fn asserted(&mut self, id: ExecutionId, task: TaskRef, claim: Claim, world: &mut W) -> Result<Verdict, SendError> {
+    fn asserted(&mut self, id: ExecutionId, task: TaskRef, claim: Claim) -> Result<Verdict, SendError> {
         let live = self.live.get_mut(&id).ok_or(Rejected::Ended)?;
         let committed = live.outstanding(task).ok_or(Rejected::TimedOut)?.claim;
-        if committed.is_none_or(|committed| committed.claim_id != claim.claim_id) {
+        if committed.is_none_or(|committed| committed.is_nobody() || committed.claim_id != claim.claim_id) {
             return Err(Rejected::AlreadyClaimed.into());
         }
-        match live.task(task).map(|open| open.holder.clone()) {
-            Some(TaskHolder::Queued(queue)) => world.withdraw(id, task, &queue),
-            Some(TaskHolder::Claimed(_) | TaskHolder::Unplaced) => {}
-            Some(TaskHolder::Submitted) | None => return Err(Rejected::TimedOut.into()),
+        match live.task(task).map(|open| &open.holder) {
+            Some(TaskHolder::Claimed(_)) => {
+                live.hold_task(task, TaskHolder::Claimed(claim));
+                Ok(Verdict::Applied)
+            }
+            Some(TaskHolder::Queued(_) | TaskHolder::Unplaced | TaskHolder::Submitted) | None => Err(Rejected::TimedOut.into()),
         }
-        live.hold_task(task, TaskHolder::Claimed(claim));
-        Ok(Verdict::Applied)
     }
 
     /// The task of this attempt as it is granted, if somebody holds it.
     pub(super) fn look_at_task(&mut self, id: ExecutionId, task: TaskRef, reply: W::Reply, out: &mut Vec<Output<W>>) {
         let live = self.live.get(&id);
-        let claimed =
-            live.and_then(|live| live.outstanding(task)).and_then(|outstanding| Some((outstanding.activation, outstanding.claim?)));
+        let claim = |outstanding: Outstanding| Some((outstanding.activation, outstanding.claim.filter(|claim| !claim.is_nobody())?));
+        let claimed = live.and_then(|live| live.outstanding(task)).and_then(claim);
         let grant = live.zip(claimed).map(|(live, (activation, claim))| Box::new(grant(id, live, activation, claim)));
         self.log.hold(Output::Reply(reply, Answer::Task(grant)), out);
     }
@@ -109,11 +97,17 @@ impl<W: World> Shard<W> {
         self.send(id, input, None, None, world, out);
     }
 
-    /// A grant has provably not left.
-    pub(super) fn grant_lost(&mut self, id: ExecutionId, task: TaskRef, claim_id: u64) {
-        let Some(live) = self.live.get_mut(&id) else { return };
-        let is_held = matches!(live.task(task).map(|open| &open.holder), Some(TaskHolder::Claimed(claim)) if claim.claim_id == claim_id);
-        if is_held {
+    /// A grant has provably not left. That nobody has the task is committed: after a restart it waits for somebody, whoever it was meant for.
+    pub(super) fn grant_lost(&mut self, id: ExecutionId, task: TaskRef, claim_id: u64, world: &mut W, out: &mut Vec<Output<W>>) {
+        let Some(live) = self.live.get(&id).filter(|live| live.quarantined.is_none()) else { return };
+        if !matches!(live.task(task).map(|open| &open.holder), Some(TaskHolder::Claimed(claim)) if claim.claim_id == claim_id) {
+            return;
+        }
+        let input = Input::TaskRegranted { task, lost: claim_id, claim: Claim::nobody() };
+        if !matches!(self.advance(id, input, world, out), Ok(Ok(Verdict::Applied))) {
+            return;
+        }
+        if let Some(live) = self.live.get_mut(&id) {
             live.hold_task(task, TaskHolder::Unplaced);
             self.own.push_back(ShardInput::Place { id, task });
         }
@@ -124,25 +118,17 @@ impl<W: World> Shard<W> {
         let Some(live) = self.live.get_mut(&id).filter(|live| live.quarantined.is_none()) else { return };
         let is_unplaced = matches!(live.task(task).map(|open| &open.holder), Some(TaskHolder::Unplaced));
         let Some(outstanding) = live.outstanding(task).filter(|_| is_unplaced) else { return };
-        let regrant = outstanding.claim.as_ref();
-        let request =
-            PlaceRequest { shard: self.id, execution: id, start: live.execution.started(), activation: &outstanding.activation, regrant };
+        let request = PlaceRequest { shard: self.id, execution: id, start: live.execution.started(), activation: &outstanding.activation };
         match world.place(&request) {
             Placement::Queued(queue) => live.hold_task(task, TaskHolder::Queued(queue)),
-            Placement::Refused { started, error, cause } => self.own.extend(refusal(id, task, started, error, cause)),
-            Placement::Slot { slot, claim } => {
-                let grant = match regrant {
-                    Some(committed) => {
-                        let claim = Claim { claim_id: committed.claim_id, ..claim };
-                        self.grant_again(id, task, claim)
-                    }
-                    None => self.start_task(id, task, claim, world, out),
-                };
-                match grant {
-                    Some(grant) => self.log.hold(Output::Grant(slot, grant), out),
-                    None => out.push(Output::Return(slot)),
-                }
+            Placement::Refused { started, error, cause } => {
+                let started = started || outstanding.claim.is_some();
+                self.own.extend(refusal(id, task, started, error, cause));
             }
+            Placement::Slot { slot, claim } => match self.start_task(id, task, claim, world, out) {
+                Some(grant) => self.log.hold(Output::Grant(slot, grant), out),
+                None => out.push(Output::Return(slot)),
+            },
             Placement::Delivery { claim } => {
                 if let Some(grant) = self.start_task(id, task, claim, world, out) {
                     self.log.hold(Output::Deliver(grant), out);
@@ -153,17 +139,11 @@ impl<W: World> Shard<W> {
 
     /// An execution has been read back: its unclaimed tasks stand in their queues since before it left memory.
     pub(super) fn requeue(&mut self, id: ExecutionId, live: &mut Live, world: &mut W) {
-        for outstanding in
-            live.execution.outstanding(&live.revision.machine).filter(|outstanding| outstanding.claim.is_none()).collect::<Vec<_>>()
-        {
+        let is_free = |outstanding: &Outstanding| outstanding.claim.as_ref().is_none_or(Claim::is_nobody);
+        for outstanding in live.execution.outstanding(&live.revision.machine).filter(is_free).collect::<Vec<_>>() {
             let task = outstanding.activation.task;
-            let request = PlaceRequest {
-                shard: self.id,
-                execution: id,
-                start: live.execution.started(),
-                activation: &outstanding.activation,
-                regrant: None,
-            };
+            let request =
+                PlaceRequest { shard: self.id, execution: id, start: live.execution.started(), activation: &outstanding.activation };
             match world.queue_of(&request) {
                 Some(queue) => live.hold_task(task, TaskHolder::Queued(queue)),
                 None => self.own.push_back(ShardInput::Place { id, task }),
@@ -173,7 +153,7 @@ impl<W: World> Shard<W> {
 
     /// Puts the tasks of an execution that stays out of memory into their queues.
     pub(super) fn enqueue(&mut self, execution: ExecutionId, task: TaskRef, queue: &Arc<str>, world: &mut W) {
-        world.enqueue(QueuedTask { shard: self.id, execution, task, regrant: None }, queue);
+        world.enqueue(QueuedTask { shard: self.id, execution, task }, queue);
     }
 }
 

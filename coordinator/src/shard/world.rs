@@ -53,8 +53,6 @@ pub struct PlaceRequest<'a> {
     pub start: &'a Start,
     /// The task.
     pub activation: &'a TaskActivation,
-    /// The claim that is committed already, when the task had been granted to a slot that was lost before the task had left.
-    pub regrant: Option<&'a Claim>,
 }
 
 /// Who does a task.
@@ -94,6 +92,4 @@ pub struct QueuedTask {
     pub execution: ExecutionId,
     /// Which attempt.
     pub task: TaskRef,
-    /// The claim that is committed already, when the task had been granted to a slot that was lost before the task had left.
-    pub regrant: Option<Box<Claim>>,
 }

@@ -85,6 +85,37 @@ async fn a_worker_that_does_not_come_back_fails_its_attempt_and_the_retry_runs()
     system.close().await;
 }
 
+/// The grant goes to one worker, is lost before it has left, and goes to another; the server is killed while that one runs the task.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_task_that_was_granted_again_belongs_to_its_second_worker_after_a_kill() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let system = System::over(local(folder.path()), &task_machine(FUNCTION)).await;
+    let mut first = TestWorker::connect(&system, hello("lambda:f", 1)).await;
+    system.start("e", "{}").await;
+    let unseen = first.granted().await;
+    drop(first);
+    // It does not name what it was granted: it has not got it.
+    let first = TestWorker::connect(&system, hello("lambda:f", 0)).await;
+    let second = || Hello { incarnation: 78, worker_name: "second".to_owned(), ..hello("lambda:f", 1) };
+    let mut worker = TestWorker::connect(&system, second()).await;
+    let granted = worker.granted().await;
+    assert_eq!((granted.attempt, granted.claim_id == unseen.claim_id), (1, false));
+    drop((first, worker));
+    system.kill().await;
+
+    let system = System::over(local(folder.path()), &task_machine(FUNCTION)).await;
+    let mut first = TestWorker::connect(&system, hello("lambda:f", 1)).await;
+    assert!(first.is_quiet(Duration::from_millis(300)).await, "it has nothing to do with the task any more");
+    let mut worker = TestWorker::connect(&system, Hello { running: vec![claim_of(&granted)], ..second() }).await;
+    assert!(worker.welcome.lost.is_empty());
+    assert!(first.is_quiet(Duration::from_millis(300)).await, "the task runs already");
+    assert_eq!(worker.succeed(&granted, "2").await, Code::Applied);
+    assert_eq!(system.succeeded("e").await, "2");
+    let history = system.history("e").await;
+    assert_eq!(history.iter().filter(|name| **name == "TaskStarted").count(), 1, "{history:?}");
+    system.close().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_worker_inside_the_process_is_lost_with_it_at_once() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -19,6 +19,8 @@ use baton_proto::worker::v1::coordinator_message::Message as ToWorker;
 use baton_proto::worker::v1::worker_client::WorkerClient;
 use baton_proto::worker::v1::worker_message::Message as FromWorker;
 use baton_proto::worker::v1::*;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -75,8 +77,9 @@ impl Functions for Known {
         self.functions.lock().contains(name)
     }
 
-    fn register(&self, name: &str) {
+    fn register<'a>(&'a self, name: &'a str) -> BoxFuture<'a, ()> {
         self.functions.lock().insert(name.to_owned());
+        std::future::ready(()).boxed()
     }
 }
 
@@ -257,6 +260,7 @@ fn event_name(kind: &EventKind) -> &'static str {
         EventKind::TaskTimedOut { .. } => "TaskTimedOut",
         EventKind::WaitStarted { .. } => "WaitStarted",
         EventKind::RetryScheduled { .. } => "RetryScheduled",
+        EventKind::TaskRegranted { .. } => "TaskRegranted",
         other => panic!("the machines of these tests do not get to {other:?}"),
     }
 }

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use baton_coordinator::shard::{Answer, ExecutionId, Grant, Output, Recovering, Shard, ShardInput, StartError, Started, read_events};
+use baton_coordinator::shard::{
+    Answer, ExecutionId, Grant, HeldClaim, Output, Recovering, Shard, ShardInput, StartError, Started, read_events,
+};
 use baton_coordinator::store::keys::{ExecutionKey, HistoryKey, TimerKey};
 use baton_coordinator::store::{KvOp, ShardId, StoreError, Table};
 use baton_engine::{Execution, Input, Payload, Start, Status, TaskRef};
@@ -30,11 +32,13 @@ pub(crate) struct Faults {
     pub(crate) full: u64,
     pub(crate) worker_death: u64,
     pub(crate) duplicate: u64,
+    /// Grants, not events, between two that do not leave.
+    pub(crate) grant_loss: u64,
 }
 
 impl Faults {
-    pub(crate) const NONE: Self = Self { crash: 0, full: 0, worker_death: 0, duplicate: 0 };
-    pub(crate) const ALL: Self = Self { crash: 60, full: 40, worker_death: 80, duplicate: 5 };
+    pub(crate) const NONE: Self = Self { crash: 0, full: 0, worker_death: 0, duplicate: 0, grant_loss: 0 };
+    pub(crate) const ALL: Self = Self { crash: 60, full: 40, worker_death: 80, duplicate: 5, grant_loss: 4 };
 }
 
 /// Things to come.
@@ -45,6 +49,8 @@ enum Happening {
     Checkpointed(Result<(), StoreError>),
     Retry,
     Due(ExecutionId),
+    /// The session that a grant was meant for was gone before the grant had left.
+    GrantLost(ExecutionId, TaskRef, u64),
     /// A handler has finished.
     Finished(u64),
     /// A worker says its outcome, or says it again.
@@ -84,10 +90,11 @@ pub(crate) struct Site {
     // Clients and workers.
     acknowledged: BTreeMap<u64, i64>,
     held: BTreeMap<u64, Held>,
-    unasserted: Vec<(ExecutionId, TaskRef, u64)>,
+    unasserted: Vec<HeldClaim>,
     /// Every run of a handler: execution, entry, attempt.
     ledger: BTreeSet<(ExecutionId, u64, u32)>,
     pub(crate) crashes: u64,
+    pub(crate) lost_grants: u64,
 }
 
 impl Site {
@@ -111,6 +118,7 @@ impl Site {
             unasserted: Vec::new(),
             ledger: BTreeSet::new(),
             crashes: 0,
+            lost_grants: 0,
         };
         site.recover();
         for n in 0..ORDERS {
@@ -173,6 +181,7 @@ impl Site {
                 self.step(ShardInput::Retry);
             }
             Happening::Due(id) => self.step(ShardInput::Due { id }),
+            Happening::GrantLost(id, task, claim_id) => self.step(ShardInput::GrantLost { id, task, claim_id }),
             Happening::Finished(claim) => self.finished(claim),
             Happening::Report(claim) => self.report(claim),
             Happening::Reconnect => self.reconnect(),
@@ -334,6 +343,7 @@ impl Site {
                     | Happening::Checkpointed(_)
                     | Happening::Retry
                     | Happening::Due(_)
+                    | Happening::GrantLost(..)
                     | Happening::Reconnect
                     | Happening::GraceOver
             )
@@ -365,7 +375,7 @@ impl Site {
         let mut out = Vec::new();
         let (shard, held) = recovering.finish(&mut self.world, &mut out);
         self.shard = Some(shard);
-        self.unasserted = held.into_iter().map(|held| (held.execution, held.task, held.claim.claim_id)).collect();
+        self.unasserted = held;
         let rows: Vec<_> =
             self.table.keys().filter(|(table, _)| *table == Table::Timers).filter_map(|(_, key)| TimerKey::decode(key)).collect();
         for row in rows {
@@ -378,20 +388,32 @@ impl Site {
 
     fn match_queues(&mut self) {
         while let Some(task) = self.world.matched() {
-            let is_regrant = task.regrant.is_some();
-            let claim = task.regrant.map_or_else(|| self.world.claim(), |claim| *claim);
-            self.step(ShardInput::SlotFree { id: task.execution, task: task.task, slot: (), claim, is_regrant });
+            let claim = self.world.claim();
+            self.step(ShardInput::SlotFree { id: task.execution, task: task.task, slot: (), claim });
         }
     }
 
     fn granted(&mut self, grant: Grant) {
         let task = grant.activation.task;
+        if self.faults.grant_loss > 0 && self.random.once_in(self.faults.grant_loss) {
+            return self.lose_grant(grant.execution, task, grant.claim.claim_id);
+        }
         let is_first = self.ledger.insert((grant.execution, task.entry, task.attempt));
         assert!(is_first, "attempt {} of entry {} runs twice", task.attempt, task.entry);
         assert!(self.events_durable(&grant), "a task is granted only after its start is durable");
         let claim = grant.claim.claim_id;
         self.held.insert(claim, Held { execution: grant.execution, task, outcome: None, claim: grant.claim });
         self.soon(4_000, Happening::Finished(claim));
+    }
+
+    /// The grant does not leave; the shard is told, sometimes twice. Its worker is back at once and has the slot.
+    fn lose_grant(&mut self, execution: ExecutionId, task: TaskRef, claim: u64) {
+        self.lost_grants += 1;
+        self.world.slots = (self.world.slots + 1).min(SLOTS);
+        self.soon(100, Happening::GrantLost(execution, task, claim));
+        if self.faults.duplicate > 0 && self.random.once_in(self.faults.duplicate) {
+            self.soon(5_000, Happening::GrantLost(execution, task, claim));
+        }
     }
 
     /// The start of the attempt stands in the log.
@@ -439,19 +461,25 @@ impl Site {
         }
     }
 
-    /// After a crash of the server the workers say what they still hold.
+    /// After a crash of the server the workers say what they still hold. What the same process was to hold and does not name has never
+    /// reached it; another process's is lost when its time is over.
     fn reconnect(&mut self) {
         let claims: Vec<_> = self.held.iter().map(|(claim, held)| (*claim, held.execution, held.task, held.claim.clone())).collect();
         for (claim, execution, task, held) in claims {
-            self.unasserted.retain(|(_, _, unasserted)| *unasserted != claim);
+            self.unasserted.retain(|unasserted| unasserted.claim.claim_id != claim);
             self.step(ShardInput::Assert { id: execution, task, claim: held, reply: Asker::Inspector });
+        }
+        let incarnation = self.world.incarnation;
+        let unnamed: Vec<_> = self.unasserted.extract_if(.., |unasserted| unasserted.claim.incarnation == incarnation).collect();
+        for HeldClaim { execution: id, task, claim } in unnamed {
+            self.step(ShardInput::GrantLost { id, task, claim_id: claim.claim_id });
         }
         self.world.slots = SLOTS.saturating_sub(self.held.len());
     }
 
     fn grace_over(&mut self) {
-        for (id, task, claim_id) in std::mem::take(&mut self.unasserted) {
-            self.step(ShardInput::HolderLost { id, task, claim_id });
+        for HeldClaim { execution: id, task, claim } in std::mem::take(&mut self.unasserted) {
+            self.step(ShardInput::HolderLost { id, task, claim_id: claim.claim_id });
         }
     }
 

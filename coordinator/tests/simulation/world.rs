@@ -73,16 +73,11 @@ impl World for SimWorld {
     fn place(&mut self, request: &PlaceRequest<'_>) -> Placement<()> {
         if self.slots > 0 {
             self.slots -= 1;
-            let claim = request.regrant.cloned().unwrap_or_else(|| self.claim());
+            let claim = self.claim();
             return Placement::Slot { slot: (), claim };
         }
         let queue = self.queue_of(request).expect("the machine calls functions only");
-        let task = QueuedTask {
-            shard: request.shard,
-            execution: request.execution,
-            task: request.activation.task,
-            regrant: request.regrant.cloned().map(Box::new),
-        };
+        let task = QueuedTask { shard: request.shard, execution: request.execution, task: request.activation.task };
         self.enqueue(task, &queue);
         Placement::Queued(queue)
     }

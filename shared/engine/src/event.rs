@@ -113,12 +113,15 @@ pub enum EventKind {
     WaitStarted { state: StateId, until: Timestamp },
     /// A retrier (by position) has fired; the next attempt comes at `at`, jitter included. `failure` is what it answers.
     RetryScheduled { state: StateId, retrier: u32, at: Timestamp, failure: Failure },
+    /// A started attempt has provably not reached whoever had claimed it: from now on this claim counts, which is
+    /// [nobody's](Claim::nobody) until somebody takes the attempt.
+    TaskRegranted { state: StateId, claim: Claim },
 }
 
 impl EventKind {
     /// Whether the event has an id and is shown in the history.
     pub fn is_public(&self) -> bool {
-        !matches!(self, Self::WaitStarted { .. } | Self::RetryScheduled { .. })
+        !matches!(self, Self::WaitStarted { .. } | Self::RetryScheduled { .. } | Self::TaskRegranted { .. })
     }
 
     /// The state that the event belongs to; `None` for events of the execution.
@@ -151,7 +154,8 @@ impl EventKind {
             | Self::MapStateSucceeded { state }
             | Self::MapStateFailed { state }
             | Self::WaitStarted { state, .. }
-            | Self::RetryScheduled { state, .. } => Some(*state),
+            | Self::RetryScheduled { state, .. }
+            | Self::TaskRegranted { state, .. } => Some(*state),
         }
     }
 }

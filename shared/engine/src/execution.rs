@@ -198,7 +198,7 @@ pub(crate) fn resource<'a>(machine: &'a StateMachine, visit: &Visit) -> Option<&
 /// Until when the strand's task must give a sign of life, counted from `now`. Only tasks that are given a token can.
 pub(crate) fn heartbeat_due(machine: &StateMachine, strand: &Strand, now: Timestamp) -> Option<Timestamp> {
     let visit = strand.visit()?;
-    let work = visit.work().filter(|work| work.claim.is_some())?;
+    let work = visit.work().filter(|work| work.claim.as_ref().is_some_and(|claim| !claim.is_nobody()))?;
     let can_beat = match resource(machine, visit)? {
         Resource::Activity { .. } => true,
         Resource::Function { .. } => false,
@@ -230,6 +230,7 @@ fn waiting_for_work(work: &Work) -> WaitingFor {
     let deadline = work.deadline;
     match &work.claim {
         None => WaitingFor::Worker { deadline },
+        Some(claim) if claim.is_nobody() => WaitingFor::Worker { deadline },
         Some(_) if work.is_submitted => WaitingFor::Callback { deadline },
         Some(claim) => WaitingFor::Result { claim: claim.clone(), deadline },
     }

@@ -23,6 +23,15 @@ pub enum Input {
         /// By whom.
         claim: Claim,
     },
+    /// The claim of a started attempt passes on: its grant has not left, or somebody takes it after that. It may run once this is durable.
+    TaskRegranted {
+        /// Which attempt.
+        task: TaskRef,
+        /// `claim_id` of the claim that no longer counts.
+        lost: u64,
+        /// Whose it is now: [`Claim::nobody`], or whoever takes it.
+        claim: Claim,
+    },
     /// The API of a `.sync` or `.waitForTaskToken` integration has answered.
     TaskSubmitted {
         /// Which attempt.
@@ -84,6 +93,18 @@ pub struct Claim {
     pub incarnation: u64,
     /// What becomes of the attempt when its holder is lost.
     pub holder: Holder,
+}
+
+impl Claim {
+    /// The claim of an attempt that has started and that nobody has.
+    pub fn nobody() -> Self {
+        Self { worker_name: None, claim_id: 0, incarnation: 0, holder: Holder::Process }
+    }
+
+    /// Whether it is [`nobody`](Self::nobody)'s.
+    pub fn is_nobody(&self) -> bool {
+        *self == Self::nobody()
+    }
 }
 
 /// Kinds of holders of a claim.

@@ -108,7 +108,7 @@ fn golden_variants() {
         EventKind::EvaluationFailed { state, failure: failure.clone(), location: None },
         EventKind::TaskScheduled { state, attempt: 1, input: payload(), timeout_seconds: None, heartbeat_seconds: None, role_arn: None },
         EventKind::TaskRefused { state, failure: failure.clone() },
-        EventKind::TaskStarted { state, claim },
+        EventKind::TaskStarted { state, claim: claim.clone() },
         EventKind::TaskSubmitted { state, output: payload() },
         EventKind::TaskSucceeded { state, output: payload() },
         EventKind::TaskFailed { state, failure: failure.clone() },
@@ -125,6 +125,7 @@ fn golden_variants() {
         EventKind::MapStateFailed { state },
         EventKind::WaitStarted { state, until: AT },
         EventKind::RetryScheduled { state, retrier: 0, at: AT, failure },
+        EventKind::TaskRegranted { state, claim },
     ];
     for (number, kind) in kinds.into_iter().enumerate() {
         let bytes = encoded(&Event { at: 0, previous: 0, thread: ThreadId::ROOT, kind });

@@ -39,6 +39,7 @@ impl Execution {
                 self.task_scheduled(at, *attempt, input, *timeout_seconds, *heartbeat_seconds, role_arn);
             }
             EventKind::TaskStarted { claim, .. } => self.task_started(at, claim),
+            EventKind::TaskRegranted { claim, .. } => self.task_regranted(at, claim),
             EventKind::TaskSubmitted { .. } => self.task_submitted(at),
             EventKind::TaskSucceeded { output, .. } => self.task_succeeded(at, output),
             EventKind::TaskFailed { failure, .. } => self.task_failed(at, failure),

@@ -42,6 +42,17 @@ impl Execution {
         self.renew_heartbeat(at);
     }
 
+    pub(super) fn task_regranted(&mut self, at: Place<'_>, claim: &Claim) {
+        self.change(at.thread(), |strand| {
+            if let Some(work) = strand.visit_mut().and_then(|visit| visit.work_mut()) {
+                work.claim = Some(claim.clone());
+            }
+        });
+        // Whoever takes it has the whole interval; nobody gives no sign of life.
+        let due = self.strands.get(at.thread()).and_then(|strand| heartbeat_due(at.machine, strand, at.event.at));
+        self.heartbeats.set(at.thread(), due);
+    }
+
     pub(super) fn task_submitted(&mut self, at: Place<'_>) {
         self.change_work(at, |work| work.is_submitted = true);
         self.renew_heartbeat(at);

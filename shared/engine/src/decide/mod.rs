@@ -36,6 +36,7 @@ impl Execution {
         let mut turn = Turn::new(*env, self, now, out);
         match input {
             Input::TaskStarted { task, claim } => turn.task_started(task, claim),
+            Input::TaskRegranted { task, lost, claim } => turn.task_regranted(task, lost, claim),
             Input::TaskSubmitted { task, output } => turn.task_submitted(task, output),
             Input::TaskSucceeded { task, output } => turn.task_succeeded(task, output),
             Input::TaskFailed { task, error, cause } => turn.task_failed(task, Failure { error, cause }.cut()),

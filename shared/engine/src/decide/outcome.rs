@@ -20,6 +20,20 @@ impl Turn<'_> {
         }
     }
 
+    pub(super) fn task_regranted(&mut self, task: TaskRef, lost: u64, claim: Claim) -> Result<Verdict, Rejected> {
+        let thread = self.execution.find_started(task)?;
+        let work = self.work_of(thread);
+        match &work.claim {
+            Some(present) if *present == claim => Ok(Verdict::Duplicate),
+            Some(present) if present.claim_id == lost && !work.is_submitted => {
+                let state = self.visit(thread).state;
+                self.attempt(|turn| turn.record(thread, 0, EventKind::TaskRegranted { state, claim }).map(|_| ()));
+                Ok(Verdict::Applied)
+            }
+            Some(_) | None => Err(Rejected::AlreadyClaimed),
+        }
+    }
+
     pub(super) fn task_submitted(&mut self, task: TaskRef, output: Payload) -> Result<Verdict, Rejected> {
         let thread = self.execution.find_started(task)?;
         if self.work_of(thread).is_submitted {

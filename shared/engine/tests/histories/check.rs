@@ -236,6 +236,7 @@ impl Run {
             EventKind::MapStateSucceeded { state: id } => format!("MapStateSucceeded {}", state(id).name),
             EventKind::MapStateFailed { state: id } => format!("MapStateFailed {}", state(id).name),
             EventKind::WaitStarted { state: id, until } => format!("Wait {} until {}", state(id).name, after(until)),
+            EventKind::TaskRegranted { state: id, claim } => format!("Regranted {} to {}", state(id).name, claim.claim_id),
             EventKind::RetryScheduled { state: id, retrier, at, .. } => format!("Retry {} by {retrier} at {}", state(id).name, after(at)),
         }
     }

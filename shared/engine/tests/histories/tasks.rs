@@ -229,6 +229,27 @@ fn late_and_repeated_reports_fall_away() {
 }
 
 #[test]
+fn a_claim_passes_on_without_a_trace_in_the_history() {
+    let mut run = Run::start(&one_task(FUNCTION, ""), "{}");
+    let (task, first, nobody) = (run.task("T"), run.claim(), baton_engine::Claim::nobody());
+    let second = baton_engine::Claim { claim_id: 99, incarnation: 2, ..first.clone() };
+    let regranted = |lost, claim: &baton_engine::Claim| Input::TaskRegranted { task, lost, claim: claim.clone() };
+
+    assert_eq!(run.decide(regranted(first.claim_id, &nobody)), Err(Rejected::UnknownTask), "it has not started");
+    assert_eq!(run.decide(Input::TaskStarted { task, claim: first.clone() }), Ok(Verdict::Applied));
+    assert_eq!(run.decide(regranted(98, &nobody)), Err(Rejected::AlreadyClaimed), "another claim is lost");
+    let next = run.execution.next_event_id();
+    assert_eq!(run.decide(regranted(first.claim_id, &nobody)), Ok(Verdict::Applied));
+    assert_eq!(run.decide(regranted(first.claim_id, &nobody)), Ok(Verdict::Duplicate));
+    assert_eq!(run.decide(regranted(0, &second)), Ok(Verdict::Applied));
+    assert_eq!(run.decide(regranted(0, &second)), Ok(Verdict::Duplicate));
+    assert_eq!(run.decide(regranted(first.claim_id, &nobody)), Err(Rejected::AlreadyClaimed), "what is lost is lost once");
+    assert_eq!(run.execution.next_event_id(), next, "nothing of it is public");
+    assert_eq!(run.decide(Input::TaskSucceeded { task, output: payload("1") }), Ok(Verdict::Applied));
+    assert_eq!(run.execution.status(), baton_engine::Status::Succeeded);
+}
+
+#[test]
 fn errors_and_causes_are_cut() {
     let mut run = Run::start(&one_task(FUNCTION, ""), "{}");
     let (error, cause) = ("é".repeat(300), "ü".repeat(40_000));

@@ -65,7 +65,7 @@ pub fn shown(machine: &StateMachine, event: &Event) -> Option<Value> {
         EventKind::MapIterationAborted { index, .. } => ("MapIterationAborted".to_owned(), json!({ "name": named(name), "index": index })),
         EventKind::MapStateSucceeded { .. } => ("MapStateSucceeded".to_owned(), json!({})),
         EventKind::MapStateFailed { .. } => ("MapStateFailed".to_owned(), json!({})),
-        EventKind::WaitStarted { .. } | EventKind::RetryScheduled { .. } => return None,
+        EventKind::WaitStarted { .. } | EventKind::RetryScheduled { .. } | EventKind::TaskRegranted { .. } => return None,
     };
     Some(json!({ "type": kind, "previousEventId": event.previous, "details": details }))
 }
