@@ -4,9 +4,17 @@ use comfy_table::{ContentArrangement, Table, presets};
 use owo_colors::OwoColorize;
 use serde_json::Value;
 
+/// Prints one line. A reader that has gone away (`| head`) ends the command quietly.
+pub(crate) fn line(text: &str) {
+    let mut out = anstream::stdout().lock();
+    if std::io::Write::write_all(&mut out, format!("{text}\n").as_bytes()).is_err() {
+        std::process::exit(0);
+    }
+}
+
 /// Prints one JSON document.
 pub(crate) fn json(value: &Value) {
-    println!("{}", serde_json::to_string_pretty(value).expect("a JSON value has a text"));
+    line(&serde_json::to_string_pretty(value).expect("a JSON value has a text"));
 }
 
 /// Prints rows under headings.
@@ -16,14 +24,14 @@ pub(crate) fn table(headings: &[&str], rows: Vec<Vec<String>>) {
     for row in rows {
         table.add_row(row);
     }
-    println!("{table}");
+    line(&table.to_string());
 }
 
 /// Prints names and values under each other.
 pub(crate) fn fields(fields: &[(&str, String)]) {
     let width = fields.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     for (name, value) in fields.iter().filter(|(_, value)| !value.is_empty()) {
-        anstream::println!("{:width$}  {value}", name.dimmed());
+        line(&format!("{:width$}  {value}", name.dimmed()));
     }
 }
 

@@ -223,7 +223,11 @@ fn text<'v>(value: &'v Value, member: &str) -> &'v str {
     value[member].as_str().unwrap_or_default()
 }
 
+/// The head of a text; of a Lambda error document, its message.
 fn shortened(text: &str) -> String {
+    let document: Option<Value> = text.starts_with('{').then(|| serde_json::from_str(text).ok()).flatten();
+    let message = document.as_ref().and_then(|document| document["errorMessage"].as_str());
+    let text = message.unwrap_or(text);
     let head: String = text.chars().take(80).map(|c| if c == '\n' { ' ' } else { c }).collect();
     if head.len() < text.len() { format!("{head}…") } else { head }
 }

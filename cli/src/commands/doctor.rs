@@ -38,7 +38,7 @@ fn repair(directory: &Path) -> CliResult {
 
 fn check(args: &DoctorArgs) -> CliResult {
     let server = block_on(async { Client::new(&args.endpoint.endpoint).call("ListStateMachines", json!({})).await });
-    say(server.is_ok(), &format!("a server answers at {}", args.endpoint.endpoint), "start one with `baton dev DIR`");
+    let mut good = say(server.is_ok(), &format!("a server answers at {}", args.endpoint.endpoint), "start one with `baton dev DIR`");
     for (interpreter, runtime) in [("python3", "Python functions"), ("node", "Node functions")] {
         let found = std::process::Command::new(interpreter).arg("--version").output();
         let version = found.as_ref().map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default();
@@ -48,19 +48,19 @@ fn check(args: &DoctorArgs) -> CliResult {
             &format!("install {interpreter}, or keep such functions on another worker"),
         );
     }
-    prefix(&args.endpoint.endpoint);
+    good &= prefix(&args.endpoint.endpoint);
     let flush = flush_microseconds();
-    say(flush.is_some(), &format!("fdatasync takes {} µs here", flush.unwrap_or_default()), "the current folder is not writable");
-    Ok(())
+    good &= say(flush.is_some(), &format!("fdatasync takes {} µs here", flush.unwrap_or_default()), "the current folder is not writable");
+    if good { Ok(()) } else { Err(CliError::silent(Exit::Failed)) }
 }
 
 /// SDKs put `sync-` before the host of StartSyncExecution and TestState.
-fn prefix(endpoint: &str) {
+fn prefix(endpoint: &str) -> bool {
     let host = endpoint.trim_start_matches("http://").split([':', '/']).next().unwrap_or_default();
     let switched_off = std::env::var("AWS_DISABLE_HOST_PREFIX_INJECTION").is_ok_and(|value| value == "true");
     let resolves = std::net::ToSocketAddrs::to_socket_addrs(&(format!("sync-{host}").as_str(), 80)).is_ok();
     let step = "eval \"$(baton env)\" switches the prefix off for the aws CLI and boto3; for other SDKs add `127.0.0.1 sync-localhost` to /etc/hosts and use localhost";
-    say(switched_off || resolves, &format!("the host prefix of StartSyncExecution and TestState reaches sync-{host}"), step);
+    say(switched_off || resolves, &format!("the host prefix of StartSyncExecution and TestState reaches sync-{host}"), step)
 }
 
 /// Median of a few flushes of an overwritten file in the current folder.
@@ -81,10 +81,11 @@ fn flush_microseconds() -> Option<u128> {
     times.get(times.len() / 2).copied()
 }
 
-fn say(good: bool, what: &str, next: &str) {
+fn say(good: bool, what: &str, next: &str) -> bool {
     if good {
         anstream::println!("{} {what}", "ok".green());
     } else {
         anstream::println!("{} {what}: not so\n   next: {next}", "!!".red());
     }
+    good
 }

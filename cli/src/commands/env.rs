@@ -5,7 +5,7 @@ use crate::exit::CliResult;
 
 pub(crate) fn run(args: &EndpointArgs) -> CliResult {
     for (name, value) in variables(&args.endpoint) {
-        println!("export {name}={value}");
+        crate::output::line(&format!("export {name}={value}"));
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! `baton lint`: what AWS would say of a definition, drawn in its source.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use baton_asl::{Diagnostic, Format as Syntax, MachineType, Severity};
 use serde_json::{Value, json};
@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 use crate::args::{Format, LintArgs};
 use crate::exit::{CliError, CliResult, Exit};
 use crate::output;
+use crate::project::Project;
 
 pub(crate) fn run(args: LintArgs) -> CliResult {
     let kind = if args.express { MachineType::Express } else { MachineType::Standard };
     let mut found = Vec::new();
     for file in &args.files {
         let text = std::fs::read_to_string(file).map_err(|error| unreadable(file, &error))?;
-        let (_, diagnostics) = baton_asl::lint(&text, syntax(file), kind);
-        found.push((file.clone(), text, diagnostics));
+        found.push(findings(file, text, kind));
     }
     match args.output {
         Format::Json => {
@@ -25,6 +25,19 @@ pub(crate) fn run(args: LintArgs) -> CliResult {
     }
     let errors = found.iter().flat_map(|(_, _, diagnostics)| diagnostics).filter(|one| one.severity == Severity::Error).count();
     if errors > 0 { Err(CliError::silent(Exit::Lint)) } else { Ok(()) }
+}
+
+/// A definition that a template beside it names is checked with the template's substitutions.
+fn findings(file: &Path, text: String, kind: MachineType) -> (PathBuf, String, Vec<Diagnostic>) {
+    if text.contains("${")
+        && let Ok(project) = Project::load_file(file)
+        && let [machine] = &project.machines[..]
+    {
+        let (text, diagnostics) = machine.findings();
+        return (file.to_owned(), text.to_owned(), diagnostics.to_vec());
+    }
+    let (_, diagnostics) = baton_asl::lint(&text, syntax(file), kind);
+    (file.to_owned(), text, diagnostics)
 }
 
 /// YAML by its ending, JSON with comments otherwise.

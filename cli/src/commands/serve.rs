@@ -4,7 +4,7 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use baton_coordinator::server::{Server, ServerConfig, Storage};
+use baton_coordinator::server::{Server, ServerConfig, StartError, Storage};
 use baton_worker::Worker;
 use tokio_util::sync::CancellationToken;
 
@@ -35,7 +35,7 @@ async fn serve(args: ServeArgs, mode: Mode) -> CliResult {
         project.report();
         return Err(CliError::new(Exit::Lint, "the folder has errors").next("mend them, `baton lint` shows them too"));
     }
-    let server = Server::start(config(&args)).await.map_err(|error| CliError::new(Exit::Failed, error.to_string()))?;
+    let server = Server::start(config(&args)).await.map_err(not_started)?;
     let endpoint = format!("http://{}", server.address());
     let client = Client::new(&endpoint);
     let worker =
@@ -61,6 +61,16 @@ async fn serve(args: ServeArgs, mode: Mode) -> CliResult {
     Ok(())
 }
 
+fn not_started(error: StartError) -> CliError {
+    let step = match &error {
+        StartError::Listen { .. } => "choose another port with --port, or 0 for a free one",
+        StartError::Store(_) | StartError::Catalog(_) | StartError::Cluster(_) | StartError::TokenKey(_) => {
+            "use another folder with --data-dir, or end the process that holds this one"
+        }
+    };
+    CliError::new(Exit::Failed, error.to_string()).next(step)
+}
+
 /// What is wrong with a worker's description is the user's to mend.
 pub(crate) fn usage(error: impl std::fmt::Display) -> CliError {
     CliError::new(Exit::Usage, error.to_string())
@@ -84,9 +94,14 @@ fn announce(endpoint: &str, project: &Project, mode: Mode) {
         eprintln!("export {name}={value}");
     }
     if mode == Mode::Dev {
+        eprintln!("all that the aws CLI needs: eval \"$(baton env --endpoint {endpoint})\"");
         project.report();
+        if project.machines.is_empty() {
+            eprintln!("no definitions here yet: add one, for example hello.asl.json");
+        }
         for machine in &project.machines {
-            eprintln!("serving {}", project.state_machine_arn(&machine.name));
+            let note = if machine.has_errors() { " (its last good definition, if there is one)" } else { "" };
+            eprintln!("serving {}{note}", project.state_machine_arn(&machine.name));
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A folder of workflows: definitions (`*.asl.json`, `*.asl.yaml`), a SAM `template.yaml`, `baton.toml`.
 
 pub(crate) mod deploy;
+mod unsupported;
 pub(crate) mod watch;
 
 use std::path::{Path, PathBuf};
@@ -33,6 +34,8 @@ pub(crate) struct Machine {
     /// Where it is written, and in what text.
     source: Source,
     diagnostics: Vec<Diagnostic>,
+    /// What it asks for that this release cannot run, in sentences.
+    unsupported: Vec<String>,
 }
 
 #[derive(Clone, PartialEq)]
@@ -56,11 +59,11 @@ impl Project {
         let mut machines = Vec::new();
         let mut named = Vec::new();
         for resource in template.iter().flat_map(|template| &template.state_machines) {
-            named.extend(resource.definition.file.clone());
+            named.extend(resource.definition.file.as_deref().and_then(|file| std::fs::canonicalize(file).ok()));
             machines.push(Machine::of_template(resource, directory));
         }
         for file in definitions(directory) {
-            if !named.contains(&file) {
+            if !std::fs::canonicalize(&file).is_ok_and(|file| named.contains(&file)) {
                 machines.push(Machine::of_file(&file)?);
             }
         }
@@ -70,6 +73,10 @@ impl Project {
     /// Reads one definition, with the functions and substitutions of its folder.
     pub(crate) fn load_file(file: &Path) -> CliResult<Self> {
         let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        if file.is_dir() {
+            return Err(CliError::new(Exit::Usage, format!("{} is a folder", file.display()))
+                .next("give one definition in it, or serve it: `baton dev DIR`"));
+        }
         if !file.is_file() {
             return Err(
                 CliError::new(Exit::NotFound, format!("no such file: {}", file.display())).next("give the path of an ASL definition")
@@ -121,9 +128,15 @@ impl Machine {
 
     fn new(name: String, file: PathBuf, text: String, syntax: Format, express: bool) -> Self {
         let kind = if express { MachineType::Express } else { MachineType::Standard };
-        let (_, diagnostics) = baton_asl::lint(&text, syntax, kind);
+        let (machine, diagnostics) = baton_asl::lint(&text, syntax, kind);
+        let unsupported = machine.as_ref().map(unsupported::of).unwrap_or_default();
         let definition = baton_asl::to_json(&text, syntax).unwrap_or_else(|_| text.clone());
-        Self { name, definition, express, source: Source { file, text }, diagnostics }
+        Self { name, definition, express, source: Source { file, text }, diagnostics, unsupported }
+    }
+
+    /// The definition's text with the template's substitutions, and what was found in it.
+    pub(crate) fn findings(&self) -> (&str, &[Diagnostic]) {
+        (&self.source.text, &self.diagnostics)
     }
 
     pub(crate) fn has_errors(&self) -> bool {
@@ -132,6 +145,12 @@ impl Machine {
 
     pub(crate) fn report(&self) {
         lint::draw(&self.source.file, &self.source.text, &self.diagnostics);
+        for sentence in &self.unsupported {
+            tracing::warn!("{}: {sentence}", self.name);
+            if !tracing::enabled!(tracing::Level::WARN) {
+                eprintln!("warning: {}: {sentence}", self.name);
+            }
+        }
     }
 }
 

@@ -78,6 +78,13 @@ impl Follower {
                 tracing::info!("updated {}", machine.name);
             }
         }
+        for gone in self.project.machines.iter().filter(|old| !project.machines.iter().any(|new| new.name == old.name)) {
+            let arn = project.state_machine_arn(&gone.name);
+            tracing::warn!(
+                "{} is no longer in the folder, but is still served; `aws stepfunctions delete-state-machine --state-machine-arn {arn}` ends that",
+                gone.name
+            );
+        }
         self.reload_functions(&project, paths);
         self.project = project;
     }

@@ -42,6 +42,6 @@ fn print(description: &Value) {
 /// One line for each open state: why it waits, and since when.
 pub(crate) fn print_waiting(answer: &Value) {
     for waiting in answer["waiting"].as_array().into_iter().flatten() {
-        println!("waiting  {}: {}", resolve::text(waiting, "state"), resolve::text(waiting, "reason"));
+        crate::output::line(&format!("waiting  {}: {}", resolve::text(waiting, "state"), resolve::text(waiting, "reason")));
     }
 }

@@ -21,7 +21,7 @@ pub(crate) async fn run(common: &CommonArgs, machine: &str, given: &str, name: O
     if !wait {
         match common.output {
             Format::Json => output::json(&started),
-            Format::Table => println!("{arn}"),
+            Format::Table => crate::output::line(&arn),
         }
         return Ok(());
     }

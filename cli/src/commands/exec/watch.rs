@@ -15,7 +15,7 @@ pub(crate) async fn run(one: &OneExecution) -> CliResult {
     let client = Client::new(&one.common.endpoint.endpoint);
     let arn = resolve::execution(&client, &one.execution).await?;
     match one.common.output {
-        Format::Json => client.watch(&arn, |event| println!("{event}")).await?,
+        Format::Json => client.watch(&arn, |event| crate::output::line(&event.to_string())).await?,
         Format::Table => follow(&client, &arn).await?,
     }
     let ended = client.call("DescribeExecution", json!({ "executionArn": arn })).await?;

@@ -1,0 +1,37 @@
+//! What AWS accepts and this release cannot run yet. It is said when a definition is loaded, not first when an execution fails.
+
+use baton_asl::{MapMode, Pattern, Resource, StateKind, StateMachine};
+
+/// One sentence for each state that would fail.
+pub(super) fn of(machine: &StateMachine) -> Vec<String> {
+    machine
+        .states
+        .iter()
+        .filter_map(|state| {
+            asks_for(&state.kind).map(|what| format!("state {} asks for {what}, which is not there yet: it will fail", state.name))
+        })
+        .collect()
+}
+
+fn asks_for(kind: &StateKind) -> Option<String> {
+    match kind {
+        StateKind::Map(map) => match map.mode {
+            MapMode::Distributed { .. } => Some("Distributed Map".to_owned()),
+            MapMode::Inline => None,
+        },
+        StateKind::Task(task) => match &task.resource {
+            Resource::Function { .. } | Resource::Activity { .. } => None,
+            Resource::Integration(integration) => {
+                let is_lambda = &*integration.service == "lambda" && &*integration.action == "invoke";
+                let runs = is_lambda && matches!(integration.pattern, Pattern::RequestResponse | Pattern::WaitForTaskToken);
+                (!runs).then(|| integration.arn.to_string())
+            }
+        },
+        StateKind::Pass(_)
+        | StateKind::Choice(_)
+        | StateKind::Wait(_)
+        | StateKind::Succeed
+        | StateKind::Fail(_)
+        | StateKind::Parallel(_) => None,
+    }
+}
