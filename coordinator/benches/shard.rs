@@ -14,6 +14,7 @@ use baton_coordinator::store::ShardStore;
 use baton_coordinator::store::local::{LocalOptions, LocalStore};
 use baton_coordinator::store::memory::MemoryStore;
 use baton_engine::{Payload, Start};
+use futures_util::future::BoxFuture;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -33,7 +34,9 @@ impl Functions for Known {
         false
     }
 
-    fn register(&self, _: &str) {}
+    fn register<'a>(&'a self, _: &'a str) -> BoxFuture<'a, ()> {
+        Box::pin(std::future::ready(()))
+    }
 }
 
 impl Activities for Known {

@@ -34,6 +34,8 @@ pub use state::{State, StateMachineEntry};
 use std::sync::Arc;
 
 use baton_engine::Timestamp;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use parking_lot::RwLock;
 use tokio::sync::{mpsc, oneshot};
 
@@ -142,12 +144,22 @@ impl Functions for Catalog {
         self.state.read().functions.contains(name)
     }
 
-    /// A registration that finds the queue full is lost until the worker's next session says it again.
-    fn register(&self, name: &str) {
-        if !self.knows(name) {
-            let (reply, _) = oneshot::channel();
-            let _ = self.writer.try_send(writer::Message::command(RegisterFunction { name: name.into() }, reply));
+    /// A registration that is refused is lost until the worker's next session says it again.
+    fn register<'a>(&'a self, name: &'a str) -> BoxFuture<'a, ()> {
+        async move {
+            if self.knows(name) {
+                return;
+            }
+            let (reply, answer) = oneshot::channel();
+            // It waits for room: a worker with many functions is no reason to forget some of them.
+            if self.writer.send(writer::Message::command(RegisterFunction { name: name.into() }, reply)).await.is_err() {
+                return;
+            }
+            if let Ok(Err(error)) = answer.await {
+                tracing::warn!(function = name, %error, "a function that a worker serves could not be registered");
+            }
         }
+        .boxed()
     }
 }
 

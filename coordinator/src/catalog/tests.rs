@@ -189,8 +189,8 @@ async fn everything_is_there_after_a_restart() {
         let created =
             CreateActivity { arn: activity.clone(), name: "a".into(), encryption: EncryptionConfiguration::default(), tags: Vec::new() };
         catalog.execute(created).await.expect("it is new");
-        catalog.register("Charge");
-        // A command behind the registration sees that it is done.
+        catalog.register("Charge").await;
+        assert!(catalog.knows("Charge"), "known as soon as it is answered");
         catalog.execute(DeleteActivity { arn: machine_arn("none") }).await.expect("nothing to do");
         let before = format!("{:?}", catalog.state_machine(&machine_arn("m")).expect("it is there").record());
 

@@ -118,10 +118,11 @@ impl Cluster {
     }
 
     /// The task of this attempt, if it has no outcome yet.
-    pub(crate) async fn open_task(&self, id: ExecutionId, task: TaskRef) -> Option<Box<Grant>> {
-        match self.tell(id, |reply| ShardInput::Task { id, task, reply }).await {
-            Ok(Answer::Task(grant)) => grant,
-            Ok(_) | Err(_) => None,
+    pub(crate) async fn open_task(&self, id: ExecutionId, task: TaskRef) -> Result<Option<Box<Grant>>, SendError> {
+        match self.tell(id, |reply| ShardInput::Task { id, task, reply }).await? {
+            Answer::Task(grant) => Ok(grant),
+            Answer::Unavailable(text) => Err(SendError::Unavailable(text)),
+            _ => unreachable!("a look at a task is answered as one"),
         }
     }
 

@@ -108,6 +108,12 @@ impl Queues {
         self.change(queue, |state, _| state.leave(session_id));
     }
 
+    /// A session takes nothing more from any queue.
+    pub(crate) fn leave_all(&self, session_id: u64) {
+        let queues: Vec<_> = self.by_name.read().values().cloned().collect();
+        queues.iter().for_each(|queue| self.leave(queue, session_id));
+    }
+
     /// A session answers an offer. `None` if the offer was withdrawn or has gone to somebody else.
     pub(crate) fn claim(&self, queue: &SharedQueue, execution: ExecutionId, task: TaskRef, session_id: u64) -> Option<Slot> {
         queue.state.lock().claim(execution, task, session_id)

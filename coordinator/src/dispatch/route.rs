@@ -143,6 +143,8 @@ mod tests {
     use super::*;
     use baton_asl::Pattern;
     use baton_engine::{Payload, TaskRef};
+    use futures_util::FutureExt;
+    use futures_util::future::BoxFuture;
     use serde_json::json;
 
     struct Known;
@@ -152,7 +154,9 @@ mod tests {
             name == "known"
         }
 
-        fn register(&self, _: &str) {}
+        fn register<'a>(&'a self, _: &'a str) -> BoxFuture<'a, ()> {
+            std::future::ready(()).boxed()
+        }
     }
 
     fn start() -> Start {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use baton_engine::{Claim, Verdict};
-use baton_proto::worker::v1::{ClaimRef, Dispatch, Hello, Welcome};
+use baton_proto::worker::v1::{ClaimRef, Code, Dispatch, Hello, Welcome};
 use futures_util::future::join_all;
 use hashbrown::HashSet;
 use tonic::Status;
@@ -44,6 +44,7 @@ pub(super) async fn open(cluster: &Cluster, hello: Hello) -> Result<Opened, Stat
     let orphans = take_over(cluster, &session);
     let lost = settle_claims(cluster, &session, orphans, &hello.running).await;
     let welcome = Welcome { session_id: session.info().session_id, heartbeat_interval_ms: HEARTBEAT_INTERVAL.as_millis() as u32, lost };
+    register_functions(cluster, &hello).await;
     join_queues(&connection, &hello);
     tracing::info!(worker = %hello.worker_name, queues = hello.queues.len(), running = hello.running.len(), "a worker has come");
     Ok(Opened { connection, welcome })
@@ -100,7 +101,12 @@ async fn settle_claims(cluster: &Cluster, session: &Arc<Session>, orphans: Vec<H
 async fn is_still_held(cluster: &Cluster, session: &Arc<Session>, token: &TaskToken) -> bool {
     let claim: Claim = session.claim(token.claim_id);
     let (id, task) = (token.execution, token.task);
-    let Some(token) = &outcome::resolved(cluster, *token).await else { return false };
+    let token = &match outcome::resolved(cluster, *token).await {
+        Ok(token) => token,
+        // Not known now: its shape is looked up again with its report.
+        Err(Code::RetryLater) => *token,
+        Err(_) => return false,
+    };
     let is_held = match cluster.tell(id, |reply| ShardInput::Assert { id, task, claim, reply }).await.and_then(verdict) {
         Ok(Verdict::Applied | Verdict::Duplicate) => true,
         // A finished attempt's outcome may have been applied without its report having been acknowledged: the worker reports it again and is told.
@@ -125,14 +131,18 @@ fn verdict(answer: Answer) -> Result<Verdict, SendError> {
     }
 }
 
+/// Before the worker is welcome: whoever starts an execution because it is finds its functions known.
+async fn register_functions(cluster: &Cluster, hello: &Hello) {
+    let names: Vec<_> = hello.queues.iter().map(|queue| cluster.router().queue_name(&queue.name)).collect();
+    let functions = names.iter().filter_map(|name| name.strip_prefix("lambda:"));
+    join_all(functions.map(|function| cluster.router().functions().register(function))).await;
+}
+
 fn join_queues(connection: &Connection, hello: &Hello) {
     let (cluster, session) = (&connection.cluster, &connection.session);
     let mut joined = Vec::with_capacity(hello.queues.len());
     for queue in &hello.queues {
         let name = cluster.router().queue_name(&queue.name);
-        if let Some(function) = name.strip_prefix("lambda:") {
-            cluster.router().functions().register(function);
-        }
         joined.push((Arc::<str>::from(queue.name.as_str()), cluster.task_queues().get(&name), queue.credits));
     }
     // The session knows its queues before anything can come from them.

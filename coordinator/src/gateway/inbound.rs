@@ -88,16 +88,16 @@ impl<'a> Reader<'a> {
         for outcome in outcomes.outcomes {
             let report_id = outcome.report_id;
             let token = self.token(&outcome.token, outcome.claim_id).await;
-            match token.and_then(|token| outcome::read(token, outcome, &mut self.random)) {
-                Some(report) => {
+            match token.and_then(|token| outcome::read(token, outcome, &mut self.random).ok_or(Code::UnknownTask)) {
+                Ok(report) => {
                     let (id, task, claim_id) = (report.token.execution, report.token.task, report.token.claim_id);
                     let reply = ReplyTo::Report { session: session.clone(), execution: id, task, report_id };
                     let input = ShardInput::Send { id, input: report.input, claim_id: Some(claim_id), reply: Some(reply) };
                     reports.push((cluster.shard_of(id), input));
                 }
-                None => {
+                Err(code) => {
                     let (execution, task) = outcome::NOBODY;
-                    let item = SessionItem::Ack { execution, task, report_id, code: Code::UnknownTask.into() };
+                    let item = SessionItem::Ack { execution, task, report_id, code: code.into() };
                     // A session that has ended needs no answer.
                     drop(session.push(item));
                 }
@@ -109,11 +109,12 @@ impl<'a> Reader<'a> {
     }
 
     /// What a reported token names. One that was offered takes its shape from what was granted.
-    async fn token(&self, token: &[u8], claim_id: u64) -> Option<TaskToken> {
+    async fn token(&self, token: &[u8], claim_id: u64) -> Result<TaskToken, Code> {
         let Connection { cluster, session, .. } = &**self.connection;
-        let token = outcome::claimed(cluster.token_key(), token, claim_id)?;
-        match session.held(token.execution, token.task).filter(|_| token.shape == Shape::Offered) {
-            Some(held) => Some(TaskToken { shape: held.shape, ..token }),
+        let token = outcome::claimed(cluster.token_key(), token, claim_id).ok_or(Code::UnknownTask)?;
+        let held = session.held(token.execution, token.task).filter(|held| held.shape != Shape::Offered);
+        match held.filter(|_| token.shape == Shape::Offered) {
+            Some(held) => Ok(TaskToken { shape: held.shape, ..token }),
             None => outcome::resolved(cluster, token).await,
         }
     }

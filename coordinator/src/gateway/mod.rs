@@ -47,6 +47,8 @@ impl Gateway {
     pub async fn drain(&self, at_most: Duration) -> bool {
         let sessions = self.cluster.sessions().all();
         for session in &sessions {
+            // First nothing new is granted to it, or it would never be through.
+            self.cluster.task_queues().leave_all(session.info().session_id);
             // A session that has ended needs not be told.
             drop(session.push(SessionItem::Drain));
         }
@@ -78,8 +80,8 @@ impl Worker for Gateway {
         let outcome = request.into_inner();
         let report_id = outcome.report_id;
         let code = match outcome::read_alone(&self.cluster, outcome).await {
-            Some(report) => report_code(self.cluster.report(&report.token, report.input).await),
-            None => Code::UnknownTask,
+            Ok(report) => report_code(self.cluster.report(&report.token, report.input).await),
+            Err(code) => code,
         };
         Ok(Response::new(Ack { report_id, code: code.into() }))
     }

@@ -4,11 +4,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use baton_engine::{Input, Payload, TaskRef};
 use baton_proto::worker::v1::outcome::Result as Reported;
-use baton_proto::worker::v1::{Failure, Outcome};
+use baton_proto::worker::v1::{Code, Failure, Outcome};
 use bytes::Bytes;
 
 use crate::clock;
-use crate::cluster::{Cluster, ExecutionId};
+use crate::cluster::{Cluster, ExecutionId, report_code};
 use crate::dispatch::{InvokeResult, Random, Shape, TaskToken, TokenKey, compacted, payload_of};
 
 /// AWS's limits of error and cause, characters.
@@ -35,19 +35,25 @@ pub(super) fn claimed(key: &TokenKey, token: &[u8], claim_id: u64) -> Option<Tas
     key.open(token).map(|token| TaskToken { claim_id, ..token })
 }
 
-/// Understands a report that comes without a session.
-pub(super) async fn read_alone(cluster: &Cluster, outcome: Outcome) -> Option<Report> {
-    let token = resolved(cluster, claimed(cluster.token_key(), &outcome.token, outcome.claim_id)?).await?;
-    read(token, outcome, &mut Random::from_system())
+/// Understands a report that comes without a session. An error is what the worker is told: nothing is known by the token, or it is not
+/// known now.
+pub(super) async fn read_alone(cluster: &Cluster, outcome: Outcome) -> Result<Report, Code> {
+    let token = claimed(cluster.token_key(), &outcome.token, outcome.claim_id).ok_or(Code::UnknownTask)?;
+    let token = resolved(cluster, token).await?;
+    read(token, outcome, &mut Random::from_system()).ok_or(Code::UnknownTask)
 }
 
-/// The token of a task whose shape was not known when it was offered, with its shape.
-pub(super) async fn resolved(cluster: &Cluster, token: TaskToken) -> Option<TaskToken> {
+/// The token of a task whose shape was not known when it was offered, with its shape. As long as the task cannot be looked up, its report is
+/// to come again: a worker forgets an outcome that is answered in any other way.
+pub(super) async fn resolved(cluster: &Cluster, token: TaskToken) -> Result<TaskToken, Code> {
     if token.shape != Shape::Offered {
-        return Some(token);
+        return Ok(token);
     }
-    let grant = cluster.open_task(token.execution, token.task).await?;
-    Some(TaskToken { shape: Shape::of(&grant), ..token })
+    match cluster.open_task(token.execution, token.task).await {
+        Ok(Some(grant)) => Ok(TaskToken { shape: Shape::of(&grant), ..token }),
+        Ok(None) => Err(Code::UnknownTask),
+        Err(error) => Err(report_code(Err(error))),
+    }
 }
 
 /// Understands a report; `None` if nothing is reported, or the task has another way of being completed.

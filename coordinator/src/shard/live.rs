@@ -10,7 +10,7 @@ use baton_engine::{
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use super::codec::{Chunks, CodecError, read_events};
+use super::codec::{Chunks, CodecError, read_chunks};
 use super::stored::{StoredLive, StoredTask, StoredTasks};
 use super::{ExecutionRecord, ExecutionSummary, Revision, World};
 use crate::shard::ExecutionId;
@@ -150,12 +150,17 @@ impl Live {
         Ok(live)
     }
 
-    /// Applies events that were logged after what it has seen.
-    pub(super) fn replay(&mut self, value: &[u8]) -> Result<(), CodecError> {
-        for event in read_events(value)? {
-            self.execution.apply(&self.revision.machine, &event);
+    /// Applies the events of a history that begins at `position`, except those that it has seen; answers the position after them. The
+    /// snapshot may have been written by a checkpoint whose end nobody has heard of yet.
+    pub(super) fn replay(&mut self, mut position: u64, part: &[u8]) -> Result<u64, CodecError> {
+        for chunk in read_chunks(part)? {
+            if position >= self.history.events {
+                let events = chunk.events()?;
+                events.iter().for_each(|event| self.execution.apply(&self.revision.machine, event));
+            }
+            position += u64::from(chunk.event_count);
         }
-        Ok(())
+        Ok(position)
     }
 
     /// Takes over the open tasks that the engine knows of, after the execution was read back. Whatever nobody has is `Unplaced` until
@@ -349,8 +354,8 @@ pub(crate) fn record(execution: &Execution, revision: &Revision, quarantined: Op
 /// As DescribeExecution shows an execution of which only its history is left: its first segment and its last.
 pub(crate) fn record_of_history(first: &[u8], last: &[u8]) -> Result<ExecutionRecord, CodecError> {
     let malformed = |what: &str| CodecError::Malformed(what.to_owned());
-    let first = super::codec::read_chunks(first)?.first().ok_or(CodecError::Truncated)?.events()?;
-    let last = super::codec::read_chunks(last)?.last().ok_or(CodecError::Truncated)?.events()?;
+    let first = read_chunks(first)?.first().ok_or(CodecError::Truncated)?.events()?;
+    let last = read_chunks(last)?.last().ok_or(CodecError::Truncated)?.events()?;
     let Some(EventKind::ExecutionStarted(start)) = first.into_iter().next().map(|event| event.kind) else {
         return Err(malformed("a history that does not begin with ExecutionStarted"));
     };

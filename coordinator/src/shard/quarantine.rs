@@ -35,9 +35,10 @@ impl<W: World> Shard<W> {
     /// The snapshot of an execution that is being rebuilt has come.
     pub(super) fn rebuilt(&mut self, id: ExecutionId, mut live: Box<Live>, mut snapshot: Live) {
         let parts = live.history.parts();
-        let outcome = catching(|| parts.iter().try_for_each(|part| snapshot.replay(part)));
+        let from = live.history.saved_events;
+        let outcome = catching(|| parts.iter().try_fold(from, |position, part| snapshot.replay(position, part)));
         let detail = match outcome {
-            Ok(Ok(())) => {
+            Ok(Ok(_)) => {
                 live.revision = snapshot.revision;
                 return self.set_aside(id, live, snapshot.execution);
             }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use baton_asl::StateMachine;
+use futures_util::future::BoxFuture;
 
 /// A state machine's definition and role as they were when an execution started.
 #[derive(Debug)]
@@ -29,8 +30,8 @@ pub trait Functions: Send + Sync {
     /// Whether a worker has ever served a function of this name.
     fn knows(&self, name: &str) -> bool;
 
-    /// A worker serves it from now on. Kept durably; returns at once.
-    fn register(&self, name: &str);
+    /// A worker serves it from now on. When this answers, it is known, and kept durably if the store takes anything at all.
+    fn register<'a>(&'a self, name: &'a str) -> BoxFuture<'a, ()>;
 }
 
 /// Activities that have been created.

@@ -157,7 +157,13 @@ impl<W: World> Shard<W> {
             }
             ShardInput::SlotFree { slot, .. } => out.push(Output::Return(slot)),
             ShardInput::Claim { id, task, slot, claim } => out.push(Output::Deny { slot, id, task, claim_id: claim.claim_id }),
-            ShardInput::Task { reply, .. } => out.push(Output::Reply(reply, Answer::Task(None))),
+            ShardInput::Task { reply, .. } => {
+                let answer = match error {
+                    SendError::Unavailable(text) => Answer::Unavailable(text),
+                    SendError::NoSuchExecution | SendError::Rejected(_) | SendError::Throttled => Answer::Task(None),
+                };
+                out.push(Output::Reply(reply, answer));
+            }
             ShardInput::Describe { reply, .. }
             | ShardInput::History { reply, .. }
             | ShardInput::WaitEnd { reply, .. }
