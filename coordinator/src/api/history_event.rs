@@ -196,7 +196,9 @@ impl<'a> History<'a> {
             EventKind::MapIterationAborted { .. } => named!("MapIterationAborted", "mapIterationAborted"),
             EventKind::MapStateSucceeded { .. } => named!("MapStateSucceeded"),
             EventKind::MapStateFailed { .. } => named!("MapStateFailed"),
-            EventKind::WaitStarted { .. } | EventKind::RetryScheduled { .. } | EventKind::TaskRegranted { .. } => unreachable!("internal events are not shown"),
+            EventKind::WaitStarted { .. } | EventKind::RetryScheduled { .. } | EventKind::TaskRegranted { .. } => {
+                unreachable!("internal events are not shown")
+            }
         }
     }
 

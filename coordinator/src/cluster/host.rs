@@ -38,6 +38,10 @@ pub(crate) type Deliver = Arc<dyn Fn(Box<Grant>) + Send + Sync>;
 
 /// How often a host looks after checkpoints and refused batches.
 const CARE_INTERVAL: Duration = Duration::from_millis(50);
+/// And how often while nothing happens.
+const CARE_INTERVAL_IDLE: Duration = Duration::from_millis(500);
+/// Messages of one round: what is decided goes to the store before more is decided, so that both work at the same time.
+const ROUND_MAX: usize = 512;
 /// How often it looks for those who have gone away.
 const ABSENT_INTERVAL: Duration = Duration::from_secs(5);
 /// How long the end may take before what is left is left to the log.
@@ -85,13 +89,18 @@ pub(crate) struct Host {
     asked: Vec<Asked>,
     /// What came out of doing so, for the same round.
     next: VecDeque<(usize, Input)>,
-    messages: Vec<HostMessage>,
+    /// What has come, in order.
+    messages: VecDeque<HostMessage>,
+    /// What comes now; its memory is used again.
+    incoming: Vec<HostMessage>,
     /// Shards that have something to send or to go on with.
     touched: Vec<usize>,
     timers: Timers,
     checkpoints: Checkpoints,
     background: FuturesUnordered<BoxFuture<'static, HostMessage>>,
     sleep: Pin<Box<Sleep>>,
+    /// Inputs that the shards held back when they were looked after last.
+    shards_held_back: usize,
     next_care: Instant,
     next_absent: Instant,
     closing: Option<(oneshot::Sender<()>, Instant)>,
@@ -120,12 +129,14 @@ impl Host {
             done,
             asked: Vec::new(),
             next: VecDeque::new(),
-            messages: Vec::new(),
+            messages: VecDeque::new(),
+            incoming: Vec::new(),
             touched: Vec::new(),
             timers: Timers::new(horizon),
             checkpoints: Checkpoints::default(),
             background: FuturesUnordered::new(),
             sleep: Box::pin(tokio::time::sleep(CARE_INTERVAL)),
+            shards_held_back: 0,
             next_care: now,
             next_absent: now + ABSENT_INTERVAL,
             closing: None,
@@ -164,12 +175,14 @@ impl Host {
 
     /// Ready when there is something to do: messages, timers, work of its own.
     fn poll_work(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut is_ready = self.inbox.poll_take(&mut self.messages, cx).is_ready();
-        while let Poll::Ready(Some(message)) = self.background.poll_next_unpin(cx) {
-            self.messages.push(message);
-            is_ready = true;
+        // What was taken is handled before more is: the inbox tells others when it is full.
+        if self.messages.is_empty() && self.inbox.poll_take(&mut self.incoming, cx).is_ready() {
+            self.messages.extend(self.incoming.drain(..));
         }
-        if is_ready || !self.touched.is_empty() {
+        while let Poll::Ready(Some(message)) = self.background.poll_next_unpin(cx) {
+            self.messages.push_back(message);
+        }
+        if !self.messages.is_empty() || !self.touched.is_empty() {
             return Poll::Ready(());
         }
         let due = self.timers.next_instant().map_or(self.next_care, |due| due.min(self.next_care));
@@ -180,12 +193,11 @@ impl Host {
     /// One round: everything that has come is handled, then each touched shard sends what it has.
     fn round(&mut self) {
         let now = clock::now();
-        let mut messages = std::mem::take(&mut self.messages);
-        for message in messages.drain(..) {
+        for _ in 0..ROUND_MAX {
+            let Some(message) = self.messages.pop_front() else { break };
             self.handle(now, message);
             self.settle(now);
         }
-        self.messages = messages;
         for (shard, id) in self.timers.due(now) {
             self.next.push_back((self.index(shard), ShardInput::Due { id }));
         }
@@ -193,9 +205,10 @@ impl Host {
         self.resume_touched(now);
         let instant = Instant::now();
         if instant >= self.next_care {
-            self.next_care = instant + CARE_INTERVAL;
+            self.next_care = instant + if self.is_idle() { CARE_INTERVAL_IDLE } else { CARE_INTERVAL };
             self.care(now, instant);
         }
+        self.inbox.set_held_back(self.messages.len() + self.shards_held_back);
     }
 
     fn handle(&mut self, now: Timestamp, message: HostMessage) {
@@ -211,7 +224,10 @@ impl Host {
             HostMessage::TimerRows { shard, rows } => rows.into_iter().for_each(|(due, id)| self.timers.ask(due, shard, id)),
             HostMessage::Checkpointed(results) => self.checkpointed(now, results),
             HostMessage::Swept { groups } => self.swept(now, groups),
-            HostMessage::Close { reply } => self.closing = Some((reply, Instant::now() + CLOSE_TIMEOUT)),
+            HostMessage::Close { reply } => {
+                self.closing = Some((reply, Instant::now() + CLOSE_TIMEOUT));
+                self.next_care = Instant::now();
+            }
         }
     }
 
@@ -260,7 +276,12 @@ impl Host {
             }
         }
         self.settle(now);
-        self.inbox.set_held_back(self.shards.iter().map(|owned| owned.shard.backlog_len()).sum());
+        self.shards_held_back = self.shards.iter().map(|owned| owned.shard.backlog_len()).sum();
+    }
+
+    /// Whether nothing has to be written or tried again.
+    fn is_idle(&self) -> bool {
+        self.closing.is_none() && self.shards.iter().all(|owned| !owned.shard.is_dirty() && !owned.shard.wants_retry())
     }
 
     /// Batches that the store has refused come again.

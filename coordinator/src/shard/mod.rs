@@ -40,9 +40,9 @@ pub use world::{PlaceRequest, Placement, QueuedTask, World};
 
 pub(crate) use checkpoint::state_machine_hash;
 pub(crate) use live::{record, record_of_history};
-pub(crate) use stored::{Stored, StoredIndexEntry, StoredRetention, decode_value};
 #[cfg(test)]
 pub(crate) use stored::{Retained, encode_value};
+pub(crate) use stored::{Stored, StoredIndexEntry, StoredRetention, decode_value};
 
 use std::collections::VecDeque;
 

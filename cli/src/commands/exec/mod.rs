@@ -34,7 +34,7 @@ pub(crate) fn run(command: ExecCommand) -> CliResult {
 pub(crate) fn print_end(ended: &serde_json::Value) {
     let part = |member: &str| resolve::text(ended, member);
     match ended["output"].as_str() {
-        Some(output) => crate::output::line(&output),
+        Some(output) => crate::output::line(output),
         None => eprintln!("{} {}: {}", part("status"), part("error"), part("cause")),
     }
 }

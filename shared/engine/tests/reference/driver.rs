@@ -181,7 +181,9 @@ fn one(machine: &StateMachine, event: &Event) -> Seen {
         EventKind::MapIterationAborted { state, .. } => ("MapIterationAborted".into(), named(*state), None, None),
         EventKind::MapStateSucceeded { .. } => plain("MapStateSucceeded".into()),
         EventKind::MapStateFailed { .. } => plain("MapStateFailed".into()),
-        EventKind::WaitStarted { .. } | EventKind::RetryScheduled { .. } | EventKind::TaskRegranted { .. } => unreachable!("internal events are not shown"),
+        EventKind::WaitStarted { .. } | EventKind::RetryScheduled { .. } | EventKind::TaskRegranted { .. } => {
+            unreachable!("internal events are not shown")
+        }
     };
     Seen { at: event.at, previous: event.previous, kind, name, payload: payload.map(|payload| payload.value().clone()), error }
 }
