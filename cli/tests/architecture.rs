@@ -94,11 +94,16 @@ fn pure_crates_reach_no_clock_no_randomness_and_no_io() {
             let code = text.split("#[cfg(test)]").next().unwrap_or_default();
             for line in code.lines().filter(|line| !line.trim_start().starts_with("//")) {
                 for word in banned {
-                    assert!(!line.contains(word), "{}: a pure crate may not use {word}: {line}", file.display());
+                    assert!(!names(line, word), "{}: a pure crate may not use {word}: {line}", file.display());
                 }
             }
         }
     }
+}
+
+/// Whether the word stands there by itself: `LinkedHashMap` is not `HashMap`.
+fn names(line: &str, word: &str) -> bool {
+    line.match_indices(word).any(|(at, _)| !line[..at].ends_with(|c: char| c.is_alphanumeric()))
 }
 
 #[test]
@@ -119,7 +124,7 @@ fn rust_files(folder: &Path) -> Vec<PathBuf> {
             let path = entry.path();
             if path.is_dir() {
                 open.push(path);
-            } else if path.extension().is_some_and(|ending| ending == "rs") {
+            } else if path.extension().is_some_and(|ending| ending == "rs") && !path.ends_with("tests.rs") {
                 files.push(path);
             }
         }
