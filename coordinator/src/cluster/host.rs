@@ -40,6 +40,8 @@ pub(crate) type Deliver = Arc<dyn Fn(Box<Grant>) + Send + Sync>;
 const CARE_INTERVAL: Duration = Duration::from_millis(50);
 /// And how often while nothing happens.
 const CARE_INTERVAL_IDLE: Duration = Duration::from_millis(500);
+/// Bytes of the log that wait for their checkpoints, in all hosts. With more, no new work is taken.
+const UNSAVED_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Messages of one round: what is decided goes to the store before more is decided, so that both work at the same time.
 const ROUND_MAX: usize = 512;
 /// How often it looks for those who have gone away.
@@ -277,6 +279,11 @@ impl Host {
         }
         self.settle(now);
         self.shards_held_back = self.shards.iter().map(|owned| owned.shard.backlog_len()).sum();
+        let unsaved: usize = self.shards.iter().map(|owned| owned.shard.unsaved_bytes()).sum();
+        if unsaved > UNSAVED_BYTES_MAX / self.shared.host_count {
+            // The key-value side does not keep up. New work waits for it, else memory would grow without an end.
+            self.shards_held_back = usize::MAX / 2;
+        }
     }
 
     /// Whether nothing has to be written or tried again.

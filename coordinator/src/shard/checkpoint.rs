@@ -20,8 +20,8 @@ use crate::store::{KvOp, ShardId, StoreError, Table};
 
 /// A change waits this long for its checkpoint, milliseconds.
 const CHECKPOINT_AFTER_MS: i64 = 2_000;
-/// Or until the shard's log has grown by this much.
-const CHECKPOINT_AFTER_BYTES: usize = 1024 * 1024;
+/// Or until the shard's log has grown by this much. All of it is in memory until then, and memory that is soon used again costs least.
+const CHECKPOINT_AFTER_BYTES: usize = 256 * 1024;
 
 /// What the next checkpoint writes, and the one that is under way.
 #[derive(Default)]
@@ -37,6 +37,8 @@ pub(super) struct CheckpointState {
 
 struct UnderWay {
     upto_seq: u64,
+    /// Of the log.
+    bytes: usize,
     /// Gone as soon as they are on their way.
     ops: Option<Vec<KvOp>>,
     executions: Vec<ExecutionId>,
@@ -75,6 +77,14 @@ impl<W: World> Shard<W> {
         self.lost.is_none() && !self.checkpoint.is_stopped && (self.checkpoint.under_way.is_some() || !self.checkpoint.dirty.is_empty())
     }
 
+    /// Bytes of the log that the next checkpoints take over. Something like as much memory is held for them.
+    pub fn unsaved_bytes(&self) -> usize {
+        if self.checkpoint.is_stopped {
+            return 0;
+        }
+        self.log.bytes_since_checkpoint + self.checkpoint.under_way.as_ref().map_or(0, |under_way| under_way.bytes)
+    }
+
     /// Whether one is under way.
     pub fn has_checkpoint_under_way(&self) -> bool {
         self.checkpoint.under_way.is_some()
@@ -100,7 +110,7 @@ impl<W: World> Shard<W> {
         }
         let executions = std::mem::take(&mut self.checkpoint.dirty);
         self.checkpoint.dirty_since = None;
-        self.log.bytes_since_checkpoint = 0;
+        let bytes = std::mem::take(&mut self.log.bytes_since_checkpoint);
         if executions.is_empty() {
             return;
         }
@@ -117,7 +127,7 @@ impl<W: World> Shard<W> {
         }
         let upto_seq = self.log.closed_seq;
         let ops = ops.finish(upto_seq);
-        self.checkpoint.under_way = Some(UnderWay { upto_seq, ops: Some(ops), executions });
+        self.checkpoint.under_way = Some(UnderWay { upto_seq, bytes, ops: Some(ops), executions });
         self.send_checkpoint(out);
     }
 
