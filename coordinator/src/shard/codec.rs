@@ -223,3 +223,73 @@ pub(super) fn version_checked(bytes: &[u8]) -> Result<&[u8], CodecError> {
 pub(super) fn versioned() -> Vec<u8> {
     vec![VERSION]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use baton_engine::{EventKind, Payload, ThreadId};
+    use proptest::prelude::*;
+
+    fn events(count: u64) -> Vec<Event> {
+        let output = Payload::from_validated(Bytes::from_static(b"{\"x\":[1,2]}"));
+        let event = |at| Event { at, previous: 3, thread: ThreadId::ROOT, kind: EventKind::ExecutionSucceeded { output: output.clone() } };
+        (0..count as i64).map(event).collect()
+    }
+
+    #[test]
+    fn a_batch_comes_back_and_its_chunks_make_a_history() {
+        let mut batch = BatchBuilder::default();
+        assert!(batch.is_empty());
+        let mut history = Chunks::default();
+        for (id, position, count) in [(7, 0, 2), (8, 5, 1), (7, 2, 3)] {
+            let place = batch.append(ExecutionId(id), position, &events(count));
+            if id == 7 {
+                history.push(batch.chunk(place));
+            }
+        }
+        assert_eq!(batch.event_count(), 6);
+        let bytes = batch.take();
+        assert!(batch.is_empty() && batch.len_bytes() == 1);
+        let entries = read_batch(&bytes).expect("it was just written");
+        let read: Vec<_> = entries.iter().map(|entry| (entry.id.0, entry.position, entry.chunk.event_count)).collect();
+        assert_eq!(read, [(7, 0, 2), (8, 5, 1), (7, 2, 3)]);
+        assert_eq!(entries[1].chunk.events().expect("it was just written"), events(1));
+        assert_eq!(read_chunk(entries[2].chunk.bytes).expect("it was just written"), events(3));
+        let all = read_events(&history.take()).expect("it was just written");
+        assert_eq!(all, [events(2), events(3)].concat());
+        assert!(history.is_empty());
+    }
+
+    #[test]
+    fn other_versions_and_cut_batches_are_refused() {
+        let mut batch = BatchBuilder::default();
+        batch.append(ExecutionId(7), 0, &events(2));
+        let bytes = batch.take();
+        assert_eq!(read_batch(&[]).err(), Some(CodecError::Truncated));
+        assert_eq!(read_batch(&[9, 1]).err(), Some(CodecError::UnknownVersion(9)));
+        for length in 2..bytes.len() {
+            assert!(read_batch(&bytes[..length]).is_err(), "{length} bytes of {}", bytes.len());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_reading_panic(mut bytes: Vec<u8>, place: usize, byte: u8) {
+            if let Some(first) = bytes.first_mut() {
+                *first = VERSION;
+            }
+            let _ = read_events(&bytes);
+            if let Ok(entries) = read_batch(&bytes) {
+                entries.iter().for_each(|entry| drop(entry.chunk.events()));
+            }
+            let mut batch = BatchBuilder::default();
+            batch.append(ExecutionId(7), 0, &events(3));
+            let mut real = batch.take().to_vec();
+            let place = place % real.len();
+            real[place] = byte;
+            if let Ok(entries) = read_batch(&real) {
+                entries.iter().for_each(|entry| drop(entry.chunk.events()));
+            }
+        }
+    }
+}

@@ -143,3 +143,44 @@ pub(crate) fn encode_value(value: &impl bincode::Encode) -> Bytes {
 pub(crate) fn decode_value<T: bincode::Decode<baton_engine::PayloadTable>>(value: &[u8]) -> Result<T, CodecError> {
     decode_with_table(version_checked(value)?).map_err(|error| CodecError::Malformed(error.to_string()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn executions_come_back(position: u64, timer_row: Option<i64>, has_tasks_row: bool, snapshot: Vec<u8>) {
+            let timer_row = timer_row.filter(|due| *due != NO_ROW);
+            let live = Stored::Live(StoredLive { position, timer_row, has_tasks_row, snapshot: snapshot.into() });
+            prop_assert_eq!(Stored::decode(&live.encode()), Ok(live));
+        }
+
+        #[test]
+        fn no_bytes_make_reading_panic(bytes: Vec<u8>) {
+            let mut bytes = bytes;
+            let _ = Stored::decode(&Bytes::from(bytes.clone()));
+            if let Some(first) = bytes.first_mut() {
+                *first = 1;
+            }
+            let _ = Stored::decode(&Bytes::from(bytes.clone()));
+            let _ = decode_value::<StoredTasks>(&bytes);
+            let _ = decode_value::<StoredIndexEntry>(&bytes);
+            let _ = decode_value::<StoredRetention>(&bytes);
+        }
+    }
+
+    #[test]
+    fn an_ended_execution_is_two_bytes() {
+        let value = Stored::Ended.encode();
+        assert_eq!((value.len(), Stored::decode(&value)), (2, Ok(Stored::Ended)));
+    }
+
+    #[test]
+    fn rows_of_tasks_are_told_from_other_records() {
+        assert_eq!(execution_of_tasks_row(&tasks_row_name(7)), Some(7));
+        assert_eq!(execution_of_tasks_row("checkpoint"), None);
+        assert_eq!(execution_of_tasks_row("tasks/no-number"), None);
+    }
+}
