@@ -242,12 +242,13 @@ impl Session {
     }
 
     fn on_closed(&mut self, reason: Option<String>) {
+        let is_farewell = self.outbound.bye_said().is_some();
         self.outbound.end();
         self.welcome_by = None;
         let reason = reason.unwrap_or_else(|| "the coordinator has ended the session".to_owned());
         let uri = self.config.endpoints[self.endpoint].uri();
-        // Said once for each reason, since the attempts go on for ever.
-        if self.last_failure.as_ref() != Some(&reason) {
+        // Said once for each reason, since the attempts go on for ever; an end after `Bye` is as it should be.
+        if !is_farewell && self.last_failure.as_ref() != Some(&reason) {
             tracing::warn!(coordinator = %uri, reason, "no session; trying again until there is one");
             self.last_failure = Some(reason);
         }
