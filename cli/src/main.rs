@@ -7,6 +7,7 @@ mod exit;
 mod logs;
 mod output;
 mod project;
+mod screen;
 mod tree;
 
 use clap::Parser;

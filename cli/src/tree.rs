@@ -1,7 +1,6 @@
 //! The states of an execution as a tree that grows, folded from the history that AWS shows.
 
 use std::collections::BTreeMap;
-use std::io::{IsTerminal, Write};
 
 use owo_colors::OwoColorize;
 use serde_json::Value;
@@ -174,7 +173,7 @@ impl Tree {
     }
 
     /// The lines of the tree, coloured.
-    fn lines(&self) -> Vec<String> {
+    pub(crate) fn lines(&self) -> Vec<String> {
         let mut lines = vec![self.title.bold().to_string()];
         let hidden = self.nodes.len().saturating_sub(ROWS_MAX);
         if hidden > 0 {
@@ -230,43 +229,4 @@ fn shortened(text: &str) -> String {
     let text = message.unwrap_or(text);
     let head: String = text.chars().take(80).map(|c| if c == '\n' { ' ' } else { c }).collect();
     if head.len() < text.len() { format!("{head}…") } else { head }
-}
-
-/// Where the tree is drawn: over itself on a terminal, once at the end elsewhere.
-pub(crate) struct Screen {
-    live: bool,
-    drawn: usize,
-}
-
-impl Screen {
-    pub(crate) fn new() -> Self {
-        Self { live: std::io::stderr().is_terminal(), drawn: 0 }
-    }
-
-    pub(crate) fn is_live(&self) -> bool {
-        self.live
-    }
-
-    pub(crate) fn draw(&mut self, tree: &Tree) {
-        if self.live {
-            self.print(tree);
-        }
-    }
-
-    pub(crate) fn finish(&mut self, tree: &Tree) {
-        self.print(tree);
-    }
-
-    fn print(&mut self, tree: &Tree) {
-        let lines = tree.lines();
-        let mut out = anstream::stderr().lock();
-        if self.drawn > 0 {
-            // Up to the first line drawn before, and clear from there.
-            let _ = write!(out, "\x1b[{}A\x1b[J", self.drawn);
-        }
-        for line in &lines {
-            let _ = writeln!(out, "{line}");
-        }
-        self.drawn = lines.len();
-    }
 }

@@ -6,7 +6,7 @@ use baton_proto::worker::v1::Granted;
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
-use crate::logs::{InvocationLog, LogSender};
+use crate::logs::{InvocationLog, LogOrigin, LogSender};
 
 /// Most characters of an error name that AWS keeps.
 const ERROR_CHARACTERS_MAX: usize = 256;
@@ -87,12 +87,26 @@ impl Invocation {
 
     /// Shows a line with the execution.
     pub fn log(&self, line: &str) {
-        self.logs.line(&self.granted.token, line);
+        self.logs.line(&self.log_origin(resource_name(&self.granted.resource)), line);
     }
 
     pub(crate) fn open_log(&self, function: &str) -> InvocationLog {
-        InvocationLog::new(self.logs.clone(), self.granted.token.clone(), function.into(), self.granted.log_tail)
+        InvocationLog::new(self.logs.clone(), self.log_origin(function), self.granted.log_tail)
     }
+
+    fn log_origin(&self, function: &str) -> LogOrigin {
+        LogOrigin { token: self.granted.token.clone(), function: function.into(), execution: last_part(&self.granted.execution_arn).into() }
+    }
+}
+
+/// The function's or activity's name in its ARN, without the qualifier that a function's may end with.
+fn resource_name(arn: &str) -> &str {
+    let function = arn.split_once(":function:").map(|(_, name)| name.split(':').next().unwrap_or(name));
+    function.unwrap_or_else(|| last_part(arn))
+}
+
+fn last_part(arn: &str) -> &str {
+    arn.rsplit(':').next().unwrap_or(arn)
 }
 
 /// What a handler's end comes to: its output, or why there is none, and the end of its log where that was asked for.

@@ -1,7 +1,7 @@
 //! Lines that handlers write, on their way to the execution they belong to.
 //!
 //! Logs are shown, not relied on: when the coordinator takes them more slowly than handlers write, lines are dropped and counted, and
-//! nothing that counts ever waits for them.
+//! nothing that counts ever waits for them. Where worker and coordinator share a process, its log has each line already, and nothing is sent.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -23,7 +23,19 @@ const TAIL_BYTES: usize = 4_096;
 #[derive(Debug, Clone)]
 pub(crate) struct LogSender {
     lines: mpsc::Sender<LogLine>,
+    /// Whoever would receive the lines shows the same log.
+    in_process: bool,
     dropped: Arc<AtomicU64>,
+}
+
+/// Which attempt a line is of, and what people call it.
+#[derive(Debug, Clone)]
+pub(crate) struct LogOrigin {
+    pub(crate) token: Bytes,
+    /// Name of the function.
+    pub(crate) function: Arc<str>,
+    /// Name of the execution.
+    pub(crate) execution: Arc<str>,
 }
 
 /// The session's end of the way.
@@ -33,15 +45,22 @@ pub(crate) struct LogReceiver {
     dropped: Arc<AtomicU64>,
 }
 
-pub(crate) fn channel() -> (LogSender, LogReceiver) {
+/// The way; `in_process` when the coordinator is in the same process.
+pub(crate) fn channel(in_process: bool) -> (LogSender, LogReceiver) {
     let (sender, receiver) = mpsc::channel(LINES_WAITING_MAX);
     let dropped = Arc::new(AtomicU64::new(0));
-    (LogSender { lines: sender, dropped: dropped.clone() }, LogReceiver { lines: receiver, dropped })
+    (LogSender { lines: sender, in_process, dropped: dropped.clone() }, LogReceiver { lines: receiver, dropped })
 }
 
 impl LogSender {
-    pub(crate) fn line(&self, token: &Bytes, text: &str) {
-        let line = LogLine { token: token.clone(), at_ms: now_ms(), text: text.to_owned() };
+    /// Shows a line in this process's log, and sends it to the coordinator.
+    pub(crate) fn line(&self, origin: &LogOrigin, text: &str) {
+        tracing::info!(target: "baton::function", function = &*origin.function, execution = &*origin.execution, "{text}");
+        if self.in_process {
+            return;
+        }
+        let (function, execution) = (origin.function.to_string(), origin.execution.to_string());
+        let line = LogLine { token: origin.token.clone(), at_ms: now_ms(), text: text.to_owned(), function, execution };
         if self.lines.try_send(line).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
@@ -55,23 +74,21 @@ impl LogReceiver {
     }
 }
 
-/// The log of one invocation: each line goes to the session and to tracing, the end of it is kept if asked for.
+/// The log of one invocation: each line is shown and sent, the end of it is kept if asked for.
 #[derive(Debug)]
 pub(crate) struct InvocationLog {
     sender: LogSender,
-    token: Bytes,
-    function: Arc<str>,
+    origin: LogOrigin,
     tail: Option<Tail>,
 }
 
 impl InvocationLog {
-    pub(crate) fn new(sender: LogSender, token: Bytes, function: Arc<str>, tail: bool) -> Self {
-        Self { sender, token, function, tail: tail.then(Tail::default) }
+    pub(crate) fn new(sender: LogSender, origin: LogOrigin, tail: bool) -> Self {
+        Self { sender, origin, tail: tail.then(Tail::default) }
     }
 
     pub(crate) fn line(&mut self, text: &str) {
-        self.sender.line(&self.token, text);
-        tracing::info!(target: "baton::function", function = &*self.function, "{text}");
+        self.sender.line(&self.origin, text);
         self.platform_line(text);
     }
 

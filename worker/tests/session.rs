@@ -387,6 +387,8 @@ async fn many_grants_come_back_in_few_messages_and_lines_are_shown() {
     assert_eq!(seen.len(), 2_000);
     assert!(session.messages_with_outcomes < 400, "{} messages", session.messages_with_outcomes);
     assert_eq!(session.lines.len(), 2_000);
+    let line = &session.lines[0];
+    assert_eq!((line.text.as_str(), line.function.as_str(), line.execution.as_str()), ("hello", "Logs", "e"));
     assert_eq!(session.credits.iter().map(|(_, slots)| slots).sum::<u32>(), 2_000);
 }
 

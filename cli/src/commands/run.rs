@@ -12,9 +12,13 @@ use crate::args::RunArgs;
 use crate::client::Client;
 use crate::commands::{exec, input, serve};
 use crate::exit::{CliError, CliResult, Exit};
+use crate::logs;
 use crate::project::{Project, deploy};
 
 pub(crate) fn run(args: RunArgs) -> CliResult {
+    if !args.quiet {
+        logs::init(logs::Style::OneExecution);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.expect("a runtime needs only threads and file descriptors").block_on(execute(args))
 }

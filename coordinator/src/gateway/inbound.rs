@@ -160,12 +160,8 @@ impl<'a> Reader<'a> {
     }
 
     fn logs(&self, logs: &Logs) {
-        let cluster = &self.connection.cluster;
-        for line in &logs.lines {
-            match cluster.token_key().open(&line.token) {
-                Some(token) => tracing::info!(target: "baton::function", execution = %token.execution, "{}", line.text),
-                None => tracing::info!(target: "baton::function", "{}", line.text),
-            }
+        for line in logs.lines.iter().filter(|line| self.connection.cluster.token_key().open(&line.token).is_some()) {
+            tracing::info!(target: "baton::function", function = line.function, execution = line.execution, "{}", line.text);
         }
     }
 }

@@ -112,7 +112,7 @@ impl Session {
         status: watch::Sender<WorkerStatus>,
     ) -> Self {
         let (events_sender, events) = mpsc::unbounded_channel();
-        let (log_sender, logs) = logs::channel();
+        let (log_sender, logs) = logs::channel(config.in_process);
         let now = Instant::now();
         Self {
             config,

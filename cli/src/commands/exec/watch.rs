@@ -6,7 +6,8 @@ use super::{exit_of, print_end, resolve};
 use crate::args::{Format, OneExecution};
 use crate::client::Client;
 use crate::exit::CliResult;
-use crate::tree::{Screen, Tree};
+use crate::screen::Screen;
+use crate::tree::Tree;
 
 /// How often waiting reasons and clocks are brought up to date.
 const REFRESH: std::time::Duration = std::time::Duration::from_millis(500);

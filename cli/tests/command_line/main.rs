@@ -1,0 +1,5 @@
+//! The binary as people use it: what it prints where, and how it ends. One module for each family of commands.
+
+mod support;
+
+mod handler_logs;

@@ -1,0 +1,118 @@
+//! Runs the binary in folders of the tests' own.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+/// How long anything may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The binary, without anything of the caller's environment that it looks at.
+pub(crate) fn baton() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_baton"));
+    for name in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SFN", "AWS_ENDPOINT_URL_LAMBDA", "AWS_REGION", "BATON_LOG", "BATON_PORT", "COLUMNS"]
+    {
+        command.env_remove(name);
+    }
+    command.stdin(Stdio::null());
+    command
+}
+
+/// What a command printed, and its exit code.
+pub(crate) struct Printed {
+    pub(crate) out: String,
+    pub(crate) err: String,
+    pub(crate) code: i32,
+}
+
+/// Runs a command to its end.
+pub(crate) fn run(command: &mut Command) -> Printed {
+    Printed::of(command.output().expect("the binary starts"))
+}
+
+impl Printed {
+    fn of(output: Output) -> Self {
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("it prints text");
+        Self { out: text(output.stdout), err: text(output.stderr), code: output.status.code().expect("it ends by itself") }
+    }
+}
+
+/// A folder with these files.
+pub(crate) fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    for (name, text) in files {
+        write(folder.path(), name, text);
+    }
+    folder
+}
+
+/// Writes a file below a folder.
+pub(crate) fn write(folder: &Path, name: &str, text: &str) {
+    let path = folder.join(name);
+    std::fs::create_dir_all(path.parent().expect("a file lies in a folder")).expect("folders can be made");
+    std::fs::write(path, text).expect("files can be written");
+}
+
+/// `baton dev` on a folder; it ends with the test.
+pub(crate) struct Dev {
+    child: Child,
+    /// The server's URL.
+    pub(crate) url: String,
+    err: std::sync::Arc<std::sync::Mutex<String>>,
+}
+
+impl Dev {
+    /// Serves the folder, in memory, on a free port.
+    pub(crate) fn serve(folder: &Path) -> Self {
+        let mut command = baton();
+        command.args(["dev", "--port", "0", "--ephemeral"]).arg(folder).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the binary starts");
+        let err = std::sync::Arc::new(std::sync::Mutex::new(String::new()));
+        let (into, from) = (err.clone(), child.stderr.take().expect("it is piped"));
+        std::thread::spawn(move || {
+            for line in BufReader::new(from).lines().map_while(Result::ok) {
+                let mut text = into.lock().expect("nobody panics while holding it");
+                text.push_str(&line);
+                text.push('\n');
+            }
+        });
+        let mut ready = String::new();
+        BufReader::new(child.stdout.take().expect("it is piped")).read_line(&mut ready).expect("it prints the ready line");
+        let url = ready.trim().strip_prefix("baton ready ").unwrap_or_else(|| panic!("no ready line: {ready:?} {}", err.lock().unwrap()));
+        Self { child, url: url.to_owned(), err }
+    }
+
+    /// What it has printed on standard error so far.
+    pub(crate) fn err(&self) -> String {
+        self.err.lock().expect("nobody panics while holding it").clone()
+    }
+
+    /// Waits until it has printed this on standard error.
+    pub(crate) fn prints(&self, text: &str) {
+        let begin = std::time::Instant::now();
+        while !self.err().contains(text) {
+            assert!(begin.elapsed() < PATIENCE, "{text:?} was not printed:\n{}", self.err());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Ends it as an operator does; answers all that it has printed on standard error.
+    pub(crate) fn stop(mut self) -> String {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("kill is there").success());
+        let status = self.child.wait().expect("it is our child");
+        assert_eq!(status.code(), Some(0), "{}", self.err());
+        // The reader of its output ends a moment after it.
+        std::thread::sleep(Duration::from_millis(100));
+        self.err()
+    }
+}
+
+impl Drop for Dev {
+    fn drop(&mut self) {
+        // One that was stopped is gone already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
