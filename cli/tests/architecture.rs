@@ -34,15 +34,16 @@ fn crates_import_only_along_the_arrows() {
 }
 
 /// Modules of the coordinator, and the sibling modules that each may name. `server` composes them all.
-const COORDINATOR: [(&str, &[&str]); 8] = [
+const COORDINATOR: [(&str, &[&str]); 9] = [
     ("store", &[]),
+    ("history", &[]),
     ("shard", &["store"]),
     ("dispatch", &["shard"]),
     ("cluster", &["shard", "store", "dispatch"]),
     ("gateway", &["cluster", "dispatch", "shard"]),
     ("delivery", &["cluster", "dispatch", "shard"]),
     ("catalog", &["store", "cluster"]),
-    ("api", &["cluster", "catalog"]),
+    ("api", &["cluster", "catalog", "history"]),
 ];
 
 #[test]

@@ -8,7 +8,7 @@ use baton_engine::Event;
 use crate::arn::Arn;
 use crate::cluster::{ExecutionRecord, Revision, Watch};
 
-use super::history_event::History;
+use crate::history::History;
 use super::{Api, ApiError, describe_execution, execution, json, request_id, wire};
 
 /// Shows events of one execution as history does.

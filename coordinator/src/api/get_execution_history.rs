@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::arn::Arn;
 
 use super::constraint::{ARN, Constraints, MAX_RESULTS, PAGE_TOKEN};
-use super::history_event::{History, HistoryEvent};
+use crate::history::{History, HistoryEvent};
 use super::{Api, ApiError, Call, Operation, execution, json, page};
 
 #[derive(Deserialize)]

@@ -8,11 +8,9 @@ mod call;
 mod configuration;
 mod constraint;
 mod definition;
-mod epoch;
 mod error;
 mod execution;
 mod follow;
-mod history_event;
 mod metrics;
 mod name;
 mod operation;
@@ -73,6 +71,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::catalog::Catalog;
 use crate::cluster::Cluster;
+use crate::epoch;
 use call::Call;
 
 /// Sizes that the API takes; AWS's by default.

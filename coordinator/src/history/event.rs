@@ -9,7 +9,7 @@ use baton_engine::{Event, EventKind, Failure, Payload, Start};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use super::epoch::EpochSeconds;
+use crate::epoch::EpochSeconds;
 
 /// What all events of one history have in common.
 #[derive(Clone, Copy, Debug)]

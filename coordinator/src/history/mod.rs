@@ -1,0 +1,6 @@
+//! Events of the engine in AWS's words: types, details, members. GetExecutionHistory, the live view and execution logs all show the same
+//! events and take them from here.
+
+mod event;
+
+pub(crate) use event::{History, HistoryEvent};
