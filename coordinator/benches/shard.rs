@@ -90,7 +90,14 @@ fn main() {
     };
     let text = definition();
     let machine = baton_asl::parse(&text, MachineType::Standard).unwrap_or_else(|diagnostics| panic!("{diagnostics:?}"));
-    let known = Arc::new(Known(Arc::new(Revision { digest: 1, definition: text.into(), machine, role_arn: "r".into() })));
+    let known = Arc::new(Known(Arc::new(Revision {
+        digest: 1,
+        definition: text.into(),
+        machine,
+        role_arn: "r".into(),
+        machine_type: MachineType::Standard,
+        logging: None,
+    })));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async move {
         let mut config = ClusterConfig::new(store, known.clone(), known.clone(), known);

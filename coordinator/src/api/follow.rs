@@ -8,8 +8,8 @@ use baton_engine::Event;
 use crate::arn::Arn;
 use crate::cluster::{ExecutionRecord, Revision, Watch};
 
-use crate::history::History;
 use super::{Api, ApiError, describe_execution, execution, json, request_id, wire};
+use crate::history::History;
 
 /// Shows events of one execution as history does.
 pub struct EventRenderer {

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use crate::arn::Arn;
 
 use super::constraint::{ARN, Constraints, MAX_RESULTS, PAGE_TOKEN};
-use crate::history::{History, HistoryEvent};
 use super::{Api, ApiError, Call, Operation, execution, json, page};
+use crate::history::{History, HistoryEvent};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]

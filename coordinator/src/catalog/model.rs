@@ -6,6 +6,8 @@ use std::sync::Arc;
 use baton_engine::Timestamp;
 use bincode::{Decode, Encode};
 
+use crate::cluster::{self, Logging};
+
 /// `type` of a state machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum MachineType {
@@ -24,6 +26,20 @@ pub struct LoggingConfiguration {
     pub include_execution_data: bool,
     /// `destinations`, as given: ARNs of log groups. Absent and empty are told apart when they are described.
     pub destinations: Option<Vec<Arc<str>>>,
+}
+
+impl LoggingConfiguration {
+    /// What executions are to log; `None` where that is nothing.
+    pub(super) fn logging(&self) -> Option<Logging> {
+        let level = match self.level {
+            LogLevel::All => cluster::LogLevel::All,
+            LogLevel::Error => cluster::LogLevel::Error,
+            LogLevel::Fatal => cluster::LogLevel::Fatal,
+            LogLevel::Off => return None,
+        };
+        let log_group_arn = self.destinations.iter().flatten().find(|arn| !arn.is_empty())?.clone();
+        Some(Logging { level, include_execution_data: self.include_execution_data, log_group_arn })
+    }
 }
 
 impl Default for LoggingConfiguration {

@@ -46,7 +46,14 @@ impl CatalogRevision {
 }
 
 fn revision(record: &RevisionRecord, machine: baton_asl::StateMachine) -> Revision {
-    Revision { digest: record.digest, definition: record.content.definition.clone(), machine, role_arn: record.content.role_arn.clone() }
+    Revision {
+        digest: record.digest,
+        definition: record.content.definition.clone(),
+        machine,
+        role_arn: record.content.role_arn.clone(),
+        machine_type: record.machine_type.into(),
+        logging: record.content.logging.logging(),
+    }
 }
 
 impl Encode for CatalogRevision {

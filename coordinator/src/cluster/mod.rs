@@ -8,6 +8,7 @@ mod counters;
 mod error;
 mod host;
 mod inbox;
+mod listener;
 mod open;
 mod read;
 mod tasks;
@@ -15,11 +16,12 @@ mod watch;
 mod world;
 
 pub use crate::shard::{
-    Activities, Cursor, ExecutionId, ExecutionRecord, ExecutionSummary, Functions, Grant, ListQuery, ReadError, Revision, Revisions,
-    SendError, StartError, Started,
+    Activities, Cursor, ExecutionId, ExecutionRecord, ExecutionSummary, Functions, Grant, ListQuery, LogLevel, Logging, ReadError,
+    Revision, Revisions, SendError, StartError, Started, StepEvents,
 };
 pub use baton_engine::{Rejected, Status, Verdict, Waiting, WaitingFor};
 pub use error::*;
+pub use listener::{Announcement, ExecutionListener, Listeners, Tell};
 pub use open::ClusterConfig;
 pub use tasks::{ActivityTask, TaskOutcome};
 pub use watch::Watch;

@@ -12,7 +12,7 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use super::host::{Asked, HORIZON_MS, Host, HostMessage, Shared, read_rows};
 use super::inbox::Inbox;
 use super::world::HostWorld;
-use super::{Cluster, Grant, Inner, OpenError, Revisions};
+use super::{Cluster, Grant, Inner, Listeners, OpenError, Revisions};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock;
@@ -48,6 +48,8 @@ pub struct ClusterConfig {
     pub account: String,
     /// Takes tasks of functions that no worker serves, when there is an endpoint for them.
     pub deliver: Option<Arc<dyn Fn(Box<Grant>) + Send + Sync>>,
+    /// Those who hear of what executions do.
+    pub listeners: Listeners,
     /// How long ended executions are kept; AWS's 90 days by default.
     pub retention: Duration,
     /// Tasks that run shards; as many as there are cores by default.
@@ -74,6 +76,7 @@ impl ClusterConfig {
             region: "us-east-1".to_owned(),
             account: "123456789012".to_owned(),
             deliver: None,
+            listeners: Listeners::default(),
             retention: Duration::from_secs(90 * 24 * 60 * 60),
             host_count: std::thread::available_parallelism().map_or(1, usize::from),
             inbox_len_max: 16_384,
@@ -149,6 +152,7 @@ impl Parts {
             queues,
             self.router.clone(),
             self.incarnation,
+            config.listeners.clone(),
         )
     }
 

@@ -9,9 +9,10 @@ use hashbrown::HashMap;
 use tokio::sync::oneshot;
 
 use super::counters::ExecutionCounters;
+use super::listener::{Announcement, Listeners};
 use super::watch::Watcher;
 use crate::dispatch::{Queues, Random, Route, Router, Session, SharedQueue, Slot, TaskServices};
-use crate::shard::{Answer, ExecutionId, PlaceRequest, Placement, QueuedTask, Revision, Revisions, World};
+use crate::shard::{Answer, ExecutionId, PlaceRequest, Placement, QueuedTask, Revision, Revisions, StepEvents, World};
 
 /// Entries of a host's memory of revisions and of ways; it is emptied when it is full.
 const REMEMBERED_MAX: usize = 4_096;
@@ -48,6 +49,7 @@ pub(crate) struct HostWorld {
     /// This process', for claims of its own.
     incarnation: u64,
     counters: ExecutionCounters,
+    listeners: Listeners,
 }
 
 impl HostWorld {
@@ -58,6 +60,7 @@ impl HostWorld {
         queues: Arc<Queues>,
         router: Arc<Router>,
         incarnation: u64,
+        listeners: Listeners,
     ) -> Self {
         Self {
             revisions,
@@ -70,6 +73,7 @@ impl HostWorld {
             random: Random::from_system(),
             incarnation,
             counters: ExecutionCounters::new(),
+            listeners,
         }
     }
 
@@ -122,6 +126,7 @@ impl World for HostWorld {
     type Reply = ReplyTo;
     type Slot = Slot;
     type Watcher = Watcher;
+    type Announcement = Announcement;
 
     fn revision(&mut self, digest: u128) -> Option<Arc<Revision>> {
         if let Some(revision) = self.remembered_revisions.get(&digest) {
@@ -139,6 +144,10 @@ impl World for HostWorld {
 
     fn note(&mut self, events: &[Event]) {
         self.counters.count(events);
+    }
+
+    fn announce(&mut self, step: &StepEvents<'_>) -> Option<Announcement> {
+        self.listeners.hear(step)
     }
 
     fn limits(&self) -> &Limits {

@@ -211,7 +211,8 @@ impl<W: World> Shard<W> {
                 | Output::Deliver(_)
                 | Output::Cancel { .. }
                 | Output::Timer { .. }
-                | Output::Watched(..) => {}
+                | Output::Watched(..)
+                | Output::Announce(_) => {}
             }
         }
         let loading = std::mem::take(&mut self.loading).into_values().flatten();

@@ -35,8 +35,8 @@ pub use list::*;
 pub use output::{Grant, Output};
 pub use record::ExecutionRecord;
 pub use recovery::{HeldClaim, Recovering, RecoveryError};
-pub use revisions::{Activities, Functions, Revision, Revisions};
-pub use world::{PlaceRequest, Placement, QueuedTask, World};
+pub use revisions::{Activities, Functions, LogLevel, Logging, Revision, Revisions};
+pub use world::{PlaceRequest, Placement, QueuedTask, StepEvents, World};
 
 pub(crate) use checkpoint::state_machine_hash;
 pub(crate) use live::{record, record_of_history};

@@ -66,6 +66,8 @@ pub enum Output<W: World> {
     Watched(W::Watcher, Bytes),
     /// The execution that is followed has ended.
     WatchedEnd(W::Watcher),
+    /// Events of which somebody wants to hear are durable.
+    Announce(W::Announcement),
 }
 
 /// A task on its way to whoever does it. The claim is durable.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use baton_asl::StateMachine;
+use baton_asl::{MachineType, StateMachine};
 use futures_util::future::BoxFuture;
 
 /// A state machine's definition and role as they were when an execution started.
@@ -16,6 +16,32 @@ pub struct Revision {
     pub machine: StateMachine,
     /// `roleArn`.
     pub role_arn: Arc<str>,
+    /// `type`.
+    pub machine_type: MachineType,
+    /// `loggingConfiguration`; `None` where nothing is logged.
+    pub logging: Option<Logging>,
+}
+
+/// A `loggingConfiguration` that logs something. An execution keeps the one it was started with, as it keeps its definition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Logging {
+    /// `level`.
+    pub level: LogLevel,
+    /// `includeExecutionData`.
+    pub include_execution_data: bool,
+    /// ARN of the log group, as given: with `:*` at its end.
+    pub log_group_arn: Arc<str>,
+}
+
+/// A `level` other than OFF.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogLevel {
+    /// `ALL`.
+    All,
+    /// `ERROR`.
+    Error,
+    /// `FATAL`.
+    Fatal,
 }
 
 /// Revisions by digest. A revision that an execution is pinned to is never forgotten while the execution can still be read.

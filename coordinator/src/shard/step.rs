@@ -7,7 +7,7 @@ use baton_engine::{Claim, Decision, Effect, Execution, Input, Outstanding, Rejec
 use bytes::Bytes;
 
 use super::live::{Ended, History, Live, OpenTask, TaskHolder, is_function};
-use super::{Answer, ExecutionId, Grant, Output, PlaceRequest, Placement, Revision, Seen, Shard, ShardInput, World};
+use super::{Answer, ExecutionId, Grant, Output, PlaceRequest, Placement, Revision, Seen, Shard, ShardInput, StepEvents, World};
 use crate::store::ShardId;
 
 /// Memory that is used again by each step.
@@ -59,8 +59,8 @@ impl<W: World> Shard<W> {
         let outcome = catching(|| scratch.follow(at, &mut live, world));
         // Nothing of it was logged, so there is nothing to set aside: the start is answered and forgotten.
         outcome.inspect_err(|_| scratch.returned_all(out))?;
-        world.note(&scratch.decision.events);
-        self.commit(id, live, out);
+        let announcement = self.scratch.notice(&live, world);
+        self.commit(id, live, announcement, out);
         Ok(())
     }
 
@@ -86,8 +86,8 @@ impl<W: World> Shard<W> {
         });
         match outcome {
             Ok(verdict) => {
-                world.note(&self.scratch.decision.events);
-                self.commit(id, live, out);
+                let announcement = self.scratch.notice(&live, world);
+                self.commit(id, live, announcement, out);
                 Ok(verdict)
             }
             Err(panicked) => {
@@ -125,7 +125,7 @@ impl<W: World> Shard<W> {
     }
 
     /// Puts the step's events into the open batch, and what follows from them behind it.
-    fn commit(&mut self, id: ExecutionId, mut live: Box<Live>, out: &mut Vec<Output<W>>) {
+    fn commit(&mut self, id: ExecutionId, mut live: Box<Live>, announcement: Option<W::Announcement>, out: &mut Vec<Output<W>>) {
         let events = &self.scratch.decision.events;
         if !events.is_empty() {
             let place = self.log.batch.append(id, live.history.events, events);
@@ -136,6 +136,9 @@ impl<W: World> Shard<W> {
                 let chunk = Bytes::copy_from_slice(chunk);
                 let seen = watchers.iter().map(|watcher| Output::Watched(watcher.clone(), chunk.clone()));
                 seen.for_each(|output| self.log.hold(output, out));
+            }
+            if let Some(announcement) = announcement {
+                self.log.hold(Output::Announce(announcement), out);
             }
             self.checkpoint.touch(id, &mut live.is_dirty, self.now);
         }
@@ -178,6 +181,13 @@ impl<W: World> Scratch<W> {
         self.returned.clear();
         self.yielded = false;
         self.ended = false;
+    }
+
+    /// Shows the step's events to the world; answers what is to be told of them when they are durable.
+    fn notice(&self, live: &Live, world: &mut W) -> Option<W::Announcement> {
+        let events = &self.decision.events;
+        world.note(events);
+        world.announce(&StepEvents { execution: &live.execution, revision: &live.revision, events })
     }
 
     /// After a panic: nothing of the step counts, and the slots that it had reserved go back.

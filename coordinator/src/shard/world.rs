@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use baton_engine::{Claim, Event, Limits, Services, Start, TaskActivation, TaskRef};
+use baton_engine::{Claim, Event, Execution, Limits, Services, Start, TaskActivation, TaskRef};
 
 use super::{ExecutionId, Revision};
 use crate::store::ShardId;
@@ -15,6 +15,8 @@ pub trait World {
     type Slot;
     /// Who follows an execution.
     type Watcher: Clone;
+    /// What is told of a step's events as soon as they are durable.
+    type Announcement;
 
     /// The revision with this digest.
     fn revision(&mut self, digest: u128) -> Option<Arc<Revision>>;
@@ -40,6 +42,29 @@ pub trait World {
     /// These events of a step go into the log. For counters; nothing may depend on it.
     fn note(&mut self, events: &[Event]) {
         let _ = events;
+    }
+
+    /// What is to be told of this step once its events are durable. `None` for most executions, at no cost to speak of.
+    fn announce(&mut self, step: &StepEvents<'_>) -> Option<Self::Announcement>;
+}
+
+/// What one step has brought upon an execution.
+#[derive(Clone, Copy)]
+pub struct StepEvents<'a> {
+    /// The execution after the step.
+    pub execution: &'a Execution,
+    /// What it is pinned to.
+    pub revision: &'a Arc<Revision>,
+    /// All events of the step, internal ones included.
+    pub events: &'a [Event],
+}
+
+impl<'a> StepEvents<'a> {
+    /// The public events with their ids.
+    pub fn public(&self) -> impl Iterator<Item = (u64, &'a Event)> + use<'a> {
+        let is_public = |event: &&Event| event.kind.is_public();
+        let count = self.events.iter().filter(is_public).count() as u64;
+        (self.execution.next_event_id() - count..).zip(self.events.iter().filter(is_public))
     }
 }
 

@@ -61,7 +61,14 @@ impl Known {
     fn add_machine(&self, digest: u128, definition: &Value) {
         let text = definition.to_string();
         let machine = baton_asl::parse(&text, MachineType::Standard).unwrap_or_else(|diagnostics| panic!("{diagnostics:?}"));
-        let revision = Revision { digest, definition: text.into(), machine, role_arn: "arn:aws:iam::123456789012:role/r".into() };
+        let revision = Revision {
+            digest,
+            definition: text.into(),
+            machine,
+            role_arn: "arn:aws:iam::123456789012:role/r".into(),
+            machine_type: MachineType::Standard,
+            logging: None,
+        };
         self.revisions.lock().insert(digest, Arc::new(revision));
     }
 }

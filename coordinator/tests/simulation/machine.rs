@@ -28,7 +28,14 @@ pub(crate) const DIGEST: u128 = 1;
 
 pub(crate) fn revision() -> Arc<Revision> {
     let machine = baton_asl::parse(DEFINITION, MachineType::Standard).unwrap_or_else(|diagnostics| panic!("{diagnostics:?}"));
-    Arc::new(Revision { digest: DIGEST, definition: DEFINITION.into(), machine, role_arn: "arn:aws:iam::123456789012:role/r".into() })
+    Arc::new(Revision {
+        digest: DIGEST,
+        definition: DEFINITION.into(),
+        machine,
+        role_arn: "arn:aws:iam::123456789012:role/r".into(),
+        machine_type: MachineType::Standard,
+        logging: None,
+    })
 }
 
 /// Input of order `n`, and what it must come to.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use baton_coordinator::shard::codec::read_batch;
 use baton_coordinator::shard::{
     Answer, ExecutionId, Grant, HeldClaim, Output, Recovering, Shard, ShardInput, StartError, Started, read_events,
 };
@@ -83,6 +84,8 @@ pub(crate) struct Site {
     // The store.
     log: Vec<(u64, Bytes)>,
     under_way: Vec<(u64, Bytes)>,
+    /// Public events of each execution that were ever durable.
+    durable_events: BTreeMap<ExecutionId, u64>,
     refusing: bool,
     table: BTreeMap<(Table, Vec<u8>), Bytes>,
     checkpoint_seq: u64,
@@ -109,6 +112,7 @@ impl Site {
             shard: None,
             log: Vec::new(),
             under_way: Vec::new(),
+            durable_events: BTreeMap::new(),
             refusing: false,
             table: BTreeMap::new(),
             checkpoint_seq: 0,
@@ -268,6 +272,9 @@ impl Site {
                 Output::Reply(Asker::Client(n), Answer::Started(result)) => self.started(n, result),
                 Output::Reply(Asker::Worker(claim), Answer::Sent(result)) => self.acknowledged_report(claim, result.is_err()),
                 Output::Reply(..) | Output::Watched(..) | Output::WatchedEnd(()) => {}
+                Output::Announce((id, last_event)) => {
+                    assert!(self.durable_events.get(&id).is_some_and(|events| last_event <= *events), "only what is durable is announced");
+                }
                 Output::Grant((), grant) => self.granted(*grant),
                 Output::Return(()) | Output::Deny { .. } => self.world.slots += 1,
                 Output::Deliver(_) => panic!("nothing is delivered here"),
@@ -294,7 +301,7 @@ impl Site {
         }
         let (seq, batch) = self.under_way.remove(0);
         assert_eq!(seq, self.log.last().map_or(0, |last| last.0) + 1, "batches follow each other");
-        self.log.push((seq, batch));
+        self.keep(seq, batch);
         self.step(ShardInput::Durable { seq, result: Ok(()) });
     }
 
@@ -326,11 +333,20 @@ impl Site {
 
     /// kill -9: memory is gone, and of what was not flushed yet any first part may have reached the disk. A checkpoint that was being
     /// written may have got any part of it done, but does not count.
+    /// The batch is durable.
+    fn keep(&mut self, seq: u64, batch: Bytes) {
+        for entry in read_batch(&batch).expect("a batch that was just written") {
+            let events = entry.chunk.events().expect("a batch that was just written");
+            *self.durable_events.entry(entry.id).or_default() += events.iter().filter(|event| event.kind.is_public()).count() as u64;
+        }
+        self.log.push((seq, batch));
+    }
+
     fn crash(&mut self) {
         self.crashes += 1;
         let kept = self.random.below(self.under_way.len() as u64 + 1) as usize;
         let kept: Vec<_> = self.under_way.drain(..).take(kept).collect();
-        self.log.extend(kept);
+        kept.into_iter().for_each(|(seq, batch)| self.keep(seq, batch));
         if let Some((_, ops)) = self.writing.take() {
             let done = self.random.below(ops.len() as u64 + 1) as usize;
             self.write(ops.into_iter().take(done).collect());

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use baton_asl::Resource;
-use baton_coordinator::shard::{ExecutionId, PlaceRequest, Placement, QueuedTask, Revision, World};
+use baton_coordinator::shard::{ExecutionId, PlaceRequest, Placement, QueuedTask, Revision, StepEvents, World};
 use baton_engine::{Claim, Holder, Limits, NoServices, Services, TaskRef};
 
 use super::machine;
@@ -57,6 +57,8 @@ impl World for SimWorld {
     type Reply = Asker;
     type Slot = ();
     type Watcher = ();
+    /// Whose, and its last event's id.
+    type Announcement = (ExecutionId, u64);
 
     fn revision(&mut self, digest: u128) -> Option<Arc<Revision>> {
         (digest == machine::DIGEST).then(|| self.revision.clone())
@@ -68,6 +70,11 @@ impl World for SimWorld {
 
     fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    fn announce(&mut self, step: &StepEvents<'_>) -> Option<(ExecutionId, u64)> {
+        let (last_id, _) = step.public().last()?;
+        Some((ExecutionId::of_arn(&step.execution.started().execution_arn), last_id))
     }
 
     fn place(&mut self, request: &PlaceRequest<'_>) -> Placement<()> {

@@ -42,6 +42,7 @@ impl Host {
             Output::Timer { due, id } => self.timers.ask(due, shard, id),
             Output::Watched(watcher, chunk) => watcher.tell(chunk),
             Output::WatchedEnd(watcher) => watcher.end(),
+            Output::Announce(announcement) => announcement.tell(),
         }
     }
 
