@@ -1,8 +1,9 @@
 //! `baton lint`: what AWS would say of a definition, drawn in its source.
 
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-use baton_asl::{Diagnostic, Format as Syntax, MachineType, Severity};
+use baton_asl::{Code, Diagnostic, Format as Syntax, MachineType, Severity};
 use serde_json::{Value, json};
 
 use crate::args::{Format, LintArgs};
@@ -21,10 +22,25 @@ pub(crate) fn run(args: LintArgs) -> CliResult {
         Format::Json => {
             output::json(&found.iter().flat_map(|(file, _, diagnostics)| diagnostics.iter().map(|one| row(file, one))).collect())
         }
-        Format::Table => found.iter().for_each(|(file, text, diagnostics)| draw(file, text, diagnostics)),
+        Format::Table => {
+            found.iter().for_each(|(file, text, diagnostics)| draw(Stream::Out, file, text, diagnostics));
+            output::line(&summary(&found));
+        }
     }
     let errors = found.iter().flat_map(|(_, _, diagnostics)| diagnostics).filter(|one| one.severity == Severity::Error).count();
     if errors > 0 { Err(CliError::silent(Exit::Lint)) } else { Ok(()) }
+}
+
+/// `3 files, no problems`, `1 file, 2 errors, 1 warning`: of what is drawn.
+fn summary(found: &[(PathBuf, String, Vec<Diagnostic>)]) -> String {
+    let drawn = || found.iter().flat_map(|(_, _, diagnostics)| diagnostics).filter(|one| !one.is_consequence);
+    let counted = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+    let of = |severity: Severity, what: &str| {
+        Some(drawn().filter(|one| one.severity == severity).count()).filter(|count| *count > 0).map(|count| counted(count, what))
+    };
+    let problems: Vec<_> = [of(Severity::Error, "error"), of(Severity::Warning, "warning")].into_iter().flatten().collect();
+    let problems = if problems.is_empty() { "no problems".to_owned() } else { problems.join(", ") };
+    format!("{}, {problems}", counted(found.len(), "file"))
 }
 
 /// A definition that a template beside it names is checked with the template's substitutions.
@@ -65,26 +81,67 @@ fn row(file: &Path, one: &Diagnostic) -> Value {
     })
 }
 
-/// Draws each finding under the line that it is about.
-pub(crate) fn draw(file: &Path, text: &str, diagnostics: &[Diagnostic]) {
+/// Where findings are drawn: they are what `lint` is asked for, and a remark of the other commands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stream {
+    Out,
+    Err,
+}
+
+/// Draws each finding under the line that it is about. What only follows from another finding is counted.
+pub(crate) fn draw(stream: Stream, file: &Path, text: &str, diagnostics: &[Diagnostic]) {
+    let is_terminal = match stream {
+        Stream::Out => io::stdout().is_terminal(),
+        Stream::Err => io::stderr().is_terminal(),
+    };
+    let colours = is_terminal && std::env::var_os("NO_COLOR").is_none();
+    let (consequences, causes): (Vec<_>, Vec<_>) = diagnostics.iter().partition(|one| one.is_consequence);
+    let mut drawn = Vec::new();
+    causes.iter().for_each(|one| draw_one(&mut drawn, colours, file, text, one));
+    if !consequences.is_empty() {
+        let states = if consequences.len() == 1 {
+            "1 state that nothing leads to".into()
+        } else {
+            format!("{} states that nothing leads to", consequences.len())
+        };
+        drawn.extend(format!("note: not shown: {states} as long as a transition leads nowhere\n").into_bytes());
+    }
+    // A reader that has gone away (`| head`) has seen enough.
+    let _ = match stream {
+        Stream::Out => io::stdout().write_all(&drawn),
+        Stream::Err => io::stderr().write_all(&drawn),
+    };
+}
+
+fn draw_one(out: &mut Vec<u8>, colours: bool, file: &Path, text: &str, one: &Diagnostic) {
     use ariadne::{Color, Config, IndexType, Label, Report, ReportKind, Source};
     let name = file.display().to_string();
-    let colours = std::io::IsTerminal::is_terminal(&std::io::stderr()) && std::env::var_os("NO_COLOR").is_none();
-    for one in diagnostics {
-        let (kind, colour) = match one.severity {
-            Severity::Error => (ReportKind::Error, Color::Red),
-            Severity::Warning => (ReportKind::Warning, Color::Yellow),
-        };
-        let span = (name.clone(), one.span.start..one.span.end.max(one.span.start));
-        let label = one.help.clone().unwrap_or_else(|| "here".to_owned());
-        let mut report = Report::build(kind, span.clone())
-            .with_config(Config::default().with_color(colours).with_index_type(IndexType::Byte))
-            .with_code(one.code.text())
-            .with_message(&one.message)
-            .with_label(Label::new(span).with_message(label).with_color(colour));
-        if let Some(location) = &one.location {
-            report = report.with_note(format!("{location} · the code is the one that AWS returns"));
+    let (kind, colour) = match one.severity {
+        Severity::Error => (ReportKind::Error, Color::Red),
+        Severity::Warning => (ReportKind::Warning, Color::Yellow),
+    };
+    let span = (name.clone(), one.span.start..one.span.end.max(one.span.start));
+    let label = one.help.clone().unwrap_or_else(|| "here".to_owned());
+    let (message, location) = without_source(one);
+    let mut report = Report::build(kind, span.clone())
+        .with_config(Config::default().with_color(colours).with_index_type(IndexType::Byte))
+        .with_code(one.code.text())
+        .with_message(message)
+        .with_label(Label::new(span).with_message(label).with_color(colour));
+    if let Some(location) = location {
+        report = report.with_note(format!("{location} · the code is the one that AWS returns"));
+    }
+    report.finish().write((name, Source::from(text)), out).expect("writing to memory does not fail");
+}
+
+/// Message and location. What AWS says of text that is no JSON ends with the text itself, and so does its location: both are drawn already.
+fn without_source(one: &Diagnostic) -> (&str, Option<&str>) {
+    match one.location.as_deref() {
+        Some(location) if one.code == Code::InvalidJsonDescription => {
+            let message =
+                one.message.strip_suffix(location).map_or(&*one.message, |message| message.trim_end().trim_end_matches(" at").trim_end());
+            (message, None)
         }
-        let _ = report.finish().eprint((name.clone(), Source::from(text)));
+        location => (&one.message, location),
     }
 }

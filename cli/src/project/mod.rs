@@ -144,7 +144,7 @@ impl Machine {
     }
 
     pub(crate) fn report(&self) {
-        lint::draw(&self.source.file, &self.source.text, &self.diagnostics);
+        lint::draw(lint::Stream::Err, &self.source.file, &self.source.text, &self.diagnostics);
         for sentence in &self.unsupported {
             tracing::warn!("{}: {sentence}", self.name);
             if !tracing::enabled!(tracing::Level::WARN) {

@@ -3,3 +3,4 @@
 mod support;
 
 mod handler_logs;
+mod lint;

@@ -144,6 +144,9 @@ pub struct Diagnostic {
     pub span: Span,
     /// What to do about it; not part of AWS's answer.
     pub help: Option<String>,
+    /// May well go away with another error that is reported, so that people need not be told: a state that nothing leads to, in a flow with a
+    /// transition that leads nowhere. AWS reports both.
+    pub is_consequence: bool,
 }
 
 /// The text of `InvalidDefinition` between the quotes: `<CODE>: <message> at <location>`, joined with `, `. A diagnostic without a
@@ -200,6 +203,7 @@ mod tests {
             location: location.map(str::to_owned),
             span: Span { start, end: start, ..Span::default() },
             help: None,
+            is_consequence: false,
         }
     }
 

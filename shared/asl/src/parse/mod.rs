@@ -56,6 +56,8 @@ pub(crate) struct Parser<'t> {
     pub(crate) diagnostics: Vec<Diagnostic>,
     /// Transitions that lead nowhere.
     pub(crate) dangling: Vec<Diagnostic>,
+    /// Whether each flow has one.
+    pub(crate) has_dangling: Vec<bool>,
     /// Transitions that lead somewhere, from and to.
     pub(crate) edges: Vec<(StateId, StateId)>,
     /// Where each flow starts, if that is a state of it.
@@ -120,6 +122,7 @@ impl<'t> Parser<'t> {
             outline,
             diagnostics: Vec::new(),
             dangling: Vec::new(),
+            has_dangling: vec![false; flow_count],
             edges: Vec::new(),
             starts: vec![None; flow_count],
             starts_known: vec![false; flow_count],
@@ -206,6 +209,7 @@ impl<'t> Parser<'t> {
         if names.is_empty() {
             return Err(Reported);
         }
+        self.has_dangling[flow.0 as usize] = true;
         let help = if self.dangling.len() < MAX_SUGGESTIONS { self.meant_target(name, flow) } else { None };
         let text = message::missing_target(name);
         if self.dangling.len() < MAX_DIAGNOSTICS {
@@ -233,5 +237,5 @@ pub(crate) fn diagnostic(
     help: Option<String>,
 ) -> Diagnostic {
     let span = Span { start: range.start, end: range.end, ..Span::default() };
-    Diagnostic { severity: code.severity(), code, message: message.into(), location, span, help }
+    Diagnostic { severity: code.severity(), code, message: message.into(), location, span, help, is_consequence: false }
 }

@@ -38,7 +38,9 @@ fn unreachable<'p>(parser: &'p Parser<'_>, scope: Scope) -> impl Iterator<Item =
     unreached.map(|(index, (state, _))| {
         let id = StateId(u32::try_from(index).expect("ids are 32 bits"));
         let location = Some(parser.outline.location(id));
-        diagnostic(Code::MissingTransitionTarget, message::unreachable_state(state.name), location, state.name_range, None)
+        let text = message::unreachable_state(state.name);
+        let is_consequence = parser.has_dangling[state.flow.0 as usize];
+        Diagnostic { is_consequence, ..diagnostic(Code::MissingTransitionTarget, text, location, state.name_range, None) }
     })
 }
 

@@ -1,0 +1,54 @@
+//! Findings go to standard output, each cause once, with a line that sums them up.
+
+use crate::support::{baton, folder, run};
+
+const SOUND: &str = r#"{ "StartAt": "A", "States": { "A": { "Type": "Succeed" } } }"#;
+const MISTYPED: &str = r#"{ "StartAt": "A", "States": {
+  "A": { "Type": "Pass", "Next": "Bee" },
+  "Bea": { "Type": "Pass", "Next": "C" },
+  "C": { "Type": "Succeed" } } }"#;
+
+#[test]
+fn success_is_said() {
+    let folder = folder(&[("a.asl.json", SOUND), ("b.asl.json", SOUND)]);
+    let printed = run(baton().arg("lint").arg(folder.path().join("a.asl.json")).arg(folder.path().join("b.asl.json")));
+    assert_eq!((printed.out.as_str(), printed.err.as_str(), printed.code), ("2 files, no problems\n", "", 0));
+}
+
+#[test]
+fn a_mistyped_target_is_one_error_for_people_and_three_for_programs() {
+    let folder = folder(&[("a.asl.json", MISTYPED)]);
+    let file = folder.path().join("a.asl.json");
+    let printed = run(baton().arg("lint").arg(&file));
+    assert_eq!((printed.code, printed.err.as_str()), (6, ""));
+    assert_eq!(printed.out.matches("Error:").count(), 1, "{}", printed.out);
+    assert!(printed.out.contains("did you mean `Bea`?") && printed.out.ends_with("\n1 file, 1 error\n"), "{}", printed.out);
+    assert!(printed.out.contains("note: not shown: 2 states that nothing leads to"), "{}", printed.out);
+    let json = run(baton().args(["lint", "--output", "json"]).arg(&file));
+    let found: Vec<serde_json::Value> = serde_json::from_str(&json.out).expect("an array");
+    assert_eq!((found.len(), json.code), (3, 6));
+}
+
+#[test]
+fn a_state_that_nothing_leads_to_is_an_error_of_its_own_elsewhere() {
+    let text = r#"{ "StartAt": "A", "States": { "A": { "Type": "Succeed" }, "Lonely": { "Type": "Succeed" } } }"#;
+    let folder = folder(&[("a.asl.json", text)]);
+    let printed = run(baton().arg("lint").arg(folder.path().join("a.asl.json")));
+    assert!(printed.out.contains("Lonely") && printed.out.ends_with("\n1 file, 1 error\n"), "{}", printed.out);
+}
+
+#[test]
+fn text_that_is_no_json_is_drawn_once() {
+    let folder = folder(&[("a.asl.json", "{ \"StartAt\": \"A\",\n  \"States\": nonsense }")]);
+    let printed = run(baton().arg("lint").arg(folder.path().join("a.asl.json")));
+    assert_eq!(printed.out.matches("nonsense").count(), 2, "once in the message, once in the source: {}", printed.out);
+    assert!(!printed.out.contains("[Source:"), "{}", printed.out);
+    assert_eq!(printed.code, 6);
+}
+
+#[test]
+fn a_file_that_is_not_there_is_not_found() {
+    let printed = run(baton().args(["lint", "nowhere.asl.json"]));
+    assert_eq!(printed.code, 3);
+    assert!(printed.err.contains("nowhere.asl.json") && printed.err.contains("next:"), "{}", printed.err);
+}
