@@ -4,10 +4,17 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+/// As docs/operations.md has them.
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong command line or file, 3 not found, 4 no answer from the server, \
+                          5 timed out, 6 `lint` found errors, 130 interrupted.";
+
 /// Runs Amazon States Language workflows on your own machines.
 #[derive(Debug, Parser)]
-#[command(name = "baton", version, about, propagate_version = true)]
+#[command(name = "baton", version, about, propagate_version = true, after_help = EXIT_CODES)]
 pub(crate) struct Args {
+    /// URL of the server that exec, env and doctor speak to.
+    #[arg(long, global = true, value_name = "URL", env = "AWS_ENDPOINT_URL_SFN", default_value = "http://127.0.0.1:8083")]
+    pub(crate) endpoint: String,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -26,9 +33,10 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Exec(ExecCommand),
     /// Check definitions as AWS does, with positions.
+    #[command(after_help = "Exit codes: 0 without errors (warnings are none), 6 with errors, 3 if a file is not there.")]
     Lint(LintArgs),
     /// Print the environment that points AWS's tools at baton: eval "$(baton env)".
-    Env(EndpointArgs),
+    Env,
     /// Check what baton needs on this machine, or repair a data folder.
     Doctor(DoctorArgs),
     /// Print the completion script of a shell.
@@ -80,13 +88,6 @@ pub(crate) struct RunArgs {
     /// Print only the output, no tree.
     #[arg(long, short)]
     pub(crate) quiet: bool,
-}
-
-#[derive(Clone, Debug, clap::Args)]
-pub(crate) struct EndpointArgs {
-    /// The server's URL.
-    #[arg(long, env = "AWS_ENDPOINT_URL_SFN", default_value = "http://127.0.0.1:8083")]
-    pub(crate) endpoint: String,
 }
 
 #[derive(Debug, Subcommand)]
@@ -150,8 +151,6 @@ pub(crate) struct OneExecution {
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct CommonArgs {
-    #[command(flatten)]
-    pub(crate) endpoint: EndpointArgs,
     /// table for people, json in the shapes of the API.
     #[arg(long, short, value_enum, default_value_t = Format::Table)]
     pub(crate) output: Format,
@@ -181,6 +180,4 @@ pub(crate) struct DoctorArgs {
     /// Cut the log of this data folder after its last good frame; what is cut is kept beside it.
     #[arg(long, value_name = "DATA_DIR")]
     pub(crate) repair: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) endpoint: EndpointArgs,
 }

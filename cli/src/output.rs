@@ -1,6 +1,6 @@
 //! Data goes to standard output, everything else to standard error.
 
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{ContentArrangement, Row, Table, presets};
 use owo_colors::OwoColorize;
 use serde_json::Value;
 
@@ -22,9 +22,18 @@ pub(crate) fn table(headings: &[&str], rows: Vec<Vec<String>>) {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_header(headings);
     for row in rows {
+        // One line each: what does not fit the terminal is cut.
+        let mut row = Row::from(row.iter().map(|cell| one_line(cell)).collect::<Vec<_>>());
+        row.max_height(1);
         table.add_row(row);
     }
-    line(&table.to_string());
+    let text = table.to_string();
+    text.lines().for_each(|row| line(row.trim_end()));
+}
+
+/// A text without line ends and runs of space.
+pub(crate) fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Prints names and values under each other.

@@ -13,10 +13,10 @@ use crate::client::Client;
 use crate::commands::block_on;
 use crate::exit::{CliError, CliResult, Exit};
 
-pub(crate) fn run(args: DoctorArgs) -> CliResult {
+pub(crate) fn run(args: &DoctorArgs, endpoint: &str) -> CliResult {
     match &args.repair {
         Some(directory) => repair(directory),
-        None => check(&args),
+        None => check(endpoint),
     }
 }
 
@@ -36,9 +36,9 @@ fn repair(directory: &Path) -> CliResult {
     Ok(())
 }
 
-fn check(args: &DoctorArgs) -> CliResult {
-    let server = block_on(async { Client::new(&args.endpoint.endpoint).call("ListStateMachines", json!({})).await });
-    let mut good = say(server.is_ok(), &format!("a server answers at {}", args.endpoint.endpoint), "start one with `baton dev DIR`");
+fn check(endpoint: &str) -> CliResult {
+    let server = block_on(async { Client::new(endpoint).call("ListStateMachines", json!({})).await });
+    let mut good = say(server.is_ok(), &format!("a server answers at {endpoint}"), "start one with `baton dev DIR`");
     for (interpreter, runtime) in [("python3", "Python functions"), ("node", "Node functions")] {
         let found = std::process::Command::new(interpreter).arg("--version").output();
         let version = found.as_ref().map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default();
@@ -48,7 +48,7 @@ fn check(args: &DoctorArgs) -> CliResult {
             &format!("install {interpreter}, or keep such functions on another worker"),
         );
     }
-    good &= prefix(&args.endpoint.endpoint);
+    good &= prefix(endpoint);
     let flush = flush_microseconds();
     good &= say(flush.is_some(), &format!("fdatasync takes {} µs here", flush.unwrap_or_default()), "the current folder is not writable");
     if good { Ok(()) } else { Err(CliError::silent(Exit::Failed)) }

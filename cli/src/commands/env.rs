@@ -1,10 +1,9 @@
 //! `baton env`: the environment that points AWS's tools at baton.
 
-use crate::args::EndpointArgs;
 use crate::exit::CliResult;
 
-pub(crate) fn run(args: &EndpointArgs) -> CliResult {
-    for (name, value) in variables(&args.endpoint) {
+pub(crate) fn run(endpoint: &str) -> CliResult {
+    for (name, value) in variables(endpoint) {
         crate::output::line(&format!("export {name}={value}"));
     }
     Ok(())

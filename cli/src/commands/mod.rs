@@ -23,10 +23,10 @@ pub(crate) fn run(args: Args) -> CliResult {
         Command::Up(args) => up::run(args),
         Command::Worker(args) => worker::run(args),
         Command::Run(args) => run::run(args),
-        Command::Exec(command) => exec::run(command),
+        Command::Exec(command) => exec::run(command, &args.endpoint),
         Command::Lint(args) => lint::run(args),
-        Command::Env(args) => env::run(&args),
-        Command::Doctor(args) => doctor::run(args),
+        Command::Env => env::run(&args.endpoint),
+        Command::Doctor(command) => doctor::run(&command, &args.endpoint),
         Command::Completions { shell } => completions::run(shell),
     }
 }

@@ -8,9 +8,8 @@ use crate::client::Client;
 use crate::exit::CliResult;
 use crate::output;
 
-pub(crate) async fn run(one: &OneExecution) -> CliResult {
-    let client = Client::new(&one.common.endpoint.endpoint);
-    let arn = resolve::execution(&client, &one.execution).await?;
+pub(crate) async fn run(client: &Client, one: &OneExecution) -> CliResult {
+    let arn = resolve::execution(client, &one.execution).await?;
     let description = client.call("DescribeExecution", json!({ "executionArn": arn })).await?;
     if one.common.output == Format::Json {
         output::json(&description);

@@ -8,9 +8,11 @@ use crate::client::Client;
 use crate::exit::CliResult;
 use crate::output;
 
-pub(crate) async fn run(one: &OneExecution) -> CliResult {
-    let client = Client::new(&one.common.endpoint.endpoint);
-    let arn = resolve::execution(&client, &one.execution).await?;
+/// Characters of a detail that the table shows at most.
+const DETAIL_CHARS_MAX: usize = 200;
+
+pub(crate) async fn run(client: &Client, one: &OneExecution) -> CliResult {
+    let arn = resolve::execution(client, &one.execution).await?;
     let body = json!({ "executionArn": arn, "maxResults": 1_000 });
     let events = client.pages("GetExecutionHistory", body, "events", usize::MAX).await?;
     match one.common.output {
@@ -38,8 +40,14 @@ fn row(event: &Value, start: f64) -> Vec<String> {
         resolve::text(event, "type"),
         of(&["name", "resource"]),
         output::duration((after * 1000.0) as i64),
-        detail.chars().take(100).collect(),
+        head(&output::one_line(&detail)),
     ]
+}
+
+/// A long detail is cut even where no terminal is; `--output json` has it whole.
+fn head(detail: &str) -> String {
+    let head: String = detail.chars().take(DETAIL_CHARS_MAX).collect();
+    if head.len() < detail.len() { head + "…" } else { head }
 }
 
 /// The one `…EventDetails` member of an event, or null.

@@ -8,15 +8,14 @@ use crate::client::Client;
 use crate::exit::CliResult;
 use crate::output;
 
-pub(crate) async fn run(common: &CommonArgs, machine: Option<&str>, status: Option<String>, limit: usize) -> CliResult {
-    let client = Client::new(&common.endpoint.endpoint);
+pub(crate) async fn run(client: &Client, common: &CommonArgs, machine: Option<&str>, status: Option<String>, limit: usize) -> CliResult {
     let status = status.map(|status| status.to_uppercase());
     let executions = match machine {
         Some(given) => {
-            let arn = resolve::state_machine(&client, given).await?;
-            resolve::of_machine(&client, &arn, status.as_deref(), limit).await?
+            let arn = resolve::state_machine(client, given).await?;
+            resolve::of_machine(client, &arn, status.as_deref(), limit).await?
         }
-        None => resolve::recent(&client, status.as_deref(), limit).await?,
+        None => resolve::recent(client, status.as_deref(), limit).await?,
     };
     match common.output {
         Format::Json => output::json(&json!({ "executions": executions })),

@@ -10,22 +10,26 @@ mod stop;
 mod watch;
 
 use crate::args::ExecCommand;
+use crate::client::Client;
 use crate::commands::block_on;
 use crate::exit::{CliError, CliResult, Exit};
 
 pub(crate) use watch::follow;
 
-pub(crate) fn run(command: ExecCommand) -> CliResult {
+pub(crate) fn run(command: ExecCommand, endpoint: &str) -> CliResult {
+    let client = &Client::new(endpoint);
     block_on(async {
         match command {
             ExecCommand::Start { common, state_machine, input, name, wait } => {
-                start::run(&common, &state_machine, &input, name, wait).await
+                start::run(client, &common, &state_machine, &input, name, wait).await
             }
-            ExecCommand::List { common, state_machine, status, limit } => list::run(&common, state_machine.as_deref(), status, limit).await,
-            ExecCommand::Describe(one) => describe::run(&one).await,
-            ExecCommand::History(one) => history::run(&one).await,
-            ExecCommand::Watch(one) => watch::run(&one).await,
-            ExecCommand::Stop { one, error, cause } => stop::run(&one, error, cause).await,
+            ExecCommand::List { common, state_machine, status, limit } => {
+                list::run(client, &common, state_machine.as_deref(), status, limit).await
+            }
+            ExecCommand::Describe(one) => describe::run(client, &one).await,
+            ExecCommand::History(one) => history::run(client, &one).await,
+            ExecCommand::Watch(one) => watch::run(client, &one).await,
+            ExecCommand::Stop { one, error, cause } => stop::run(client, &one, error, cause).await,
         }
     })
 }

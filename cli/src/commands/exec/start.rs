@@ -9,10 +9,9 @@ use crate::commands::input;
 use crate::exit::CliResult;
 use crate::output;
 
-pub(crate) async fn run(common: &CommonArgs, machine: &str, given: &str, name: Option<String>, wait: bool) -> CliResult {
+pub(crate) async fn run(client: &Client, common: &CommonArgs, machine: &str, given: &str, name: Option<String>, wait: bool) -> CliResult {
     let input = input::read(given)?;
-    let client = Client::new(&common.endpoint.endpoint);
-    let mut body = json!({ "stateMachineArn": resolve::state_machine(&client, machine).await?, "input": input });
+    let mut body = json!({ "stateMachineArn": resolve::state_machine(client, machine).await?, "input": input });
     if let Some(name) = name {
         body["name"] = json!(name);
     }
@@ -26,7 +25,7 @@ pub(crate) async fn run(common: &CommonArgs, machine: &str, given: &str, name: O
         return Ok(());
     }
     if common.output == Format::Table {
-        watch::follow(&client, &arn).await?;
+        watch::follow(client, &arn).await?;
     }
     let ended = client.wait(&arn).await?;
     match common.output {

@@ -8,9 +8,8 @@ use crate::client::Client;
 use crate::exit::{CliError, CliResult, Exit};
 use crate::output;
 
-pub(crate) async fn run(one: &OneExecution, error: Option<String>, cause: Option<String>) -> CliResult {
-    let client = Client::new(&one.common.endpoint.endpoint);
-    let arn = resolve::execution(&client, &one.execution).await?;
+pub(crate) async fn run(client: &Client, one: &OneExecution, error: Option<String>, cause: Option<String>) -> CliResult {
+    let arn = resolve::execution(client, &one.execution).await?;
     let before = client.call("DescribeExecution", json!({ "executionArn": arn })).await?;
     if before["status"] != "RUNNING" {
         let message = format!("{arn} is {} already", resolve::text(&before, "status"));

@@ -12,12 +12,11 @@ use crate::tree::Tree;
 /// How often waiting reasons and clocks are brought up to date.
 const REFRESH: std::time::Duration = std::time::Duration::from_millis(500);
 
-pub(crate) async fn run(one: &OneExecution) -> CliResult {
-    let client = Client::new(&one.common.endpoint.endpoint);
-    let arn = resolve::execution(&client, &one.execution).await?;
+pub(crate) async fn run(client: &Client, one: &OneExecution) -> CliResult {
+    let arn = resolve::execution(client, &one.execution).await?;
     match one.common.output {
         Format::Json => client.watch(&arn, |event| crate::output::line(&event.to_string())).await?,
-        Format::Table => follow(&client, &arn).await?,
+        Format::Table => follow(client, &arn).await?,
     }
     let ended = client.call("DescribeExecution", json!({ "executionArn": arn })).await?;
     if one.common.output == Format::Table {
