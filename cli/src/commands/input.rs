@@ -17,7 +17,8 @@ pub(crate) fn read(given: &str) -> CliResult<String> {
     };
     match serde_json::from_str::<serde::de::IgnoredAny>(&text) {
         Ok(_) => Ok(text),
-        Err(error) => Err(not_json(source, given, &error)),
+        Err(_) if source == "--input" && looks_like_path(given) => Err(no_such_file(given)),
+        Err(error) => Err(not_json(source, &error)),
     }
 }
 
@@ -25,8 +26,18 @@ fn unreadable(source: &str, error: &std::io::Error) -> CliError {
     CliError::new(Exit::NotFound, format!("cannot read {source}: {error}"))
 }
 
-fn not_json(source: &str, given: &str, error: &serde_json::Error) -> CliError {
-    let looks_like_path = given.ends_with(".json") || given.contains('/');
-    let step = if looks_like_path { "no such file: check the path" } else { "give JSON text, the path of a JSON file, or -" };
-    CliError::new(Exit::Usage, format!("{source} is not JSON: {error}")).next(step)
+/// Text that is no JSON, but could be the name of a file.
+fn looks_like_path(given: &str) -> bool {
+    let begins_as_json = given.trim_start().starts_with(['{', '[', '"']);
+    !begins_as_json && (given.ends_with(".json") || given.contains('/'))
+}
+
+fn no_such_file(path: &str) -> CliError {
+    let what = if std::path::Path::new(path).is_dir() { "is a folder" } else { "does not exist" };
+    CliError::new(Exit::NotFound, format!("the input file {path} {what}"))
+        .next("check the path, or give JSON text, or - for standard input")
+}
+
+fn not_json(source: &str, error: &serde_json::Error) -> CliError {
+    CliError::new(Exit::Usage, format!("{source} is not JSON: {error}")).next("give JSON text, the path of a JSON file, or -")
 }

@@ -45,12 +45,13 @@ async fn serve(args: ServeArgs, mode: Mode) -> CliResult {
     let working = tokio::spawn(worker.run(stopping.clone()));
     deploy::all(&client, &project).await?;
     handle.ready().await;
+    if mode == Mode::Dev {
+        // Before anybody is told that it is ready: whatever is saved from then on counts.
+        watch::start(args.dir.clone(), data_dir(&args), client, handle.clone(), project.clone());
+    }
     announce(&endpoint, &project, mode);
     for missing in handle.missing_interpreters().await {
         tracing::warn!("{missing}");
-    }
-    if mode == Mode::Dev {
-        watch::start(args.dir.clone(), data_dir(&args), client, handle.clone(), project);
     }
     stop_signal().await;
     tracing::info!("draining");

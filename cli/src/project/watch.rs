@@ -63,7 +63,10 @@ impl Follower {
     async fn reload(&mut self, paths: &[PathBuf]) {
         let project = match Project::load(&self.directory) {
             Ok(project) => project,
-            Err(error) => return error.report(),
+            Err(error) => {
+                error.report();
+                return tracing::warn!("the folder cannot be loaded; functions and definitions keep serving as they were");
+            }
         };
         for machine in &project.machines {
             if self.project.machines.contains(machine) {

@@ -4,3 +4,4 @@ mod support;
 
 mod handler_logs;
 mod lint;
+mod server;
