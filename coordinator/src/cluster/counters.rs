@@ -10,6 +10,7 @@ pub(crate) struct ExecutionCounters {
     failed: Counter,
     timed_out: Counter,
     aborted: Counter,
+    redriven: Counter,
     transitions: Counter,
     tasks_started: Counter,
 }
@@ -23,6 +24,7 @@ impl ExecutionCounters {
             failed: ended("FAILED"),
             timed_out: ended("TIMED_OUT"),
             aborted: ended("ABORTED"),
+            redriven: counter!("baton_executions_redriven_total"),
             transitions: counter!("baton_state_transitions_total"),
             tasks_started: counter!("baton_tasks_started_total"),
         }
@@ -38,6 +40,7 @@ impl ExecutionCounters {
                 EventKind::ExecutionFailed { .. } => self.failed.increment(1),
                 EventKind::ExecutionTimedOut { .. } => self.timed_out.increment(1),
                 EventKind::ExecutionAborted { .. } => self.aborted.increment(1),
+                EventKind::ExecutionRedriven { .. } => self.redriven.increment(1),
                 EventKind::StateEntered { .. } => transitions += 1,
                 EventKind::TaskStarted { .. } => tasks_started += 1,
                 EventKind::StateExited { .. }

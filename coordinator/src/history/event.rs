@@ -42,6 +42,8 @@ struct Details<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     length: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    redrive_count: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     resource_type: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     resource: Option<String>,
@@ -151,6 +153,7 @@ impl<'a> History<'a> {
             EventKind::ExecutionFailed { .. } => named!("ExecutionFailed", "executionFailed"),
             EventKind::ExecutionAborted { .. } => named!("ExecutionAborted", "executionAborted"),
             EventKind::ExecutionTimedOut { .. } => named!("ExecutionTimedOut", "executionTimedOut"),
+            EventKind::ExecutionRedriven { .. } => named!("ExecutionRedriven", "executionRedriven"),
             EventKind::StateEntered { state, .. } => (self.entered(*state), Some("stateEnteredEventDetails")),
             EventKind::StateExited { state, .. } => (self.exited(*state), Some("stateExitedEventDetails")),
             EventKind::StateAborted { state } => (self.aborted(*state), None),
@@ -209,6 +212,7 @@ impl<'a> History<'a> {
             EventKind::ExecutionFailed { failure } | EventKind::ExecutionAborted { failure } | EventKind::ExecutionTimedOut { failure } => {
                 failed(Details::default(), failure)
             }
+            EventKind::ExecutionRedriven { redrive_count, .. } => Details { redrive_count: Some(*redrive_count), ..Details::default() },
             EventKind::StateEntered { state, input } => self.input(self.named(*state), input),
             EventKind::StateExited { state, output, assigned, .. } => {
                 let details = self.output(self.named(*state), output);

@@ -268,6 +268,7 @@ fn event_name(kind: &EventKind) -> &'static str {
         EventKind::WaitStarted { .. } => "WaitStarted",
         EventKind::RetryScheduled { .. } => "RetryScheduled",
         EventKind::TaskRegranted { .. } => "TaskRegranted",
+        EventKind::ExecutionRedriven { .. } => "ExecutionRedriven",
         other => panic!("the machines of these tests do not get to {other:?}"),
     }
 }

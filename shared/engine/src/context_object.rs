@@ -28,14 +28,19 @@ pub(crate) fn build(at: &Evaluator<'_>) -> Value {
 
 fn execution(at: &Evaluator<'_>) -> Value {
     let start = &at.execution.start;
-    json!({
+    let redrives = at.execution.redrive_count();
+    let mut execution = json!({
         "Id": &*start.execution_arn,
         "Input": start.input.value(),
         "StartTime": timestamp::format(start.at),
         "Name": &*start.name,
         "RoleArn": &*start.role_arn,
-        "RedriveCount": 0,
-    })
+        "RedriveCount": redrives.count,
+    });
+    if let Some(redriven) = redrives.at {
+        execution["RedriveTime"] = Value::from(timestamp::format(redriven));
+    }
+    execution
 }
 
 fn state_machine(at: &Evaluator<'_>) -> Value {

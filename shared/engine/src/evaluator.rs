@@ -67,7 +67,7 @@ impl<'a> Evaluator<'a> {
     /// The attempt that the state's task is in: the one about to begin, or the one that has ended just now.
     pub(crate) fn task(&self) -> TaskRef {
         let attempt = match self.visit.activity {
-            Activity::BackingOff { .. } => self.visit.attempts + 1,
+            Activity::BackingOff { .. } | Activity::Redriven => self.visit.attempts + 1,
             _ => self.visit.attempts.max(1),
         };
         TaskRef { entry: self.visit.entry, attempt }

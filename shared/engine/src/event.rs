@@ -116,6 +116,11 @@ pub enum EventKind {
     /// A started attempt has provably not reached whoever had claimed it: from now on this claim counts, which is
     /// [nobody's](Claim::nobody) until somebody takes the attempt.
     TaskRegranted { state: StateId, claim: Claim },
+
+    // Later additions.
+    /// ExecutionRedriven, public: an execution that had not succeeded goes on. `deadline` is when it times out from now on, and
+    /// `client_token` tells a repeated request.
+    ExecutionRedriven { redrive_count: u32, deadline: Option<Timestamp>, client_token: Option<Arc<str>> },
 }
 
 impl EventKind {
@@ -131,7 +136,8 @@ impl EventKind {
             | Self::ExecutionSucceeded { .. }
             | Self::ExecutionFailed { .. }
             | Self::ExecutionAborted { .. }
-            | Self::ExecutionTimedOut { .. } => None,
+            | Self::ExecutionTimedOut { .. }
+            | Self::ExecutionRedriven { .. } => None,
             Self::StateEntered { state, .. }
             | Self::StateExited { state, .. }
             | Self::StateAborted { state }

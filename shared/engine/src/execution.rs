@@ -8,6 +8,7 @@ use crate::{
     Event, EventKind, Failure, Outstanding, Payload, PayloadTable, Start, Status, TaskActivation, TaskRef, ThreadId, Timestamp, Waiting,
     WaitingFor,
     closed_tasks::ClosedTasks,
+    redrive::Redrives,
     strand::{Activity, Position, Strand, Strands, Visit, Work},
     timers::{Heartbeats, Timers},
     variables::VariableScope,
@@ -40,6 +41,8 @@ pub struct Execution {
     /// Bytes of all variables.
     pub(crate) variables_bytes: usize,
     pub(crate) closed: ClosedTasks,
+    /// `None` until it is redriven, as most executions never are.
+    pub(crate) redrives: Option<Box<Redrives>>,
 }
 
 impl Execution {
@@ -81,6 +84,7 @@ impl Execution {
             heartbeats: Heartbeats::default(),
             variables_bytes: 0,
             closed: ClosedTasks::default(),
+            redrives: None,
             start,
         }
     }
@@ -119,7 +123,7 @@ impl Execution {
     pub fn next_due(&self) -> Option<Timestamp> {
         let timer = self.timers.first().map(|(due, _)| due);
         let heartbeat = self.heartbeats.first().map(|(due, _)| due);
-        let deadline = self.start.deadline.filter(|_| self.status == Status::Running);
+        let deadline = self.deadline().filter(|_| self.status == Status::Running);
         [timer, heartbeat, deadline].into_iter().flatten().min()
     }
 
@@ -221,7 +225,7 @@ fn waiting(machine: &StateMachine, visit: &Visit) -> Option<Waiting> {
             let reason = WaitingFor::Retry { at: *until, attempts: visit.retry_count(), error: failure.error.clone() };
             (*since, reason)
         }
-        Activity::Deciding | Activity::Branching(_) | Activity::Iterating(_) => return None,
+        Activity::Deciding | Activity::Redriven | Activity::Branching(_) | Activity::Iterating(_) => return None,
     };
     Some(Waiting { state_name: machine.state(visit.state).name.clone(), since, reason })
 }

@@ -65,6 +65,7 @@ mod input;
 mod limits;
 mod payload;
 mod payload_table;
+mod redrive;
 mod state;
 mod strand;
 mod timers;
@@ -80,6 +81,7 @@ pub use input::*;
 pub use limits::*;
 pub use payload::*;
 pub use payload_table::{PayloadTable, decode_with_table, encode_with_table};
+pub use redrive::{NotRedrivable, RedriveCount, RedriveFacts};
 pub use verdict::*;
 
 /// Unix time in milliseconds.

@@ -72,6 +72,8 @@ pub(crate) enum Activity {
     Branching(Branches),
     /// The iterations of a Map state run.
     Iterating(Box<Iterations>),
+    /// A redrive has the state's work done again.
+    Redriven,
 }
 
 /// An attempt of a task.
@@ -98,6 +100,8 @@ pub(crate) struct Branches {
     pub(crate) running: u32,
     /// By branch.
     pub(crate) outputs: Vec<Option<Payload>>,
+    /// The state is through with them, well or not. The strands that did not come to an end are at rest.
+    pub(crate) is_settled: bool,
 }
 
 /// Iterations of a Map state.
@@ -118,20 +122,35 @@ pub(crate) struct Iterations {
     pub(crate) next: u64,
     /// Strands of the running iterations, by index.
     pub(crate) running: BTreeMap<u64, ThreadId>,
+    /// Strands of failed and aborted iterations, by index; they are at rest.
+    pub(crate) stopped: BTreeMap<u64, ThreadId>,
     pub(crate) succeeded: u64,
     /// The last inner event of the iteration that ended last: what the next one chains to when they run one at a time.
     pub(crate) last_inner: u64,
     /// By index.
     pub(crate) outputs: Vec<Option<Payload>>,
+    /// The state is through with them, well or not: none begins any more.
+    pub(crate) is_settled: bool,
+}
+
+impl Branches {
+    /// All have come to their ends, and nobody has put the result together yet.
+    pub(crate) fn is_done(&self) -> bool {
+        !self.is_settled && self.running == 0
+    }
+
+    fn threads(&self) -> impl DoubleEndedIterator<Item = ThreadId> {
+        (0..self.outputs.len() as u32).map(|index| ThreadId(self.first.0.saturating_add(index)))
+    }
 }
 
 impl Iterations {
     pub(crate) fn can_start(&self) -> bool {
-        self.next < self.length && self.running.len() < self.concurrency as usize
+        !self.is_settled && self.next < self.length && self.running.len() < self.concurrency as usize
     }
 
     pub(crate) fn is_done(&self) -> bool {
-        self.succeeded == self.length
+        !self.is_settled && self.succeeded == self.length
     }
 }
 
@@ -158,7 +177,8 @@ impl Strand {
             Position::Entering { .. } => true,
             Position::Ended { .. } => false,
             Position::Inside(visit) => match &visit.activity {
-                Activity::Branching(branches) => branches.running == 0,
+                Activity::Redriven => true,
+                Activity::Branching(branches) => branches.is_done(),
                 Activity::Iterating(iterations) => iterations.can_start() || iterations.is_done(),
                 Activity::Deciding | Activity::Waiting { .. } | Activity::Working(_) | Activity::BackingOff { .. } => false,
             },
@@ -170,7 +190,7 @@ impl Strand {
         match &self.visit()?.activity {
             Activity::Waiting { until } | Activity::BackingOff { until, .. } => Some(*until),
             Activity::Working(work) => work.deadline,
-            Activity::Deciding | Activity::Branching(_) | Activity::Iterating(_) => None,
+            Activity::Deciding | Activity::Redriven | Activity::Branching(_) | Activity::Iterating(_) => None,
         }
     }
 
@@ -183,10 +203,17 @@ impl Strand {
     /// The strands that run inside of this one's state, in the order of branches or items.
     pub(crate) fn children(&self) -> Vec<ThreadId> {
         match self.visit().map(|visit| &visit.activity) {
-            Some(Activity::Branching(branches)) => {
-                (0..branches.outputs.len() as u32).map(|index| ThreadId(branches.first.0 + index)).collect()
-            }
+            Some(Activity::Branching(branches)) if !branches.is_settled => branches.threads().collect(),
             Some(Activity::Iterating(iterations)) => iterations.running.values().copied().collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The strands at rest that this one's state keeps for a redrive.
+    pub(crate) fn resting_children(&self) -> Vec<ThreadId> {
+        match self.visit().map(|visit| &visit.activity) {
+            Some(Activity::Branching(branches)) if branches.is_settled => branches.threads().collect(),
+            Some(Activity::Iterating(iterations)) => iterations.stopped.values().copied().collect(),
             _ => Vec::new(),
         }
     }
@@ -258,5 +285,11 @@ impl Strands {
     pub(crate) fn iter(&self) -> impl Iterator<Item = (ThreadId, &Strand)> {
         let root = self.root.iter().map(|strand| (ThreadId::ROOT, strand));
         root.chain(self.others.iter().map(|(thread, strand)| (*thread, strand.as_ref())))
+    }
+
+    /// As [`iter`](Self::iter), to be changed.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (ThreadId, &mut Strand)> {
+        let root = self.root.iter_mut().map(|strand| (ThreadId::ROOT, strand));
+        root.chain(self.others.iter_mut().map(|(thread, strand)| (*thread, strand.as_mut())))
     }
 }

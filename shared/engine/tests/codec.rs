@@ -126,6 +126,7 @@ fn golden_variants() {
         EventKind::WaitStarted { state, until: AT },
         EventKind::RetryScheduled { state, retrier: 0, at: AT, failure },
         EventKind::TaskRegranted { state, claim },
+        EventKind::ExecutionRedriven { redrive_count: 1, deadline: None, client_token: None },
     ];
     for (number, kind) in kinds.into_iter().enumerate() {
         let bytes = encoded(&Event { at: 0, previous: 0, thread: ThreadId::ROOT, kind });

@@ -7,7 +7,7 @@ use baton_asl::StateKind;
 use super::{Place, parallel::new_strand};
 use crate::{
     Execution, Payload, ThreadId,
-    strand::{Activity, Iterations, Position, Strand},
+    strand::{Activity, Iterations, Position, Strand, Visit},
 };
 
 impl Execution {
@@ -21,10 +21,12 @@ impl Execution {
             concurrency,
             next: 0,
             running: BTreeMap::new(),
+            stopped: BTreeMap::new(),
             succeeded: 0,
             last_inner: at.id,
             // Every item takes a byte of text at least.
             outputs: vec![None; items.len().min(length as usize)],
+            is_settled: false,
         };
         self.change(at.thread(), |strand| {
             strand.last = at.id;
@@ -64,26 +66,27 @@ impl Execution {
 
     /// What follows in the Map's own strand chains to the event that made the iteration fail.
     pub(super) fn iteration_failed(&mut self, at: Place<'_>, index: u64) {
-        self.remove_iteration(at, index);
+        self.stop_iteration(at, index);
         self.change(at.thread(), |strand| strand.last = at.event.previous);
     }
 
     pub(super) fn iteration_aborted(&mut self, at: Place<'_>, index: u64) {
-        self.remove_iteration(at, index);
+        self.stop_iteration(at, index);
     }
 
     /// The state's exit chains to what this event chains to, not to the event itself.
     pub(super) fn map_succeeded(&mut self, at: Place<'_>) {
-        self.change_visit(at.thread(), |visit| visit.activity = Activity::Deciding);
+        self.change_visit(at.thread(), Visit::settle);
     }
 
-    fn remove_iteration(&mut self, at: Place<'_>, index: u64) {
+    fn stop_iteration(&mut self, at: Place<'_>, index: u64) {
         let Some(iteration) = self.iteration(at, index) else { return };
-        self.remove_strand(iteration);
+        self.rest(iteration);
         self.change_iterations(at, |iterations| {
             iterations.running.remove(&index);
+            iterations.stopped.insert(index, iteration);
             // Nothing begins any more: the state fails or begins anew.
-            iterations.next = iterations.length;
+            iterations.is_settled = true;
         });
     }
 

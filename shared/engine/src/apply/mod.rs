@@ -2,6 +2,7 @@
 //! is decided; in a recovery, in the order of the log. An event that does not fit what is there changes nothing but the clock and
 //! the count.
 
+mod end;
 mod map;
 mod parallel;
 mod state;
@@ -10,7 +11,7 @@ mod task;
 use baton_asl::StateMachine;
 
 use crate::{
-    Event, EventKind, Execution, Failure, Payload, Status, ThreadId, Timestamp,
+    Event, EventKind, Execution, Status, ThreadId,
     strand::{Strand, Visit},
 };
 
@@ -20,13 +21,19 @@ impl Execution {
         let id = self.next_event_id;
         self.next_event_id += u64::from(event.kind.is_public());
         self.last_at = self.last_at.max(event.at);
+        if self.status != Status::Running && !matches!(event.kind, EventKind::ExecutionRedriven { .. }) {
+            return;
+        }
         let at = Place { id, event, machine };
         match &event.kind {
             EventKind::ExecutionStarted(_) => {}
-            EventKind::ExecutionSucceeded { output } => self.end(event.at, Status::Succeeded, Some(output), None),
-            EventKind::ExecutionFailed { failure } => self.end(event.at, Status::Failed, None, Some(failure)),
-            EventKind::ExecutionAborted { failure } => self.end(event.at, Status::Aborted, None, Some(failure)),
-            EventKind::ExecutionTimedOut { failure } => self.end(event.at, Status::TimedOut, None, Some(failure)),
+            EventKind::ExecutionSucceeded { output } => self.succeed(event.at, output),
+            EventKind::ExecutionFailed { failure } => self.fail(event.at, Status::Failed, failure),
+            EventKind::ExecutionAborted { failure } => self.fail(event.at, Status::Aborted, failure),
+            EventKind::ExecutionTimedOut { failure } => self.fail(event.at, Status::TimedOut, failure),
+            EventKind::ExecutionRedriven { redrive_count, deadline, client_token } => {
+                self.redriven(at, *redrive_count, *deadline, client_token.as_ref());
+            }
 
             EventKind::StateEntered { state, input } => self.state_entered(at, *state, input),
             EventKind::StateExited { output, assigned, then, .. } => self.state_exited(at, output, assigned, *then),
@@ -62,19 +69,6 @@ impl Execution {
             EventKind::MapStateSucceeded { .. } => self.map_succeeded(at),
             EventKind::MapStateFailed { .. } => self.inner_failed(at),
         }
-    }
-
-    fn end(&mut self, at: Timestamp, status: Status, output: Option<&Payload>, failure: Option<&Failure>) {
-        self.status = status;
-        self.output = output.cloned();
-        self.failure = failure.cloned();
-        self.stopped_at = Some(at);
-        self.strands = Default::default();
-        self.ready.clear();
-        self.tasks.clear();
-        self.timers.clear();
-        self.heartbeats.clear();
-        self.variables_bytes = 0;
     }
 
     /// Changes a strand and keeps the queue, the timers and the index of tasks in step with it.
@@ -124,12 +118,14 @@ impl Execution {
                 leave_queue(&mut self.ready, thread);
             }
             doomed.extend(strand.children());
+            doomed.extend(strand.resting_children());
         }
     }
 
-    /// Removes what runs inside of a strand's state.
+    /// Removes what runs inside of a strand's state, and what is at rest there.
     fn remove_children(&mut self, thread: ThreadId) {
-        let children = self.strands.get(thread).map(Strand::children).unwrap_or_default();
+        let Some(strand) = self.strands.get(thread) else { return };
+        let children = [strand.children(), strand.resting_children()].concat();
         children.into_iter().for_each(|child| self.remove_strand(child));
     }
 }

@@ -5,7 +5,7 @@ use baton_asl::{FlowId, StateId, StateKind};
 use super::Place;
 use crate::{
     Execution, Payload, ThreadId,
-    strand::{Activity, Branches, Position, Strand},
+    strand::{Activity, Branches, Position, Strand, Visit},
     variables::VariableScope,
 };
 
@@ -13,7 +13,8 @@ impl Execution {
     pub(super) fn parallel_started(&mut self, at: Place<'_>, state: StateId, input: &Payload) {
         let Some(StateKind::Parallel(parallel)) = at.machine.states.get(state.0 as usize).map(|state| &state.kind) else { return };
         let first = ThreadId(self.next_thread);
-        let branches = Branches { first, running: parallel.branches.len() as u32, outputs: vec![None; parallel.branches.len()] };
+        let count = parallel.branches.len();
+        let branches = Branches { first, running: count as u32, outputs: vec![None; count], is_settled: false };
         self.change(at.thread(), |strand| {
             strand.last = at.id;
             if let Some(visit) = strand.visit_mut() {
@@ -49,7 +50,7 @@ impl Execution {
 
     /// The state's exit chains to what this event chains to, not to the event itself.
     pub(super) fn parallel_succeeded(&mut self, at: Place<'_>) {
-        self.change_visit(at.thread(), |visit| visit.activity = Activity::Deciding);
+        self.change_visit(at.thread(), Visit::settle);
     }
 }
 

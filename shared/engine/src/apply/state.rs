@@ -7,7 +7,7 @@ use baton_asl::StateId;
 use super::Place;
 use crate::{
     Execution, Failure, Payload, Then, Timestamp,
-    strand::{Activity, Position, Visit},
+    strand::{Activity, Position, Strand, Visit},
 };
 
 impl Execution {
@@ -79,13 +79,14 @@ impl Execution {
         });
     }
 
-    /// A Parallel or Map state gives up: what ran inside of it is gone.
+    /// A Parallel or Map state gives up: what ran inside of it is at rest.
     pub(super) fn inner_failed(&mut self, at: Place<'_>) {
-        self.remove_children(at.thread());
+        let children = self.strands.get(at.thread()).map(Strand::children).unwrap_or_default();
+        children.into_iter().for_each(|child| self.rest(child));
         self.change(at.thread(), |strand| {
             strand.last = at.id;
             if let Some(visit) = strand.visit_mut() {
-                visit.activity = Activity::Deciding;
+                visit.settle();
             }
         });
     }

@@ -2,6 +2,7 @@
 //! for each group of inputs.
 
 mod outcome;
+mod redrive;
 mod tick;
 mod turn;
 

@@ -29,7 +29,7 @@ impl Turn<'_> {
     }
 
     fn first_due(&self) -> Option<Due> {
-        let deadline = self.execution.start.deadline.map(|due| (due, Due::Execution)).filter(|_| self.execution.is_running());
+        let deadline = self.execution.deadline().map(|due| (due, Due::Execution)).filter(|_| self.execution.is_running());
         let timer = self.execution.timers.first().map(|(due, thread)| (due, Due::Strand(thread)));
         let heartbeat = self.execution.heartbeats.first().map(|(due, thread)| (due, Due::Heartbeat(thread)));
         let is_due = |(due, _): &(Timestamp, Due)| *due <= self.now;
@@ -41,7 +41,7 @@ impl Turn<'_> {
             Activity::Waiting { .. } => self.wake(thread),
             Activity::BackingOff { .. } => self.work(thread),
             Activity::Working(_) => self.time_out(thread, false),
-            Activity::Deciding | Activity::Branching(_) | Activity::Iterating(_) => {
+            Activity::Deciding | Activity::Redriven | Activity::Branching(_) | Activity::Iterating(_) => {
                 unreachable!("only waiting, retries and tasks have timers")
             }
         }

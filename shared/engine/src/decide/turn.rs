@@ -9,7 +9,7 @@ use crate::{
     evaluator::Evaluator,
     execution::activation,
     state::{self, Answer, Exit, Items},
-    strand::{Position, Strand, Visit},
+    strand::{Activity, Position, Strand, Visit},
 };
 
 /// Bytes of payloads that one decision may record before it yields, so that a batch stays one append of reasonable size.
@@ -83,6 +83,7 @@ impl<'a> Turn<'a> {
                 let (state, input) = (*state, input.clone());
                 self.enter(thread, state, input)
             }
+            Position::Inside(Visit { activity: Activity::Redriven, .. }) => self.work(thread),
             Position::Inside(_) => self.inside(thread),
             Position::Ended { .. } => unreachable!("a strand that has ended wants no turn"),
         }
@@ -94,7 +95,7 @@ impl<'a> Turn<'a> {
         self.work(thread)
     }
 
-    /// Does the work of the state that the strand is in: on entry, and again for each retry.
+    /// Does the work of the state that the strand is in: on entry, and again for each retry and redrive.
     pub(crate) fn work(&mut self, thread: ThreadId) -> Result<(), HistoryFull> {
         let answer = state::enter(&Evaluator::new(self, thread));
         self.follow(thread, answer)

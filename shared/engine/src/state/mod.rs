@@ -63,7 +63,7 @@ impl Schedule {
     }
 }
 
-/// The state has been entered, or a retrier has its work done again.
+/// The state has been entered, or a retrier or a redrive has its work done again.
 pub(crate) fn enter(at: &Evaluator<'_>) -> Result<Answer, Fault> {
     match &at.state.kind {
         StateKind::Pass(pass) => pass::enter(at, pass),

@@ -32,6 +32,8 @@ pub enum Do<'a> {
     Pass(i64),
     /// StopExecution.
     Stop(&'a str, &'a str),
+    /// RedriveExecution.
+    Redrive,
 }
 
 /// Claims the state's task and gives its result.
@@ -163,9 +165,17 @@ impl Run {
             Do::Refuse(state, error, cause) => Input::TaskRefused { task: self.task(state), error: error.into(), cause: cause.into() },
             Do::Beat(state) => Input::TaskHeartbeat { task: self.task(state) },
             Do::Pass(ms) => return self.pass(ms),
+            Do::Redrive => return self.redrive(),
             Do::Stop(error, cause) => Input::Stop { error: Some(error.into()), cause: Some(cause.into()) },
         };
         assert_eq!(self.decide(input), Ok(Verdict::Applied), "{act:?}\n{}", self.history());
+    }
+
+    /// Goes on after an unsuccessful end.
+    fn redrive(&mut self) {
+        let env = Env { machine: &self.machine, limits: &self.limits, services: &NoServices };
+        assert_eq!(self.execution.redrive(&env, None, self.now, &mut self.out), Ok(self.now), "{}", self.history());
+        self.settle();
     }
 
     /// Lets time pass; what is due fires when it is due.
@@ -201,6 +211,7 @@ impl Run {
             EventKind::ExecutionFailed { failure: f } => format!("ExecutionFailed {}", failure(f)),
             EventKind::ExecutionAborted { failure: f } => format!("ExecutionAborted {}", failure(f)),
             EventKind::ExecutionTimedOut { failure: f } => format!("ExecutionTimedOut {}", failure(f)),
+            EventKind::ExecutionRedriven { redrive_count, .. } => format!("ExecutionRedriven #{redrive_count}"),
             EventKind::StateEntered { state: id, input } => format!("{}StateEntered {} {}", kind(state(id)), state(id).name, input.text()),
             EventKind::StateExited { state: id, output, assigned, .. } => {
                 let assigned: Vec<_> = assigned.iter().map(|(name, value)| format!(" ${name}={}", value.text())).collect();

@@ -8,5 +8,6 @@ mod flow;
 mod jsonata;
 mod map;
 mod parallel;
+mod redrive;
 mod tasks;
 mod variables;

@@ -65,6 +65,7 @@ pub fn shown(machine: &StateMachine, event: &Event) -> Option<Value> {
         EventKind::MapIterationAborted { index, .. } => ("MapIterationAborted".to_owned(), json!({ "name": named(name), "index": index })),
         EventKind::MapStateSucceeded { .. } => ("MapStateSucceeded".to_owned(), json!({})),
         EventKind::MapStateFailed { .. } => ("MapStateFailed".to_owned(), json!({})),
+        EventKind::ExecutionRedriven { redrive_count, .. } => ("ExecutionRedriven".to_owned(), json!({ "redriveCount": redrive_count })),
         EventKind::WaitStarted { .. } | EventKind::RetryScheduled { .. } | EventKind::TaskRegranted { .. } => return None,
     };
     Some(json!({ "type": kind, "previousEventId": event.previous, "details": details }))

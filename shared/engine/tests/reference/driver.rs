@@ -160,6 +160,7 @@ fn one(machine: &StateMachine, event: &Event) -> Seen {
         EventKind::ExecutionFailed { failure } => failed("ExecutionFailed".into(), failure),
         EventKind::ExecutionAborted { failure } => failed("ExecutionAborted".into(), failure),
         EventKind::ExecutionTimedOut { failure } => failed("ExecutionTimedOut".into(), failure),
+        EventKind::ExecutionRedriven { .. } => plain("ExecutionRedriven".into()),
         EventKind::StateEntered { state, input } => (typed(*state, "StateEntered"), named(*state), Some(input), None),
         EventKind::StateExited { state, output, .. } => (typed(*state, "StateExited"), named(*state), Some(output), None),
         EventKind::StateAborted { state } => plain(typed(*state, "StateAborted")),
