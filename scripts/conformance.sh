@@ -21,7 +21,7 @@ lambda_port=$(free_port)
 
 PATH="$PWD/.venv/bin:$PATH" AWS_ENDPOINT_URL=http://127.0.0.1:$moto_port AWS_ENDPOINT_URL_LAMBDA=http://127.0.0.1:$lambda_port \
     AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION=us-east-1 \
-    "$baton" up "$work" --port 0 --ephemeral >"$work/ready" 2>"$work/log" &
+    "$baton" up "$work" --port 0 --ephemeral --mock-config "$work/mock-config.json" >"$work/ready" 2>"$work/log" &
 pids+=($!)
 for _ in $(seq 100); do
     grep -q '^baton ready' "$work/ready" && break
@@ -31,5 +31,5 @@ endpoint=$(sed -n 's/^baton ready //p' "$work/ready")
 [ -n "$endpoint" ] || { cat "$work/log" >&2; echo "baton did not get ready" >&2; exit 1; }
 
 "$python" "$corpus/run.py" --endpoint "$endpoint" --subset dev --only "$only" --moto-port "$moto_port" --lambda-port "$lambda_port" \
-    --json "$work/out.json" "$@" || true
+    --mock-config-file "$work/mock-config.json" --json "$work/out.json" "$@" || true
 "$python" scripts/conformance_floor.py "$work/out.json" tests/conformance.floor

@@ -63,6 +63,9 @@ pub(crate) struct ServeArgs {
     /// Keep everything in memory; gone at exit.
     #[arg(long, conflicts_with = "data_dir")]
     pub(crate) ephemeral: bool,
+    /// Test cases in Step Functions Local's format, for starts of `ARN#TestCase`; DIR/MockConfigFile.json by default.
+    #[arg(long, env = "SFN_MOCK_CONFIG", value_name = "FILE")]
+    pub(crate) mock_config: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, clap::Args)]
@@ -85,6 +88,12 @@ pub(crate) struct RunArgs {
     /// Input: JSON text, a file's path, or - for standard input.
     #[arg(long, short, default_value = "{}")]
     pub(crate) input: String,
+    /// Test cases in Step Functions Local's format; MockConfigFile.json beside the definition by default.
+    #[arg(long, env = "SFN_MOCK_CONFIG", value_name = "FILE")]
+    pub(crate) mock_config: Option<PathBuf>,
+    /// The test case that answers for the definition's tasks.
+    #[arg(long, visible_alias = "mock", value_name = "NAME")]
+    pub(crate) test_case: Option<String>,
     /// Print only the output, no tree.
     #[arg(long, short)]
     pub(crate) quiet: bool,
@@ -96,7 +105,7 @@ pub(crate) enum ExecCommand {
     Start {
         #[command(flatten)]
         common: CommonArgs,
-        /// Name or ARN of the state machine.
+        /// Name or ARN of the state machine; with #NAME, a test case of the server's mock configuration.
         state_machine: String,
         /// Input: JSON text, a file's path, or - for standard input.
         #[arg(long, short, default_value = "{}")]

@@ -34,7 +34,7 @@ fn crates_import_only_along_the_arrows() {
 }
 
 /// Modules of the coordinator, and the sibling modules that each may name. `server` composes them all.
-const COORDINATOR: [(&str, &[&str]); 9] = [
+const COORDINATOR: [(&str, &[&str]); 10] = [
     ("store", &[]),
     ("history", &[]),
     ("shard", &["store"]),
@@ -43,7 +43,8 @@ const COORDINATOR: [(&str, &[&str]); 9] = [
     ("gateway", &["cluster", "dispatch", "shard"]),
     ("delivery", &["cluster", "dispatch", "shard"]),
     ("catalog", &["store", "cluster"]),
-    ("api", &["cluster", "catalog", "history"]),
+    ("mock_config", &[]),
+    ("api", &["cluster", "catalog", "history", "mock_config"]),
 ];
 
 #[test]

@@ -73,6 +73,7 @@ fn start(number: u64) -> Start {
         seed: 0,
         at: 0,
         deadline: None,
+        test_case: None,
     }
 }
 

@@ -12,6 +12,7 @@ mod epoch;
 pub mod gateway;
 mod history;
 pub mod json_text;
+pub mod mock_config;
 pub mod server;
 pub mod shard;
 pub mod store;

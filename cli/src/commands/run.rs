@@ -1,6 +1,7 @@
 //! `baton run FILE`: one execution, here and now, without a server.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::time::Duration;
 
 use baton_coordinator::server::{Server, ServerConfig, Storage};
@@ -32,7 +33,11 @@ async fn execute(args: RunArgs) -> CliResult {
         return Err(CliError::silent(Exit::Lint));
     }
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let config = ServerConfig { listen, storage: Storage::Memory, ..ServerConfig::from_environment() };
+    let mock_config = serve::mock_config(args.mock_config.as_deref(), args.file.parent().unwrap_or(Path::new(".")));
+    let config = ServerConfig { listen, storage: Storage::Memory, mock_config, ..ServerConfig::from_environment() };
+    if args.test_case.is_some() && config.mock_config.is_none() {
+        return Err(CliError::new(Exit::Usage, "there is no mock configuration with test cases").next("name its file with --mock-config"));
+    }
     let server = Server::start(config).await.map_err(|error| CliError::new(Exit::Failed, error.to_string()))?;
     let endpoint = format!("http://{}", server.address());
     let worker =
@@ -44,7 +49,7 @@ async fn execute(args: RunArgs) -> CliResult {
         handle.ready().await;
     }
     let client = Client::new(&endpoint);
-    let result = one(&client, &project, &input, args.quiet).await;
+    let result = one(&client, &project, &input, &args).await;
     handle.drain(Duration::from_secs(2)).await;
     stopping.cancel();
     let _ = working.await;
@@ -52,13 +57,16 @@ async fn execute(args: RunArgs) -> CliResult {
     result
 }
 
-async fn one(client: &Client, project: &Project, input: &str, quiet: bool) -> CliResult {
+async fn one(client: &Client, project: &Project, input: &str, args: &RunArgs) -> CliResult {
     let machine = &project.machines[0];
     deploy::one(client, machine, project).await?;
-    let arn = project.state_machine_arn(&machine.name);
+    let mut arn = project.state_machine_arn(&machine.name);
+    if let Some(test_case) = &args.test_case {
+        arn = format!("{arn}#{test_case}");
+    }
     let started = client.call("StartExecution", json!({ "stateMachineArn": arn, "input": input })).await?;
     let execution = started["executionArn"].as_str().unwrap_or_default();
-    if !quiet {
+    if !args.quiet {
         exec::follow(client, execution).await?;
     }
     let ended = client.wait(execution).await?;

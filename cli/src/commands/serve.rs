@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use baton_coordinator::server::{Server, ServerConfig, StartError, Storage};
@@ -79,10 +80,17 @@ pub(crate) fn usage(error: impl std::fmt::Display) -> CliError {
 
 fn config(args: &ServeArgs) -> ServerConfig {
     let storage = if args.ephemeral { Storage::Memory } else { Storage::Local(data_dir(args)) };
-    ServerConfig { listen: SocketAddr::new(args.listen, args.port), storage, ..ServerConfig::from_environment() }
+    let mock_config = mock_config(args.mock_config.as_deref(), &args.dir);
+    ServerConfig { listen: SocketAddr::new(args.listen, args.port), storage, mock_config, ..ServerConfig::from_environment() }
 }
 
-fn data_dir(args: &ServeArgs) -> std::path::PathBuf {
+/// The file that is named, or the one that lies in the folder under the name that Step Functions Local gives it.
+pub(crate) fn mock_config(named: Option<&Path>, folder: &Path) -> Option<PathBuf> {
+    let usual = || Some(folder.join("MockConfigFile.json")).filter(|file| file.is_file());
+    named.map(Path::to_owned).or_else(usual)
+}
+
+fn data_dir(args: &ServeArgs) -> PathBuf {
     args.data_dir.clone().unwrap_or_else(|| args.dir.join(".baton"))
 }
 

@@ -19,6 +19,7 @@ mod request_id;
 mod resource;
 mod sts;
 mod tag;
+mod test_case;
 mod wire;
 
 mod create_activity;
@@ -72,6 +73,7 @@ use tokio_util::task::TaskTracker;
 use crate::catalog::Catalog;
 use crate::cluster::Cluster;
 use crate::epoch;
+use crate::mock_config::MockConfig;
 use call::Call;
 
 /// Sizes that the API takes; AWS's by default.
@@ -98,19 +100,21 @@ struct Inner {
     catalog: Catalog,
     defaults: Defaults,
     limits: ApiLimits,
+    mock_config: Option<MockConfig>,
     metrics: metrics::ApiMetrics,
     closing: CancellationToken,
     under_way: TaskTracker,
 }
 
 impl Api {
-    /// The API over these.
-    pub fn new(cluster: Cluster, catalog: Catalog, defaults: Defaults, limits: ApiLimits) -> Self {
+    /// The API over these; `mock_config` has the test cases that a start may name.
+    pub fn new(cluster: Cluster, catalog: Catalog, defaults: Defaults, limits: ApiLimits, mock_config: Option<MockConfig>) -> Self {
         Self(Arc::new(Inner {
             cluster,
             catalog,
             defaults,
             limits,
+            mock_config,
             metrics: metrics::ApiMetrics::new(),
             closing: CancellationToken::new(),
             under_way: TaskTracker::new(),
@@ -148,6 +152,10 @@ impl Api {
 
     fn limits(&self) -> &ApiLimits {
         &self.0.limits
+    }
+
+    fn mock_config(&self) -> Option<&MockConfig> {
+        self.0.mock_config.as_ref()
     }
 
     fn metrics(&self) -> &metrics::ApiMetrics {

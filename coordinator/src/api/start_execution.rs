@@ -11,7 +11,7 @@ use crate::catalog::{MachineType, Route};
 use super::constraint::{ARN, Constraints, NAME};
 use super::epoch::EpochSeconds;
 use super::resource::{Qualifier, StateMachineRef};
-use super::{Api, ApiError, Call, name};
+use super::{Api, ApiError, Call, name, test_case};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -38,7 +38,8 @@ pub(super) async fn run(api: &Api, call: &Call<'_>) -> Result<Response, ApiError
     let trace_header = trace_header(call, request.trace_header, &mut check);
     check.done()?;
 
-    let target = StateMachineRef::resolve_by(api, &arn, pick)?;
+    let (arn, test_case) = test_case::split(api, &arn);
+    let target = StateMachineRef::resolve_by(api, arn, pick)?;
     if target.machine.machine_type == MachineType::Express {
         return Err(ApiError::ExpressNotYet("baton does not run state machines of the type EXPRESS yet"));
     }
@@ -46,7 +47,8 @@ pub(super) async fn run(api: &Api, call: &Call<'_>) -> Result<Response, ApiError
         name::check(name)?;
     }
     let input = read_input(input)?;
-    let start = start(&arn, &target, name, input, trace_header)?;
+    let test_case = test_case::find(api, &target, test_case).await?;
+    let start = Start { test_case, ..start(arn, &target, name, input, trace_header)? };
     let started = api.cluster().start(start).await?;
     Ok(Response { execution_arn: started.arn, start_date: EpochSeconds(started.start_at) })
 }
@@ -84,6 +86,7 @@ fn start(
         seed: 0,
         at: 0,
         deadline: None,
+        test_case: None,
     })
 }
 

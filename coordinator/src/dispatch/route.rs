@@ -174,6 +174,7 @@ mod tests {
             seed: 0,
             at: 0,
             deadline: None,
+            test_case: None,
         }
     }
 

@@ -29,6 +29,8 @@ pub struct ServerConfig {
     pub limits: baton_engine::Limits,
     /// Where functions that no worker serves are invoked.
     pub lambda_endpoint: Option<String>,
+    /// Mock configuration in Step Functions Local's format.
+    pub mock_config: Option<PathBuf>,
     /// How long requests that are under way may take at the end.
     pub drain_timeout: Duration,
 }
@@ -52,6 +54,7 @@ impl Default for ServerConfig {
             api_limits: ApiLimits::default(),
             limits: baton_engine::Limits::default(),
             lambda_endpoint: None,
+            mock_config: None,
             drain_timeout: Duration::from_secs(10),
         }
     }
@@ -59,13 +62,14 @@ impl Default for ServerConfig {
 
 impl ServerConfig {
     /// The defaults, with what the variables say that AWS' own tools know: `AWS_REGION`, `AWS_ENDPOINT_URL_LAMBDA`,
-    /// `AWS_ENDPOINT_URL`.
+    /// `AWS_ENDPOINT_URL`, `SFN_MOCK_CONFIG`.
     pub fn from_environment() -> Self {
         let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
         let defaults = Self::default();
         Self {
             region: variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION")).unwrap_or(defaults.region),
             lambda_endpoint: variable("AWS_ENDPOINT_URL_LAMBDA").or_else(|| variable("AWS_ENDPOINT_URL")),
+            mock_config: variable("SFN_MOCK_CONFIG").map(PathBuf::from),
             ..defaults
         }
     }

@@ -26,6 +26,7 @@ use crate::cluster::{self, Cluster, ClusterConfig};
 use crate::delivery::{Delivery, LambdaEndpoint};
 use crate::dispatch::{TokenKey, TokenKeyError};
 use crate::gateway::Gateway;
+use crate::mock_config::MockConfig;
 use crate::store::local::{LocalOptions, LocalStore};
 use crate::store::memory::MemoryStore;
 use crate::store::{self, ShardStore};
@@ -95,7 +96,7 @@ impl Server {
         if let Some(delivery) = delivery {
             tokio::spawn(delivery.run(cluster.clone()));
         }
-        let api = Api::new(cluster.clone(), catalog.clone(), config.defaults(), config.api_limits.clone());
+        let api = Api::new(cluster.clone(), catalog.clone(), config.defaults(), config.api_limits.clone(), mock_config(&config));
         let (listener, address) = listen(config.listen)?;
         let (accepting, connections) = (CancellationToken::new(), TaskTracker::new());
         let weak_store = Arc::downgrade(&store);
@@ -188,6 +189,13 @@ fn cluster_config(config: &ServerConfig, store: Arc<dyn ShardStore>, catalog: &C
 fn lambda_endpoint(config: &ServerConfig) -> Option<LambdaEndpoint> {
     let url = config.lambda_endpoint.as_deref().filter(|url| !is_own_address(url, config.listen))?;
     LambdaEndpoint::new(url, &config.region).inspect_err(|error| tracing::warn!(%error, "no Lambda endpoint is used")).ok()
+}
+
+/// Where the test cases are. What is wrong with the file now is told now; it may be mended while the server runs.
+fn mock_config(config: &ServerConfig) -> Option<MockConfig> {
+    let mock_config = config.mock_config.clone().map(MockConfig::new)?;
+    mock_config.check().into_iter().for_each(|error| tracing::warn!("{error}"));
+    Some(mock_config)
 }
 
 fn is_own_address(url: &str, own: SocketAddr) -> bool {

@@ -255,7 +255,7 @@ fn why_ended(status: baton_engine::Status) -> Rejected {
     }
 }
 
-/// Whether a start repeats the first one: AWS compares the input, byte for byte.
+/// Whether a start repeats the first one: AWS compares the input, byte for byte. What is mocked otherwise is another start.
 fn is_same(first: &Start, again: &Start) -> bool {
-    first.input == again.input && first.state_machine_arn == again.state_machine_arn
+    first.input == again.input && first.state_machine_arn == again.state_machine_arn && first.test_case == again.test_case
 }

@@ -5,6 +5,7 @@ mod aliases;
 mod executions;
 mod history;
 mod hostile;
+mod mocks;
 mod restart;
 mod routes;
 mod state_machines;

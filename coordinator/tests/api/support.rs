@@ -36,7 +36,12 @@ impl TestServer {
     }
 
     pub(crate) async fn with(storage: Storage) -> Self {
-        let config = ServerConfig { listen: ([127, 0, 0, 1], 0).into(), storage, ..ServerConfig::default() };
+        Self::configured(ServerConfig { storage, ..ServerConfig::default() }).await
+    }
+
+    /// As this says, but on a free port.
+    pub(crate) async fn configured(config: ServerConfig) -> Self {
+        let config = ServerConfig { listen: ([127, 0, 0, 1], 0).into(), ..config };
         let server = Server::start(config).await.expect("the server starts");
         let endpoint = format!("http://{}", server.address());
         Self { server, endpoint, http: Client::builder(TokioExecutor::new()).build_http() }

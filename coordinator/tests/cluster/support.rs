@@ -246,6 +246,7 @@ pub(crate) fn start(name: &str, input: &str) -> Start {
         seed: 0,
         at: 0,
         deadline: None,
+        test_case: None,
     }
 }
 

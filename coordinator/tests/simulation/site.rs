@@ -559,5 +559,6 @@ fn start_of(n: u64) -> Start {
         seed: n,
         at: 0,
         deadline: None,
+        test_case: None,
     }
 }

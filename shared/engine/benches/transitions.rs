@@ -27,6 +27,7 @@ fn start(input: &str) -> Start {
         seed: 1,
         at: 1_704_067_200_000,
         deadline: None,
+        test_case: None,
     }
 }
 

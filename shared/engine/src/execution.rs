@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use baton_asl::{Pattern, Resource, StateKind, StateMachine};
+use baton_asl::{Pattern, Resource, StateId, StateKind, StateMachine};
 
 use crate::{
     Event, EventKind, Failure, Outstanding, Payload, PayloadTable, Start, Status, TaskActivation, TaskRef, ThreadId, Timestamp, Waiting,
@@ -43,6 +43,8 @@ pub struct Execution {
     pub(crate) closed: ClosedTasks,
     /// `None` until it is redriven, as most executions never are.
     pub(crate) redrives: Option<Box<Redrives>>,
+    /// Tasks scheduled so far, of each state that the test case mocks.
+    pub(crate) mocked_tasks: BTreeMap<StateId, u32>,
 }
 
 impl Execution {
@@ -85,6 +87,7 @@ impl Execution {
             variables_bytes: 0,
             closed: ClosedTasks::default(),
             redrives: None,
+            mocked_tasks: BTreeMap::new(),
             start,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Payload, PayloadTable, Timestamp};
+use crate::{Payload, PayloadTable, TestCase, Timestamp};
 
 /// The attempt of a state visit that an outcome speaks of. Late and duplicate ones fall away by comparison with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, bincode::Encode, bincode::Decode)]
@@ -149,4 +149,6 @@ pub struct Start {
     /// When the execution times out. Whoever starts one leaves `None`; [`crate::Execution::start`] puts in what the machine's
     /// `TimeoutSeconds` and the limit say, so that a replay does not depend on the configuration.
     pub deadline: Option<Timestamp>,
+    /// The test case whose answers stand in for those who would do its tasks.
+    pub test_case: Option<Arc<TestCase>>,
 }

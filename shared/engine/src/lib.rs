@@ -26,6 +26,7 @@
 //!     seed: 1,
 //!     at: 1_704_067_200_000,
 //!     deadline: None,
+//!     test_case: None,
 //! };
 //!
 //! // The execution goes as far as it can by itself: to a task that somebody must do.
@@ -63,6 +64,7 @@ mod event;
 mod execution;
 mod input;
 mod limits;
+mod mock;
 mod payload;
 mod payload_table;
 mod redrive;
@@ -79,6 +81,7 @@ pub use event::*;
 pub use execution::Execution;
 pub use input::*;
 pub use limits::*;
+pub use mock::{MockedAnswer, MockedOutcome, MockedState, TestCase};
 pub use payload::*;
 pub use payload_table::{PayloadTable, decode_with_table, encode_with_table};
 pub use redrive::{NotRedrivable, RedriveCount, RedriveFacts};

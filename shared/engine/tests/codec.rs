@@ -28,6 +28,7 @@ fn start() -> Start {
         seed: 7,
         at: AT,
         deadline: None,
+        test_case: None,
     }
 }
 

@@ -7,6 +7,11 @@ pub fn compact(value: &Value) -> String {
     value.to_string()
 }
 
+/// The MD5 digest of a text's UTF-8, in lower-case hexadecimal: SQS answers with that of the message.
+pub fn md5(text: &str) -> String {
+    crate::intrinsic::digest(text, "MD5").expect("MD5 is one of the algorithms")
+}
+
 /// A value as Java's `toString` prints it: a string bare, `null`, `1.1`, `{Arg1=1, Arg2=[]}`.
 ///
 /// `States.Format` shows an object or array argument this way (recorded from AWS).

@@ -76,6 +76,7 @@ fn start() -> Box<Start> {
         seed: 0,
         at: AT,
         deadline: None,
+        test_case: None,
     })
 }
 

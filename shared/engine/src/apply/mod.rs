@@ -42,7 +42,8 @@ impl Execution {
             EventKind::WaitStarted { until, .. } => self.wait_started(at, *until),
             EventKind::RetryScheduled { retrier, at: until, failure, .. } => self.retry_scheduled(at, *retrier, *until, failure),
 
-            EventKind::TaskScheduled { attempt, input, timeout_seconds, heartbeat_seconds, role_arn, .. } => {
+            EventKind::TaskScheduled { state, attempt, input, timeout_seconds, heartbeat_seconds, role_arn } => {
+                self.mocked_scheduled(at, *state);
                 self.task_scheduled(at, *attempt, input, *timeout_seconds, *heartbeat_seconds, role_arn);
             }
             EventKind::TaskStarted { claim, .. } => self.task_started(at, claim),

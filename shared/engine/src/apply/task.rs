@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use baton_asl::StateId;
+
 use super::Place;
 use crate::{
     Claim, Execution, Failure, Payload, closed_tasks,
@@ -10,6 +12,15 @@ use crate::{
 };
 
 impl Execution {
+    /// The tasks of a mocked state are numbered by their schedules.
+    pub(super) fn mocked_scheduled(&mut self, at: Place<'_>, state: StateId) {
+        if self.start.test_case.is_some()
+            && let Some(state_of) = at.machine.states.get(state.0 as usize)
+        {
+            self.count_mocked(state, &state_of.name);
+        }
+    }
+
     pub(super) fn task_scheduled(
         &mut self,
         at: Place<'_>,

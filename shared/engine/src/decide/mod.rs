@@ -1,6 +1,7 @@
 //! From an input to what follows. The dispatcher of inputs stands here, the loop that carries strands on in `turn`, and one file
 //! for each group of inputs.
 
+mod mocked;
 mod outcome;
 mod redrive;
 mod tick;

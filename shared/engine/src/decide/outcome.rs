@@ -50,21 +50,26 @@ impl Turn<'_> {
         if self.waits_for_submission(thread) {
             return Err(Rejected::NotSubmitted);
         }
+        self.attempt(|turn| turn.succeed_task(thread, &output));
+        Ok(Verdict::Applied)
+    }
+
+    /// Ends the attempt with its result, and the state with what it makes of that.
+    pub(super) fn succeed_task(&mut self, thread: ThreadId, output: &Payload) -> Result<(), HistoryFull> {
         if output.len() > self.env.limits.payload_bytes_max {
             let failure = size::exceeded(self.called(thread));
-            return Ok(self.fail_task(thread, failure));
+            return self.fail_task(thread, failure);
         }
-        let (state, previous) = (self.visit(thread).state, self.strand(thread).last);
-        self.attempt(|turn| {
-            turn.record(thread, previous, EventKind::TaskSucceeded { state, output: output.clone() })?;
-            turn.complete(thread, &output)
-        });
-        Ok(Verdict::Applied)
+        self.record_of_task(thread, |state| EventKind::TaskSucceeded { state, output: output.clone() })?;
+        self.complete(thread, output)
     }
 
     pub(super) fn task_failed(&mut self, task: TaskRef, failure: Failure) -> Result<Verdict, Rejected> {
         match self.execution.find_started(task) {
-            Ok(thread) => Ok(self.fail_task(thread, failure)),
+            Ok(thread) => {
+                self.attempt(|turn| turn.fail_task(thread, failure));
+                Ok(Verdict::Applied)
+            }
             Err(reason) => self.duplicate_or(reason, task, closed_tasks::of_failure(&failure)),
         }
     }
@@ -90,10 +95,10 @@ impl Turn<'_> {
         Ok(Verdict::Applied)
     }
 
-    fn fail_task(&mut self, thread: ThreadId, failure: Failure) -> Verdict {
+    /// Ends the attempt with an error, and the state with it unless it is retried or caught.
+    pub(super) fn fail_task(&mut self, thread: ThreadId, failure: Failure) -> Result<(), HistoryFull> {
         let event = EventKind::TaskFailed { state: self.visit(thread).state, failure: failure.clone() };
-        self.attempt(|turn| turn.end_task(thread, event, Fault::of_work(failure)));
-        Verdict::Applied
+        self.end_task(thread, event, Fault::of_work(failure))
     }
 
     /// Ends the attempt with this event, and the state with this fault unless it is retried or caught.
@@ -104,9 +109,14 @@ impl Turn<'_> {
     }
 
     fn record_work(&mut self, thread: ThreadId, kind: impl FnOnce(StateId) -> EventKind) -> Verdict {
-        let (state, previous) = (self.visit(thread).state, self.strand(thread).last);
-        self.attempt(|turn| turn.record(thread, previous, kind(state)).map(|_| ()));
+        self.attempt(|turn| turn.record_of_task(thread, kind));
         Verdict::Applied
+    }
+
+    /// Adds an event of the strand's task behind the last one.
+    pub(super) fn record_of_task(&mut self, thread: ThreadId, kind: impl FnOnce(StateId) -> EventKind) -> Result<(), HistoryFull> {
+        let (state, previous) = (self.visit(thread).state, self.strand(thread).last);
+        self.record(thread, previous, kind(state)).map(|_| ())
     }
 
     fn duplicate_or(&self, reason: Rejected, task: TaskRef, outcome: u64) -> Result<Verdict, Rejected> {

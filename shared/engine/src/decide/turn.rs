@@ -128,10 +128,15 @@ impl<'a> Turn<'a> {
                 self.record(thread, 0, EventKind::WaitStarted { state, until })?;
                 Ok(())
             }
-            Ok(Answer::Schedule(schedule)) => {
+            Ok(Answer::Schedule(mut schedule)) => {
+                let mocked = schedule.mocked.take();
                 self.record(thread, previous, schedule.into_event(state, attempts + 1))?;
                 let activation = activation(self.env.machine, self.strand(thread)).expect("a scheduled task is out");
-                self.out.effects.push(Effect::Dispatch(Box::new(activation)));
+                match mocked {
+                    None => self.out.effects.push(Effect::Dispatch(Box::new(activation))),
+                    // It ends at once, which leads out of the state or to a timer, never to another task: this does not recurse further.
+                    Some(outcome) => self.answer_mocked(thread, &activation, outcome)?,
+                }
                 Ok(())
             }
             Ok(Answer::Branch { input }) => {

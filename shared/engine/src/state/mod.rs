@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use baton_asl::{StateId, StateKind, Transition};
 
-use crate::{EventKind, Payload, Then, Timestamp, error_handling::Fault, evaluator::Evaluator};
+use crate::{EventKind, MockedOutcome, Payload, Then, Timestamp, error_handling::Fault, evaluator::Evaluator};
 
 /// What follows in a state that has not failed.
 pub(crate) enum Answer {
@@ -46,6 +46,8 @@ pub(crate) struct Schedule {
     pub(crate) timeout_seconds: Option<u64>,
     pub(crate) heartbeat_seconds: Option<u64>,
     pub(crate) role_arn: Option<Arc<str>>,
+    /// How it ends, where a test case says so: then nobody is asked to do it.
+    pub(crate) mocked: Option<MockedOutcome>,
 }
 
 /// What a Map state iterates over.
@@ -58,7 +60,7 @@ pub(crate) struct Items {
 
 impl Schedule {
     pub(crate) fn into_event(self, state: StateId, attempt: u32) -> EventKind {
-        let Self { input, timeout_seconds, heartbeat_seconds, role_arn } = self;
+        let Self { input, timeout_seconds, heartbeat_seconds, role_arn, mocked: _ } = self;
         EventKind::TaskScheduled { state, attempt, input, timeout_seconds, heartbeat_seconds, role_arn }
     }
 }

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use baton_asl::{IntegerField, Task};
+use baton_asl::{IntegerField, Resource, Task};
 use baton_query::{PayloadTemplate, Value};
 
 use super::{Answer, Schedule};
 use crate::{
-    data_flow,
+    Payload, data_flow,
     error_handling::{Fault, fault::RUNTIME, size},
     evaluator::Evaluator,
+    mock,
 };
 
 /// Has an attempt of the task scheduled.
@@ -18,12 +19,27 @@ pub(super) fn enter(at: &Evaluator<'_>, task: &Task) -> Result<Answer, Fault> {
     let timeout_seconds = seconds(at, task.timeout.as_ref(), "TimeoutSeconds")?;
     let heartbeat_seconds = seconds(at, task.heartbeat.as_ref(), "HeartbeatSeconds")?;
     let role_arn = task.credentials.as_ref().map(|credentials| role_arn(at, credentials)).transpose()?;
-    let refusal = at.env.services.check(&task.resource, &input).err();
-    if let Some(refusal) = refusal {
-        let error = refusal.error.as_deref().unwrap_or(RUNTIME);
-        return Err(at.fault(error, refusal.cause.as_deref().unwrap_or_default()));
+    let mocked = mock::next(at)?;
+    if !(mocked.is_some() && is_registered(&task.resource)) {
+        check(at, task, &input)?;
     }
-    Ok(Answer::Schedule(Schedule { input, timeout_seconds, heartbeat_seconds, role_arn }))
+    Ok(Answer::Schedule(Schedule { input, timeout_seconds, heartbeat_seconds, role_arn, mocked }))
+}
+
+/// Whether the resource itself must be there: a test does without it.
+fn is_registered(resource: &Resource) -> bool {
+    match resource {
+        Resource::Activity { .. } => true,
+        Resource::Function { .. } | Resource::Integration(_) => false,
+    }
+}
+
+/// Fails the state when the service cannot be called with these parameters.
+fn check(at: &Evaluator<'_>, task: &Task, input: &Payload) -> Result<(), Fault> {
+    at.env.services.check(&task.resource, input).map_err(|refusal| {
+        let error = refusal.error.as_deref().unwrap_or(RUNTIME);
+        at.fault(error, refusal.cause.as_deref().unwrap_or_default())
+    })
 }
 
 fn seconds(at: &Evaluator<'_>, field: Option<&IntegerField>, name: &str) -> Result<Option<u64>, Fault> {

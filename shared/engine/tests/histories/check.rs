@@ -64,10 +64,14 @@ impl Run {
     }
 
     pub fn start_with(definition: &str, input: &str, limits: Limits) -> Self {
+        Self::start_as(definition, start_of(input), limits)
+    }
+
+    pub fn start_as(definition: &str, start: Start, limits: Limits) -> Self {
         let machine = baton_asl::parse(definition, MachineType::Standard).unwrap_or_else(|errors| panic!("{errors:#?}"));
         let mut out = Decision::default();
         let env = Env { machine: &machine, limits: &limits, services: &NoServices };
-        let execution = Execution::start(&env, start_of(input), &mut out);
+        let execution = Execution::start(&env, start, &mut out);
         let mut run = Self { machine, limits, execution, events: Vec::new(), now: START, out, dispatched: BTreeSet::new(), claims: 0 };
         run.settle();
         run
@@ -304,6 +308,7 @@ pub fn start_of(input: &str) -> Start {
         seed: 7,
         at: START,
         deadline: None,
+        test_case: None,
     }
 }
 

@@ -7,6 +7,7 @@ mod errors;
 mod flow;
 mod jsonata;
 mod map;
+mod mocks;
 mod parallel;
 mod redrive;
 mod tasks;

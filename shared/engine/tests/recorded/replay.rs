@@ -94,6 +94,7 @@ impl Run<'_> {
             seed: 1,
             at: START,
             deadline: None,
+            test_case: None,
         };
         let execution = Execution::start(&self.env, start, &mut self.out);
         self.take_over();

@@ -140,6 +140,7 @@ fn start(input: &Value) -> Start {
         seed: 1,
         at: 0,
         deadline: None,
+        test_case: None,
     }
 }
 
