@@ -115,6 +115,13 @@ struct Owned {
     is_touched: bool,
 }
 
+impl Drop for Host {
+    /// However it ends: nobody waits for answers that cannot come.
+    fn drop(&mut self) {
+        self.inbox.end();
+    }
+}
+
 impl Host {
     pub(crate) fn new(shared: Arc<Shared>, inbox: Arc<Inbox<HostMessage>>, world: HostWorld, number: usize, horizon: Timestamp) -> Self {
         let into = inbox.clone();
