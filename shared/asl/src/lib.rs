@@ -8,6 +8,7 @@
 //! warnings.
 
 mod diagnostic;
+mod lone_state;
 mod message;
 pub mod model;
 mod parse;
@@ -17,6 +18,7 @@ mod validate;
 mod variables;
 
 pub use diagnostic::{Code, Diagnostic, Severity, Span, invalid_definition_text};
+pub use lone_state::LONE_STATE_NAME;
 pub use model::*;
 pub use suggest::did_you_mean;
 pub use variables::variable_references;
@@ -52,6 +54,17 @@ pub enum Format {
 /// [`invalid_definition_text`] makes the text of `InvalidDefinition` of them.
 pub fn parse(definition: &str, kind: MachineType) -> Result<StateMachine, Vec<Diagnostic>> {
     let (machine, diagnostics) = read(definition, Format::Json, kind, false);
+    machine.ok_or(diagnostics)
+}
+
+/// Reads the definition of a single state as TestState does. The machine has the state under the name [`LONE_STATE_NAME`], and a Succeed
+/// state for each name that it leads to.
+pub fn parse_state(definition: &str, kind: MachineType) -> Result<StateMachine, Vec<Diagnostic>> {
+    let (machine, mut diagnostics) = match tree(definition, Format::Json) {
+        Ok(state) => read_tree(&lone_state::machine(state), kind, false),
+        Err(diagnostic) => (None, vec![diagnostic]),
+    };
+    diagnostic::fill_positions(definition, &mut diagnostics);
     machine.ok_or(diagnostics)
 }
 

@@ -12,6 +12,15 @@ use crate::{
 
 /// The Context Object as the visit's fields see it, keys in AWS's order.
 pub(crate) fn build(at: &Evaluator<'_>) -> Value {
+    let given = at.probe.and_then(|probe| probe.context.as_ref()).and_then(Value::as_object);
+    let mut context = given.map_or_else(|| own(at), Map::clone);
+    if let Some((map, index)) = at.item.or_else(|| enclosing_item(at)) {
+        context.insert("Map".to_owned(), json!({ "Item": item(map, index) }));
+    }
+    Value::Object(context)
+}
+
+fn own(at: &Evaluator<'_>) -> Map<String, Value> {
     let mut context = Map::new();
     context.insert("Execution".to_owned(), execution(at));
     context.insert("StateMachine".to_owned(), state_machine(at));
@@ -20,10 +29,7 @@ pub(crate) fn build(at: &Evaluator<'_>) -> Value {
         let token = at.env.services.task_token(&at.execution.start, at.task());
         context.insert("Task".to_owned(), json!({ "Token": token }));
     }
-    if let Some((map, index)) = at.item.or_else(|| enclosing_item(at)) {
-        context.insert("Map".to_owned(), json!({ "Item": item(map, index) }));
-    }
-    Value::Object(context)
+    context
 }
 
 fn execution(at: &Evaluator<'_>) -> Value {
@@ -35,10 +41,21 @@ fn execution(at: &Evaluator<'_>) -> Value {
         "StartTime": timestamp::format(start.at),
         "Name": &*start.name,
         "RoleArn": &*start.role_arn,
-        "RedriveCount": redrives.count,
     });
+    if at.probe.is_some() {
+        return tested(execution, &start.role_arn);
+    }
+    execution["RedriveCount"] = Value::from(redrives.count);
     if let Some(redriven) = redrives.at {
         execution["RedriveTime"] = Value::from(timestamp::format(redriven));
+    }
+    execution
+}
+
+/// A state that is tested by itself is never redriven, and need not have a role.
+fn tested(mut execution: Value, role_arn: &str) -> Value {
+    if let Some(members) = execution.as_object_mut().filter(|_| role_arn.is_empty()) {
+        members.remove("RoleArn");
     }
     execution
 }

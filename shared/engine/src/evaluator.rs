@@ -9,7 +9,8 @@ use crate::{
     Env, Execution, Failure, Payload, TaskRef, ThreadId, Timestamp, context_object,
     decide::Turn,
     error_handling::{Fault, fault, size},
-    strand::{Activity, Visit},
+    probe::{Inspection, Probe},
+    strand::{Activity, Strand, Visit},
     variables::VisibleVariables,
 };
 
@@ -27,23 +28,37 @@ pub(crate) struct Evaluator<'a> {
     effective_input: OnceCell<Payload>,
     /// The item that an ItemSelector is evaluated for.
     pub(crate) item: Option<(&'a Visit, u64)>,
+    /// Who looks on, when the state is tested by itself.
+    pub(crate) probe: Option<&'a Probe>,
 }
 
 impl<'a> Evaluator<'a> {
     pub(crate) fn new(turn: &'a Turn<'_>, thread: ThreadId) -> Self {
-        let visit = turn.visit(thread);
+        Self::of(turn.env, turn.execution, thread, turn.now)
+    }
+
+    pub(crate) fn of(env: Env<'a>, execution: &'a Execution, thread: ThreadId, now: Timestamp) -> Self {
+        let visit = execution.strands.get(thread).and_then(Strand::visit).expect("a strand that acts is in a state");
         Self {
-            env: turn.env,
-            execution: turn.execution,
+            env,
+            execution,
             thread,
             visit,
-            state: turn.env.machine.state(visit.state),
-            now: turn.now,
-            variables: VisibleVariables { strands: &turn.execution.strands, thread },
-            random: Random::new(turn.execution.start.seed, turn.execution.next_event_id),
+            state: env.machine.state(visit.state),
+            now,
+            variables: VisibleVariables { strands: &execution.strands, thread },
+            random: Random::new(execution.start.seed, execution.next_event_id),
             context: OnceCell::new(),
             effective_input: OnceCell::new(),
             item: None,
+            probe: None,
+        }
+    }
+
+    /// Notes an intermediate value, if anybody looks on.
+    pub(crate) fn inspect(&self, note: impl FnOnce(&mut Inspection)) {
+        if let Some(probe) = self.probe {
+            probe.note(note);
         }
     }
 
@@ -134,7 +149,11 @@ impl<'a> Evaluator<'a> {
         self.query(QueryError::unexpected_type(expression, field, expected, value))
     }
 
+    /// TestState says what is wrong without saying where, as recorded from AWS.
     fn cause(&self, text: impl std::fmt::Display) -> String {
+        if self.probe.is_some() {
+            return text.to_string();
+        }
         let (name, entry) = (&self.state.name, self.visit.entry);
         format!("An error occurred while executing the state '{name}' (entered at the event id #{entry}). {text}")
     }

@@ -67,9 +67,11 @@ mod limits;
 mod mock;
 mod payload;
 mod payload_table;
+mod probe;
 mod redrive;
 mod state;
 mod strand;
+mod test_state;
 mod timers;
 mod timestamp;
 mod variables;
@@ -84,7 +86,9 @@ pub use limits::*;
 pub use mock::{MockedAnswer, MockedOutcome, MockedState, TestCase};
 pub use payload::*;
 pub use payload_table::{PayloadTable, decode_with_table, encode_with_table};
+pub use probe::Inspection;
 pub use redrive::{NotRedrivable, RedriveCount, RedriveFacts};
+pub use test_state::{ErrorDetails, Pending, StateTest, TestProgress, TestResult, TestStatus, TestedState};
 pub use verdict::*;
 
 /// Unix time in milliseconds.

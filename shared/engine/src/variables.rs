@@ -21,6 +21,12 @@ impl VariableScope {
         self.0.get(name)
     }
 
+    /// All of it as a JSON object; `None` when nothing was assigned.
+    pub(crate) fn to_object(&self) -> Option<Payload> {
+        let members = self.0.iter().map(|(name, value)| (name.to_string(), value.value().clone()));
+        (!self.0.is_empty()).then(|| Payload::from_value(Value::Object(members.collect())))
+    }
+
     /// Bytes of all values.
     pub(crate) fn bytes(&self) -> usize {
         self.0.values().map(Payload::len).sum()

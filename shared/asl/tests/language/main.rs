@@ -6,6 +6,7 @@ mod common;
 mod data_flow;
 mod definition;
 mod error_handling;
+mod lone_state;
 mod map;
 mod states;
 mod task;

@@ -7,10 +7,12 @@ use super::{Assigned, assigned};
 use crate::{Payload, error_handling::Fault, evaluator::Evaluator};
 
 pub(super) fn work_input(at: &Evaluator<'_>, data: &JsonataData) -> Result<Payload, Fault> {
-    match &data.arguments {
-        None => Ok(at.input().clone()),
-        Some(arguments) => render(at, arguments, "Arguments", None, None),
-    }
+    let input = match &data.arguments {
+        None => at.input().clone(),
+        Some(arguments) => render(at, arguments, "Arguments", None, None)?,
+    };
+    at.inspect(|seen| seen.after_arguments = Some(input.clone()));
+    Ok(input)
 }
 
 /// The output of a state with a result, which is the result unless `Output` says otherwise, and what it assigns.

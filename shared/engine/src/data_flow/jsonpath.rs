@@ -11,18 +11,22 @@ use crate::{Payload, error_handling::Fault, evaluator::Evaluator};
 static EMPTY_OBJECT: LazyLock<Payload> = LazyLock::new(|| Payload::from_value(Value::Object(Default::default())));
 
 pub(super) fn effective_input(at: &Evaluator<'_>, data: &JsonPathData) -> Result<Payload, Fault> {
-    match &data.input_path {
-        PathField::Whole => Ok(at.input().clone()),
-        path @ (PathField::Discard | PathField::Path(_)) => at.effective_input(|| select(at, path, at.input())),
-    }
+    let input = match &data.input_path {
+        PathField::Whole => at.input().clone(),
+        path @ (PathField::Discard | PathField::Path(_)) => at.effective_input(|| select(at, path, at.input()))?,
+    };
+    at.inspect(|seen| seen.after_input_path = Some(input.clone()));
+    Ok(input)
 }
 
 pub(super) fn work_input(at: &Evaluator<'_>, data: &JsonPathData) -> Result<Payload, Fault> {
     let input = effective_input(at, data)?;
-    match &data.parameters {
-        None => Ok(input),
-        Some(parameters) => at.render(parameters, &input, "Parameters"),
-    }
+    let input = match &data.parameters {
+        None => input,
+        Some(parameters) => at.render(parameters, &input, "Parameters")?,
+    };
+    at.inspect(|seen| seen.after_parameters = Some(input.clone()));
+    Ok(input)
 }
 
 /// The state's output, and what it assigns: `$` is the result itself there, whatever the ResultSelector makes of it.
@@ -31,8 +35,10 @@ pub(super) fn finish(at: &Evaluator<'_>, data: &JsonPathData, result: &Payload) 
         None => result.clone(),
         Some(selector) => at.render(selector, result, "ResultSelector")?,
     };
+    at.inspect(|seen| seen.after_result_selector = Some(selected.clone()));
     let assigned = assign(at, at.state.assign.as_ref(), result)?;
     let whole = put(at, &data.result_path, &selected)?;
+    at.inspect(|seen| seen.after_result_path = Some(whole.clone()));
     Ok((select(at, &data.output_path, &whole)?, assigned))
 }
 

@@ -5,7 +5,7 @@ mod jsonpath;
 
 use std::sync::Arc;
 
-use baton_asl::{Assign, Catcher, DataFlow, IntegerField};
+use baton_asl::{Assign, Catcher, DataFlow, IntegerField, NumberField};
 use baton_query::{Expression, PayloadTemplate, Scope, Value};
 
 use crate::{
@@ -136,11 +136,38 @@ pub(crate) fn integer(at: &Evaluator<'_>, field: &IntegerField, name: &str, inpu
     }
 }
 
+/// A number that is literal, at a path, or computed. A path may lead to its text as well.
+pub(crate) fn number(at: &Evaluator<'_>, field: &NumberField, name: &str, input: &Payload) -> Result<f64, Fault> {
+    match field {
+        NumberField::Literal(number) => Ok(*number),
+        NumberField::Path(path) => {
+            let scope = at.scope(input.value());
+            let text = path.get(&scope).map(plain_text).map_err(|error| at.query(error))?;
+            let number = text.parse().ok().filter(|number: &f64| number.is_finite());
+            number.ok_or_else(|| {
+                at.runtime(format!("The {name}Path field refers to value \"{text}\" which is not a valid float: {}", path.text()))
+            })
+        }
+        NumberField::Expression(expression) => {
+            let value = expression.eval(&at.scope(input.value()), name).map_err(|error| at.query(error))?;
+            value.as_f64().ok_or_else(|| at.unexpected_type(expression, name, "number", &value))
+        }
+    }
+}
+
 /// The fault of a number that the field cannot use.
 pub(crate) fn unusable(at: &Evaluator<'_>, field: &IntegerField, name: &str, text: impl std::fmt::Display) -> Fault {
     match field {
         IntegerField::Literal(_) | IntegerField::Path(_) => at.runtime(text),
         IntegerField::Expression(_) => at.evaluation(Some(name), text),
+    }
+}
+
+/// As [`unusable`], of a number that need not be whole.
+pub(crate) fn unusable_number(at: &Evaluator<'_>, field: &NumberField, name: &str, text: impl std::fmt::Display) -> Fault {
+    match field {
+        NumberField::Literal(_) | NumberField::Path(_) => at.runtime(text),
+        NumberField::Expression(_) => at.evaluation(Some(name), text),
     }
 }
 

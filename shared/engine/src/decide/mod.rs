@@ -7,6 +7,7 @@ mod redrive;
 mod tick;
 mod turn;
 
+pub(crate) use outcome::called;
 pub(crate) use turn::{HistoryFull, Turn};
 
 use crate::{

@@ -1,13 +1,13 @@
 //! What workers, pollers and services tell about a task.
 
-use baton_asl::{Pattern, Resource, StateId};
+use baton_asl::{Pattern, Resource, StateId, StateMachine};
 
 use super::{HistoryFull, Turn};
 use crate::{
     Claim, EventKind, Execution, Failure, Payload, Rejected, Status, TaskRef, ThreadId, Verdict, closed_tasks,
     error_handling::{Fault, size},
     execution::{heartbeat_due, resource},
-    strand::{Strand, Work},
+    strand::{Strand, Visit, Work},
 };
 
 impl Turn<'_> {
@@ -57,7 +57,7 @@ impl Turn<'_> {
     /// Ends the attempt with its result, and the state with what it makes of that.
     pub(super) fn succeed_task(&mut self, thread: ThreadId, output: &Payload) -> Result<(), HistoryFull> {
         if output.len() > self.env.limits.payload_bytes_max {
-            let failure = size::exceeded(self.called(thread));
+            let failure = size::exceeded(called(self.env.machine, self.visit(thread)));
             return self.fail_task(thread, failure);
         }
         self.record_of_task(thread, |state| EventKind::TaskSucceeded { state, output: output.clone() })?;
@@ -135,14 +135,14 @@ impl Turn<'_> {
         };
         submits && !self.work_of(thread).is_submitted
     }
+}
 
-    /// What AWS names in the cause of a result that is too large.
-    fn called(&self, thread: ThreadId) -> &str {
-        match resource(self.env.machine, self.visit(thread)) {
-            Some(Resource::Function { arn } | Resource::Activity { arn }) => arn,
-            Some(Resource::Integration(integration)) => &integration.service,
-            None => unreachable!("only a Task state has a task out"),
-        }
+/// What AWS names in the cause of a result that is too large: what a task calls, or the state.
+pub(crate) fn called<'a>(machine: &'a StateMachine, visit: &Visit) -> &'a str {
+    match resource(machine, visit) {
+        Some(Resource::Function { arn } | Resource::Activity { arn }) => arn,
+        Some(Resource::Integration(integration)) => &integration.service,
+        None => &machine.state(visit.state).name,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use baton_asl::Catcher;
 use baton_query::Value;
 
 use super::{Fault, fault::TIMEOUT, matching::matches};
@@ -9,11 +10,16 @@ use crate::{Failure, Payload, Then, data_flow, evaluator::Evaluator, state::Exit
 
 /// The exit by the first catcher that names the fault. A fault of the catcher's own fields is nobody's to catch.
 pub(crate) fn exit(at: &Evaluator<'_>, fault: &Fault) -> Result<Option<Exit>, Fault> {
-    let Some(catcher) = at.state.catch.iter().find(|catcher| matches(&catcher.error_equals, fault)) else { return Ok(None) };
+    let Some((_, catcher)) = naming(at, fault) else { return Ok(None) };
     let error_output = error_output(&fault.failure);
     let output = data_flow::caught_output(at, catcher, &error_output)?;
     let assigned = data_flow::caught_assign(at, catcher, &error_output)?;
     Ok(Some(Exit { output, assigned, then: Then::Next(catcher.next) }))
+}
+
+/// The first catcher that names the fault, and its position.
+pub(crate) fn naming<'a>(at: &Evaluator<'a>, fault: &Fault) -> Option<(usize, &'a Catcher)> {
+    at.state.catch.iter().enumerate().find(|(_, catcher)| matches(&catcher.error_equals, fault))
 }
 
 /// `{"Error", "Cause"}`, as recorded from AWS: what is absent is null, but the cause of a timeout is an empty text.

@@ -1,9 +1,9 @@
 //! From a fault in a state to what follows: a retry, a catcher, or the failure of the strand and then of all around it.
 
-mod catch;
+pub(crate) mod catch;
 pub(crate) mod fault;
 mod matching;
-mod retry;
+pub(crate) mod retry;
 pub(crate) mod size;
 
 pub(crate) use fault::{Fault, Origin};
@@ -18,10 +18,21 @@ use crate::{
 };
 
 /// What a state does about its fault.
-enum Handling {
+pub(crate) enum Handling {
     Retry { retrier: u32, at: Timestamp },
     Catch(Exit),
     GiveUp,
+}
+
+/// What the state does about the fault: its retriers come before its catchers. An error is a fault of the catcher's own fields.
+pub(crate) fn handle(at: &Evaluator<'_>, fault: &Fault) -> Result<Handling, Fault> {
+    if let Some((retrier, due)) = retry::next(at, fault) {
+        return Ok(Handling::Retry { retrier, at: due });
+    }
+    match catch::exit(at, fault)? {
+        Some(exit) => Ok(Handling::Catch(exit)),
+        None => Ok(Handling::GiveUp),
+    }
 }
 
 impl Turn<'_> {
@@ -34,7 +45,7 @@ impl Turn<'_> {
             if fault.origin != Origin::Inner && !fault.is_runtime() {
                 self.close_inside(thread, cause)?;
             }
-            match self.handle(thread, &fault) {
+            match handle(&Evaluator::new(self, thread), &fault) {
                 Ok(Handling::Retry { retrier, at }) => return self.retry(thread, fault, cause, retrier, at),
                 Ok(Handling::Catch(exit)) => {
                     let previous = self.show_failed(thread, &fault, cause)?;
@@ -56,17 +67,6 @@ impl Turn<'_> {
             self.close_siblings(parent, thread, cause)?;
             fault.origin = Origin::Inner;
             thread = parent;
-        }
-    }
-
-    fn handle(&self, thread: ThreadId, fault: &Fault) -> Result<Handling, Fault> {
-        let at = Evaluator::new(self, thread);
-        if let Some((retrier, due)) = retry::next(&at, fault) {
-            return Ok(Handling::Retry { retrier, at: due });
-        }
-        match catch::exit(&at, fault)? {
-            Some(exit) => Ok(Handling::Catch(exit)),
-            None => Ok(Handling::GiveUp),
         }
     }
 

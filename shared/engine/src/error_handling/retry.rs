@@ -12,13 +12,18 @@ const JITTER_STREAM: u64 = 0x006a_6974_7465_7221;
 /// The retrier (by position) that takes the fault, and when the next attempt comes. The first that names the fault decides: when
 /// its attempts are used up, later ones are not asked.
 pub(crate) fn next(at: &Evaluator<'_>, fault: &Fault) -> Option<(u32, Timestamp)> {
-    let (index, retrier) = at.state.retry.iter().enumerate().find(|(_, retrier)| matches(&retrier.error_equals, fault))?;
+    let (index, retrier) = naming(at, fault)?;
     let used = u64::from(at.visit.retries.get(index).copied().unwrap_or(0));
     if used >= retrier.max_attempts {
         return None;
     }
     let random = Random::new(at.execution.start.seed ^ JITTER_STREAM, at.execution.next_event_id);
     Some((index as u32, at.now.saturating_add(delay_ms(retrier, used, &random))))
+}
+
+/// The first retrier that names the fault, and its position.
+pub(crate) fn naming<'a>(at: &Evaluator<'a>, fault: &Fault) -> Option<(usize, &'a Retrier)> {
+    at.state.retry.iter().enumerate().find(|(_, retrier)| matches(&retrier.error_equals, fault))
 }
 
 /// The delay before retry number `used + 1`: IntervalSeconds × BackoffRate ^ used, at most MaxDelaySeconds, and with FULL jitter

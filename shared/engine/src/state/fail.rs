@@ -9,6 +9,7 @@ use crate::{Failure, error_handling::Fault, evaluator::Evaluator};
 
 /// The fault that the state is there to raise, or the one of its own fields. What is absent stays absent.
 pub(super) fn enter(at: &Evaluator<'_>, fail: &Fail) -> Fault {
+    at.inspect(|seen| seen.after_input_path = Some(at.input().clone()));
     let failure = || {
         let error = text(at, &fail.error, "Error")?;
         let cause = text(at, &fail.cause, "Cause")?;

@@ -1,4 +1,8 @@
-//! Inline Map states. The distributed mode has its own protocol and is not there yet.
+//! Inline Map states. The distributed mode has its own protocol and is not there yet; what its fields mean stands in the modules below.
+
+pub(crate) mod batcher;
+pub(crate) mod item_reader;
+pub(crate) mod tolerance;
 
 use baton_asl::{IntegerField, Items as ItemsField, Map, MapMode};
 use baton_query::{PayloadTemplate, Value};
@@ -42,7 +46,13 @@ pub(super) fn advance(at: &Evaluator<'_>, map: &Map) -> Result<Answer, Fault> {
     Ok(Answer::StartIteration { index, input, previous })
 }
 
-fn iteration_input(at: &Evaluator<'_>, selector: Option<&PayloadTemplate>, iterations: &Iterations, index: u64) -> Result<Payload, Fault> {
+/// What the iteration begins with: its item, or what the ItemSelector makes of it.
+pub(crate) fn iteration_input(
+    at: &Evaluator<'_>,
+    selector: Option<&PayloadTemplate>,
+    iterations: &Iterations,
+    index: u64,
+) -> Result<Payload, Fault> {
     let input = match selector {
         None => Payload::from_value(iterations.items.value()[index as usize].clone()),
         Some(selector) => at.for_item(index).render(selector, &iterations.input, "ItemSelector")?,
@@ -50,13 +60,17 @@ fn iteration_input(at: &Evaluator<'_>, selector: Option<&PayloadTemplate>, itera
     size::checked(at, input)
 }
 
-fn items(at: &Evaluator<'_>, field: &ItemsField, input: &Payload) -> Result<Items, Fault> {
+/// The items that the state's own field names.
+pub(crate) fn items(at: &Evaluator<'_>, field: &ItemsField, input: &Payload) -> Result<Items, Fault> {
     match field {
         ItemsField::Input => whole_input(at, input),
         ItemsField::Path(path) => {
             let value = path.eval(&at.scope(input.value())).map_err(|error| at.query(error))?;
             match value {
-                Value::Array(_) => Ok(of_array(Payload::from_value(value))),
+                Value::Array(_) => {
+                    at.inspect(|seen| seen.after_items_path = Some(value.clone()));
+                    Ok(of_array(Payload::from_value(value)))
+                }
                 // AWS names a path into the Context Object by what is left without its first `$`.
                 _ => Err(not_an_array(at, path.text().strip_prefix('$').filter(|rest| rest.starts_with('$')).unwrap_or(path.text()))),
             }
@@ -82,7 +96,12 @@ fn items(at: &Evaluator<'_>, field: &ItemsField, input: &Payload) -> Result<Item
 
 fn whole_input(at: &Evaluator<'_>, input: &Payload) -> Result<Items, Fault> {
     match (input.value(), at.state.query_language) {
-        (Value::Array(_), _) => Ok(of_array(input.clone())),
+        (value @ Value::Array(_), language) => {
+            if language == baton_asl::QueryLanguage::JsonPath {
+                at.inspect(|seen| seen.after_items_path = Some(value.clone()));
+            }
+            Ok(of_array(input.clone()))
+        }
         (_, baton_asl::QueryLanguage::JsonPath) => Err(not_an_array(at, "$")),
         (value, baton_asl::QueryLanguage::Jsonata) => {
             Err(at.evaluation(None, format!("Map state input must be an array but was: {value}")))
@@ -94,23 +113,27 @@ fn not_an_array(at: &Evaluator<'_>, path: &str) -> Fault {
     at.runtime(format!("Reference path \"{path}\" must point to array."))
 }
 
-fn of_array(array: Payload) -> Items {
+pub(super) fn of_array(array: Payload) -> Items {
     let length = array.value().as_array().map_or(0, Vec::len) as u64;
     Items { array, length, keyed: false }
 }
 
-fn of_object(members: serde_json::Map<String, Value>) -> Items {
+pub(super) fn of_object(members: serde_json::Map<String, Value>) -> Items {
     let entries: Vec<Value> = members.into_iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect();
     Items { length: entries.len() as u64, array: Payload::from_value(Value::Array(entries)), keyed: true }
 }
 
 /// 0 and absence mean as many as an inline Map may have; more are not to be had.
-fn concurrency(at: &Evaluator<'_>, field: Option<&IntegerField>, input: &Payload) -> Result<u32, Fault> {
+pub(crate) fn concurrency(at: &Evaluator<'_>, field: Option<&IntegerField>, input: &Payload) -> Result<u32, Fault> {
     let most = u32::try_from(at.env.limits.inline_map_concurrency_max).unwrap_or(u32::MAX).max(1);
-    let Some(field) = field else { return Ok(most) };
-    match data_flow::integer(at, field, "MaxConcurrency", input)? {
+    let wanted = field.map_or(Ok(0), |field| data_flow::integer(at, field, "MaxConcurrency", input))?;
+    at.inspect(|seen| seen.max_concurrency = Some(wanted));
+    match wanted {
         0 => Ok(most),
         wanted @ 1.. => Ok(u32::try_from(wanted).unwrap_or(u32::MAX).min(most)),
-        _ => Err(data_flow::unusable(at, field, "MaxConcurrency", "MaxConcurrency cannot be negative.")),
+        _ => {
+            let field = field.expect("only a field gives a negative number");
+            Err(data_flow::unusable(at, field, "MaxConcurrency", "MaxConcurrency cannot be negative."))
+        }
     }
 }
