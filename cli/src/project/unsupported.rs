@@ -8,15 +8,17 @@ pub(super) fn of(machine: &StateMachine) -> Vec<String> {
         .states
         .iter()
         .filter_map(|state| {
-            asks_for(&state.kind).map(|what| format!("state {} asks for {what}, which is not there yet: it will fail", state.name))
+            let (what, unless) = asks_for(&state.kind)?;
+            Some(format!("state {} asks for {what}, which is not there yet: it will fail{unless}", state.name))
         })
         .collect()
 }
 
-fn asks_for(kind: &StateKind) -> Option<String> {
+/// What it asks for, and what helps until it is there.
+fn asks_for(kind: &StateKind) -> Option<(String, &'static str)> {
     match kind {
         StateKind::Map(map) => match map.mode {
-            MapMode::Distributed { .. } => Some("Distributed Map".to_owned()),
+            MapMode::Distributed { .. } => Some(("Distributed Map".to_owned(), "")),
             MapMode::Inline => None,
         },
         StateKind::Task(task) => match &task.resource {
@@ -24,7 +26,7 @@ fn asks_for(kind: &StateKind) -> Option<String> {
             Resource::Integration(integration) => {
                 let is_lambda = &*integration.service == "lambda" && &*integration.action == "invoke";
                 let runs = is_lambda && matches!(integration.pattern, Pattern::RequestResponse | Pattern::WaitForTaskToken);
-                (!runs).then(|| integration.arn.to_string())
+                (!runs).then(|| (integration.arn.to_string(), " unless a test case mocks it"))
             }
         },
         StateKind::Pass(_)

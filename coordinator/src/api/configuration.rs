@@ -97,6 +97,7 @@ impl EncryptionInput {
         let key = check.optional("encryptionConfiguration.kmsKeyId", self.kms_key_id, 1..=2048);
         let period = check.number("encryptionConfiguration.kmsDataKeyReusePeriodSeconds", self.kms_data_key_reuse_period_seconds, 60..=900);
         match kind.unwrap_or(EncryptionType::AwsOwned) {
+            EncryptionType::AwsOwned if key.is_some() || period.is_some() => Err(key_in_vain()),
             EncryptionType::AwsOwned => Ok(EncryptionConfiguration::AwsOwnedKey),
             EncryptionType::CustomerManaged => Ok(EncryptionConfiguration::CustomerManagedKey {
                 kms_key_id: key.ok_or_else(key_missing)?.into(),
@@ -104,6 +105,12 @@ impl EncryptionInput {
             }),
         }
     }
+}
+
+/// A key that is not used must not look as if it were.
+fn key_in_vain() -> ApiError {
+    let message = "kmsKeyId and kmsDataKeyReusePeriodSeconds can only be specified when the type is CUSTOMER_MANAGED_KMS_KEY";
+    ApiError::InvalidEncryptionConfiguration(message.to_owned())
 }
 
 fn key_missing() -> ApiError {

@@ -99,6 +99,19 @@ impl Constraints {
         value
     }
 
+    /// A number with a fraction.
+    pub(super) fn decimal(&mut self, field: &str, value: Option<f64>, range: RangeInclusive<f64>) -> Option<f64> {
+        let number = value?;
+        if number < *range.start() {
+            let rule = format!("Member must have value greater than or equal to {}", range.start());
+            self.violated(&format!("Value '{number:?}'"), field, &rule);
+        } else if number > *range.end() {
+            let rule = format!("Member must have value less than or equal to {}", range.end());
+            self.violated(&format!("Value '{number:?}'"), field, &rule);
+        }
+        value
+    }
+
     /// A required number.
     pub(super) fn required_number(&mut self, field: &str, value: Option<i64>, range: RangeInclusive<i64>) -> i64 {
         self.present(field, value.is_some());

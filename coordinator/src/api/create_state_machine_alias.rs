@@ -42,8 +42,8 @@ pub(super) async fn run(api: &Api, call: &Call<'_>) -> Result<Response, ApiError
     let description = check.optional_sensitive("description", request.description, DESCRIPTION);
     let name = check.required("name", request.name, NAME);
     check.pattern("name", Some(&name), NAME_PATTERN, |name| name.is_empty() || name.len() > 80 || is_alias_name(name));
-    let routing = check.required_value("routingConfiguration", request.routing_configuration);
-    let routing = read_routes(routing, &mut check);
+    let routing = request.routing_configuration.map(|routing| read_routes(routing, &mut check));
+    let routing = check.required_value("routingConfiguration", routing);
     check.done()?;
     let routes = Routes::of(&routing)?;
     let arn = format!("{}:{name}", routes.machine_arn);

@@ -95,9 +95,14 @@ pub enum ApiError {
     /// Too many pollers.
     #[error("{0}")]
     ActivityWorkerLimitExceeded(String),
-    /// A tagged resource, a version or an alias is not there. Carries the whole text.
-    #[error("{0}")]
-    ResourceNotFound(String),
+    /// A tagged resource, a Map Run, a version or an alias is not there.
+    #[error("{message}")]
+    ResourceNotFound {
+        /// The whole text.
+        message: String,
+        /// `resourceName` of the model: its ARN.
+        resource_name: Option<String>,
+    },
     /// Carries the ARN.
     #[error("Too many tags: '{0}'")]
     TooManyTags(String),
@@ -127,6 +132,11 @@ impl ApiError {
         Self::Validation { message: message.into(), reason: None }
     }
 
+    /// There is nothing with this ARN.
+    pub(super) fn no_such_resource(arn: &str) -> Self {
+        Self::ResourceNotFound { message: format!("Resource not found: '{arn}'"), resource_name: Some(arn.to_owned()) }
+    }
+
     /// The resource of an ARN is of another kind than the operation asks for.
     pub(super) fn wrong_resource_type(type_name: &str) -> Self {
         ArnError::ResourceType(type_name.to_owned()).into()
@@ -145,6 +155,15 @@ impl ApiError {
     /// `reason` of the answer, where the model has one.
     pub fn reason(&self) -> Option<&'static str> {
         if let Self::Validation { reason, .. } = self { *reason } else { None }
+    }
+
+    /// `resourceName` of the answer, where the model has one: the ARN of what is not there or has too many tags.
+    pub fn resource_name(&self) -> Option<&str> {
+        match self {
+            Self::ResourceNotFound { resource_name, .. } => resource_name.as_deref(),
+            Self::TooManyTags(arn) => Some(arn),
+            _ => None,
+        }
     }
 
     fn answer(&self) -> (StatusCode, &'static str) {
@@ -174,7 +193,7 @@ impl ApiError {
             Self::ActivityDoesNotExist(_) => (BAD, "ActivityDoesNotExist"),
             Self::ActivityAlreadyExists(_) => (BAD, "ActivityAlreadyExists"),
             Self::ActivityWorkerLimitExceeded(_) => (BAD, "ActivityWorkerLimitExceeded"),
-            Self::ResourceNotFound(_) => (BAD, "ResourceNotFound"),
+            Self::ResourceNotFound { .. } => (BAD, "ResourceNotFound"),
             Self::TooManyTags(_) => (BAD, "TooManyTags"),
             Self::Conflict(_) => (BAD, "ConflictException"),
             Self::ServiceQuotaExceeded(_) => (BAD, "ServiceQuotaExceededException"),
@@ -242,9 +261,9 @@ impl From<CatalogError> for ApiError {
             CatalogError::ActivityAlreadyExists { arn } => Self::ActivityAlreadyExists(arn.to_string()),
             CatalogError::ActivityLimitExceeded => Self::ActivityLimitExceeded,
             CatalogError::TooManyTags { arn } => Self::TooManyTags(arn.to_string()),
-            CatalogError::NotTaggable { arn } => Self::ResourceNotFound(format!("Resource not found: '{arn}'")),
+            CatalogError::NotTaggable { arn } => Self::no_such_resource(&arn),
             CatalogError::NoSuchVersion | CatalogError::NoSuchAlias => {
-                Self::ResourceNotFound("Request references a resource that does not exist.".to_owned())
+                Self::ResourceNotFound { message: "Request references a resource that does not exist.".to_owned(), resource_name: None }
             }
             CatalogError::StaleRevision { .. } | CatalogError::VersionInUse { .. } | CatalogError::AliasAlreadyExists => {
                 Self::Conflict(error.to_string())

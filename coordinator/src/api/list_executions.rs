@@ -10,7 +10,7 @@ use super::constraint::{ARN, Constraints, LONG_ARN, MAX_RESULTS};
 use super::epoch::EpochSeconds;
 use super::execution::{STATUS_FILTERS, status_name};
 use super::resource::{Qualifier, StateMachineRef};
-use super::{Api, ApiError, Call, Operation, page};
+use super::{Api, ApiError, Call, Operation, page, resource};
 
 /// Executions that the cluster lists at once.
 const PAGE_LEN_MAX: usize = 1_000;
@@ -96,8 +96,8 @@ fn state_machine_arn(arn: Option<String>, map_run: Option<String>) -> Result<Str
     match (arn, map_run) {
         (Some(arn), None) => Ok(arn),
         (None, Some(map_run)) => {
-            crate::arn::Arn::parse(&map_run)?;
-            Err(ApiError::ResourceNotFound(format!("Resource not found: '{map_run}'")))
+            resource::check_map_run(&map_run)?;
+            Err(ApiError::no_such_resource(&map_run))
         }
         (Some(_), Some(_)) | (None, None) => Err(ApiError::validation("Must specify exactly one of stateMachineArn and mapRunArn")),
     }

@@ -23,6 +23,6 @@ pub(super) fn run(api: &Api, call: &Call<'_>) -> Result<Response, ApiError> {
     let arn = check.required("resourceArn", request.resource_arn, ARN);
     check.done()?;
     crate::arn::Arn::parse(&arn)?;
-    let tags = api.catalog().tags(&arn).ok_or_else(|| ApiError::ResourceNotFound(format!("Resource not found: '{arn}'")))?;
+    let tags = api.catalog().tags(&arn).ok_or_else(|| ApiError::no_such_resource(&arn))?;
     Ok(Response { tags: tag::write(&tags) })
 }

@@ -31,6 +31,7 @@ mod delete_state_machine_alias;
 mod delete_state_machine_version;
 mod describe_activity;
 mod describe_execution;
+mod describe_map_run;
 mod describe_state_machine;
 mod describe_state_machine_alias;
 mod describe_state_machine_for_execution;
@@ -38,6 +39,7 @@ mod get_activity_task;
 mod get_execution_history;
 mod list_activities;
 mod list_executions;
+mod list_map_runs;
 mod list_state_machine_aliases;
 mod list_state_machine_versions;
 mod list_state_machines;
@@ -51,6 +53,7 @@ mod start_sync_execution;
 mod stop_execution;
 mod tag_resource;
 mod untag_resource;
+mod update_map_run;
 mod update_state_machine;
 mod update_state_machine_alias;
 mod validate_state_machine_definition;
@@ -182,10 +185,12 @@ async fn dispatch(api: &Api, operation: Operation, call: &Call<'_>) -> Result<Ve
         Operation::DeleteStateMachineAlias => answer(delete_state_machine_alias::run(api, call).await),
         Operation::DeleteStateMachineVersion => answer(delete_state_machine_version::run(api, call).await),
         Operation::DescribeActivity => answer(describe_activity::run(api, call)),
+        Operation::DescribeMapRun => answer(describe_map_run::run(call)),
         Operation::DescribeStateMachine => answer(describe_state_machine::run(api, call)),
         Operation::DescribeStateMachineAlias => answer(describe_state_machine_alias::run(api, call)),
         Operation::DescribeStateMachineForExecution => answer(describe_state_machine_for_execution::run(api, call).await),
         Operation::ListActivities => answer(list_activities::run(api, call)),
+        Operation::ListMapRuns => answer(list_map_runs::run(api, call).await),
         Operation::ListStateMachineAliases => answer(list_state_machine_aliases::run(api, call)),
         Operation::ListStateMachineVersions => answer(list_state_machine_versions::run(api, call)),
         Operation::ListStateMachines => answer(list_state_machines::run(api, call)),
@@ -194,14 +199,13 @@ async fn dispatch(api: &Api, operation: Operation, call: &Call<'_>) -> Result<Ve
         Operation::StartSyncExecution => answer(start_sync_execution::run(api, call)),
         Operation::TagResource => answer(tag_resource::run(api, call).await),
         Operation::UntagResource => answer(untag_resource::run(api, call).await),
+        Operation::UpdateMapRun => answer(update_map_run::run(call)),
         Operation::UpdateStateMachine => answer(update_state_machine::run(api, call).await),
         Operation::UpdateStateMachineAlias => answer(update_state_machine_alias::run(api, call).await),
         Operation::ValidateStateMachineDefinition => answer(validate_state_machine_definition::run(call).await),
-        Operation::DescribeMapRun
-        | Operation::ListMapRuns
-        | Operation::RedriveExecution
-        | Operation::TestState
-        | Operation::UpdateMapRun => Err(ApiError::UnknownOperation(format!("baton does not serve {} yet", operation.name()))),
+        Operation::RedriveExecution | Operation::TestState => {
+            Err(ApiError::UnknownOperation(format!("baton does not serve {} yet", operation.name())))
+        }
     }
 }
 

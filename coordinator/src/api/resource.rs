@@ -93,6 +93,14 @@ pub(super) fn check_execution(text: &str) -> Result<Arn<'_>, ApiError> {
     }
 }
 
+/// Refuses everything but a Map Run's ARN.
+pub(super) fn check_map_run(text: &str) -> Result<(), ApiError> {
+    match Arn::parse(text)?.resource {
+        Resource::MapRun => Ok(()),
+        other => Err(ApiError::wrong_resource_type(other.type_name())),
+    }
+}
+
 /// Refuses everything but an activity's ARN.
 pub(super) fn check_activity(text: &str) -> Result<(), ApiError> {
     match Arn::parse(text)?.resource {

@@ -13,7 +13,9 @@ pub(super) fn split<'a>(api: &Api, arn: &'a str) -> (&'a str, Option<&'a str>) {
     match arn.split_once('#') {
         Some((arn, name)) if api.mock_config().is_some() => (arn, Some(name)),
         Some(_) => {
-            tracing::warn!("a test case is asked for and there is no mock configuration: name its file with --mock-config or SFN_MOCK_CONFIG");
+            tracing::warn!(
+                "a test case is asked for and there is no mock configuration: name its file with --mock-config or SFN_MOCK_CONFIG"
+            );
             (arn, None)
         }
         None => (arn, None),

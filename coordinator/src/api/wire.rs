@@ -135,11 +135,13 @@ pub(super) fn failure(error: &ApiError, request_id: RequestId) -> Response<Body>
         message: String,
         #[serde(skip_serializing_if = "Option::is_none")]
         reason: Option<&'a str>,
+        #[serde(rename = "resourceName", skip_serializing_if = "Option::is_none")]
+        resource_name: Option<&'a str>,
     }
     if error.status().is_server_error() {
         tracing::warn!(%request_id, code = error.code(), %error, "a request could not be served");
     }
-    let answer = Answer { code: error.code(), message: error.to_string(), reason: error.reason() };
+    let answer = Answer { code: error.code(), message: error.to_string(), reason: error.reason(), resource_name: error.resource_name() };
     response(error.status(), JSON, super::json(&answer), request_id)
 }
 

@@ -2,9 +2,11 @@
 
 mod activities;
 mod aliases;
+mod constraints;
 mod executions;
 mod history;
 mod hostile;
+mod map_runs;
 mod mocks;
 mod restart;
 mod routes;

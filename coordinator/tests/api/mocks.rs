@@ -98,8 +98,11 @@ async fn what_is_wrong_with_the_file_is_told_with_its_place() {
 
     write(&file, json!({}));
     refused(format!("{other}#Case"), "/StateMachines has no state machine 'other': add it, or use one of those that are there: m").await;
-    refused(format!("{machine}#Other"), "/StateMachines/m/TestCases has no test case 'Other': add it, or use one of those that are there: Case")
-        .await;
+    refused(
+        format!("{machine}#Other"),
+        "/StateMachines/m/TestCases has no test case 'Other': add it, or use one of those that are there: Case",
+    )
+    .await;
     let response = "/MockedResponses/Response";
     write(&file, json!({"one": {"Return": 1}}));
     refused(case.clone(), &format!("{response}/one must be under a number or a range of numbers, as \"0\" or \"1-2\": correct it there"))

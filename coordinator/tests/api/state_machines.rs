@@ -248,6 +248,17 @@ async fn encryption_is_kept_and_told() {
     let members =
         json!({"name": "n", "definition": PASS, "roleArn": ROLE, "encryptionConfiguration": {"type": "CUSTOMER_MANAGED_KMS_KEY"}});
     assert_eq!(server.call("CreateStateMachine", members).await.expect_err("no key").code, "InvalidEncryptionConfiguration");
+    // A key that would not be used must not look as if it were.
+    let update = |encryption: Value| json!({"stateMachineArn": ARN, "encryptionConfiguration": encryption});
+    let in_vain = update(json!({"type": "AWS_OWNED_KEY", "kmsKeyId": "k"}));
+    assert_eq!(server.call("UpdateStateMachine", in_vain).await.expect_err("a key").code, "InvalidEncryptionConfiguration");
+    // Executions are told with the configuration that they began with.
+    let execution = server.begin(ARN).await;
+    server.call("UpdateStateMachine", update(json!({"type": "AWS_OWNED_KEY"}))).await.expect("an update");
+    let described = server.call("DescribeStateMachine", json!({"stateMachineArn": ARN})).await.expect("it is there");
+    assert_eq!(described["encryptionConfiguration"], json!({"type": "AWS_OWNED_KEY"}));
+    let described = server.call("DescribeStateMachineForExecution", json!({"executionArn": execution})).await.expect("it is there");
+    assert_eq!(described["encryptionConfiguration"], encryption);
     server.stop().await;
 }
 
