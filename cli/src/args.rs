@@ -66,6 +66,19 @@ pub(crate) struct ServeArgs {
     /// Test cases in Step Functions Local's format, for starts of `ARN#TestCase`; DIR/MockConfigFile.json by default.
     #[arg(long, env = "SFN_MOCK_CONFIG", value_name = "FILE")]
     pub(crate) mock_config: Option<PathBuf>,
+    /// Where execution logs of state machines with a loggingConfiguration go, comma separated: file, stdout, cloudwatch, or none. By
+    /// default file, and cloudwatch if AWS_ENDPOINT_URL_LOGS or AWS_ENDPOINT_URL is set.
+    #[arg(long, env = "BATON_EXECUTION_LOGS", value_name = "WHERE", value_delimiter = ',')]
+    pub(crate) execution_logs: Option<Vec<LogsTo>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogsTo {
+    File,
+    Stdout,
+    #[value(name = "cloudwatch")]
+    CloudWatch,
+    None,
 }
 
 #[derive(Clone, Debug, clap::Args)]

@@ -3,16 +3,19 @@
 
 pub mod api;
 pub mod arn;
+mod aws;
 pub mod catalog;
 mod clock;
 pub mod cluster;
 pub mod delivery;
 pub mod dispatch;
 mod epoch;
+pub mod execution_logs;
 pub mod gateway;
 mod history;
 pub mod json_text;
 pub mod mock_config;
 pub mod server;
 pub mod shard;
+mod sink;
 pub mod store;

@@ -7,6 +7,7 @@ mod env;
 mod exec;
 mod input;
 pub(crate) mod lint;
+mod outlets;
 mod run;
 mod serve;
 mod up;

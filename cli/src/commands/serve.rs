@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::args::ServeArgs;
 use crate::client::Client;
-use crate::commands::env;
+use crate::commands::{env, outlets};
 use crate::exit::{CliError, CliResult, Exit};
 use crate::project::{Project, deploy, watch};
 
@@ -51,6 +51,7 @@ async fn serve(args: ServeArgs, mode: Mode) -> CliResult {
         watch::start(args.dir.clone(), data_dir(&args), client, handle.clone(), project.clone());
     }
     announce(&endpoint, &project, mode);
+    tell_outlets(server.outlets(), mode);
     for missing in handle.missing_interpreters().await {
         tracing::warn!("{missing}");
     }
@@ -66,6 +67,7 @@ async fn serve(args: ServeArgs, mode: Mode) -> CliResult {
 fn not_started(error: StartError) -> CliError {
     let step = match &error {
         StartError::Listen { .. } => "choose another port with --port, or 0 for a free one",
+        StartError::Outlet(_) => "see --execution-logs in `baton up --help`",
         StartError::Store(_) | StartError::Catalog(_) | StartError::Cluster(_) | StartError::TokenKey(_) => {
             "use another folder with --data-dir, or end the process that holds this one"
         }
@@ -81,7 +83,9 @@ pub(crate) fn usage(error: impl std::fmt::Display) -> CliError {
 fn config(args: &ServeArgs) -> ServerConfig {
     let storage = if args.ephemeral { Storage::Memory } else { Storage::Local(data_dir(args)) };
     let mock_config = mock_config(args.mock_config.as_deref(), &args.dir);
-    ServerConfig { listen: SocketAddr::new(args.listen, args.port), storage, mock_config, ..ServerConfig::from_environment() }
+    let execution_logs = args.execution_logs.as_deref().map(outlets::log_destinations);
+    let listen = SocketAddr::new(args.listen, args.port);
+    ServerConfig { listen, storage, mock_config, execution_logs, ..ServerConfig::from_environment() }
 }
 
 /// The file that is named, or the one that lies in the folder under the name that Step Functions Local gives it.
@@ -111,6 +115,16 @@ fn announce(endpoint: &str, project: &Project, mode: Mode) {
         for machine in &project.machines {
             let note = if machine.has_errors() { " (its last good definition, if there is one)" } else { "" };
             eprintln!("serving {}{note}", project.state_machine_arn(&machine.name));
+        }
+    }
+}
+
+/// What leaves the server unasked: for people in `dev`, in the log in `up`.
+fn tell_outlets(outlets: &[String], mode: Mode) {
+    for outlet in outlets {
+        match mode {
+            Mode::Dev => eprintln!("{outlet}"),
+            Mode::Up => tracing::info!("{outlet}"),
         }
     }
 }

@@ -5,8 +5,8 @@ use bytes::Bytes;
 use http::HeaderMap;
 use serde_json::Value;
 
-use super::endpoint::{Answer, NoAnswer};
 use super::request::{Form, FunctionCall};
+use crate::aws::{Answer, NoAnswer};
 use crate::dispatch::{InvokeResult, Random, compacted, payload_of};
 
 /// What comes of the call for its task.

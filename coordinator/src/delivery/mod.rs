@@ -8,7 +8,8 @@ mod answer;
 mod endpoint;
 mod request;
 
-pub use endpoint::{EndpointError, LambdaEndpoint};
+pub use crate::aws::EndpointError;
+pub use endpoint::LambdaEndpoint;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -34,7 +34,7 @@ pub(crate) struct HistoryEvent<'a> {
 /// All members of all `…EventDetails`; each type has a few of them.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Details<'a> {
+pub(crate) struct Details<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -87,10 +87,46 @@ struct Details<'a> {
     state: Option<&'a str>,
 }
 
-/// Nothing is ever truncated here.
+/// The API truncates nothing; only what is logged may be too long.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 struct DataDetails {
     truncated: bool,
+}
+
+impl<'a> HistoryEvent<'a> {
+    /// `type`.
+    pub(crate) fn type_name(&self) -> &'static str {
+        self.type_name
+    }
+
+    /// The members of the event's details; none for types that have none.
+    pub(crate) fn into_details(self) -> Details<'a> {
+        self.details.map(|(_, details)| details).unwrap_or_default()
+    }
+}
+
+impl Details<'_> {
+    /// Without inputs, outputs, parameters and variables, and without a word about them.
+    pub(crate) fn without_data(self) -> Self {
+        Self {
+            input: None,
+            input_details: None,
+            output: None,
+            output_details: None,
+            parameters: None,
+            assigned_variables: None,
+            assigned_variables_details: None,
+            ..self
+        }
+    }
+
+    /// Without inputs, outputs, parameters and variables, and with the word that they were too long.
+    pub(crate) fn truncated(self) -> Self {
+        let truncated = |details: Option<DataDetails>| details.map(|_| DataDetails { truncated: true });
+        let (input_details, output_details) = (truncated(self.input_details), truncated(self.output_details));
+        let assigned_variables_details = truncated(self.assigned_variables_details);
+        Self { input_details, output_details, assigned_variables_details, ..self.without_data() }
+    }
 }
 
 #[derive(Debug, Serialize)]

@@ -3,4 +3,4 @@
 
 mod event;
 
-pub(crate) use event::{History, HistoryEvent};
+pub(crate) use event::{Details, History, HistoryEvent};

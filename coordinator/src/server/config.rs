@@ -31,6 +31,10 @@ pub struct ServerConfig {
     pub lambda_endpoint: Option<String>,
     /// Mock configuration in Step Functions Local's format.
     pub mock_config: Option<PathBuf>,
+    /// Where execution logs go. By default to files, if there is a data folder, and to CloudWatch Logs, if there is an endpoint.
+    pub execution_logs: Option<Vec<LogDestination>>,
+    /// Where CloudWatch Logs is.
+    pub cloudwatch_logs_endpoint: Option<String>,
     /// How long requests that are under way may take at the end.
     pub drain_timeout: Duration,
 }
@@ -44,6 +48,17 @@ pub enum Storage {
     Local(PathBuf),
 }
 
+/// Where execution logs can go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogDestination {
+    /// A file for each log group, in the data folder.
+    File,
+    /// Standard output.
+    Stdout,
+    /// The CloudWatch Logs endpoint.
+    CloudWatch,
+}
+
 impl Default for ServerConfig {
     fn default() -> Self {
         Self {
@@ -55,21 +70,25 @@ impl Default for ServerConfig {
             limits: baton_engine::Limits::default(),
             lambda_endpoint: None,
             mock_config: None,
+            execution_logs: None,
+            cloudwatch_logs_endpoint: None,
             drain_timeout: Duration::from_secs(10),
         }
     }
 }
 
 impl ServerConfig {
-    /// The defaults, with what the variables say that AWS' own tools know: `AWS_REGION`, `AWS_ENDPOINT_URL_LAMBDA`,
-    /// `AWS_ENDPOINT_URL`, `SFN_MOCK_CONFIG`.
+    /// The defaults, with what the variables say that other tools know too: `AWS_REGION`, `AWS_ENDPOINT_URL`,
+    /// `AWS_ENDPOINT_URL_<SERVICE>`, `SFN_MOCK_CONFIG`.
     pub fn from_environment() -> Self {
-        let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let endpoint = |service| variable(&format!("AWS_ENDPOINT_URL_{service}")).or_else(|| variable("AWS_ENDPOINT_URL"));
         let defaults = Self::default();
         Self {
             region: variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION")).unwrap_or(defaults.region),
-            lambda_endpoint: variable("AWS_ENDPOINT_URL_LAMBDA").or_else(|| variable("AWS_ENDPOINT_URL")),
+            lambda_endpoint: endpoint("LAMBDA"),
             mock_config: variable("SFN_MOCK_CONFIG").map(PathBuf::from),
+            cloudwatch_logs_endpoint: endpoint("LOGS"),
             ..defaults
         }
     }

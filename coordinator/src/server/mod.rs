@@ -5,10 +5,12 @@ mod executions;
 mod follow;
 mod health;
 mod metrics;
+mod outlets;
 mod serve;
 mod waiting;
 
-pub use config::{ServerConfig, Storage};
+pub use config::{LogDestination, ServerConfig, Storage};
+pub use outlets::OutletError;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -30,6 +32,7 @@ use crate::mock_config::MockConfig;
 use crate::store::local::{LocalOptions, LocalStore};
 use crate::store::memory::MemoryStore;
 use crate::store::{self, ShardStore};
+use outlets::Outlets;
 
 /// Shards of a store in memory.
 const MEMORY_SHARDS: u16 = 16;
@@ -41,6 +44,8 @@ const WORKER_ROUTE: &str = "/baton.worker.v1.Worker/{call}";
 const BACKLOG: u32 = 1_024;
 /// How long connections may take to end when nothing is under way on them any more.
 const CONNECTIONS_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long the end waits until execution logs have left.
+const OUTLETS_TIMEOUT: Duration = Duration::from_secs(8);
 /// How long the end waits for those who still use the store, and how often it looks.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
 const RELEASE_INTERVAL: Duration = Duration::from_millis(5);
@@ -54,6 +59,7 @@ pub struct Server {
     gateway: Gateway,
     accepting: CancellationToken,
     connections: TaskTracker,
+    outlets: Outlets,
     drain_timeout: Duration,
     /// Held by everything that uses the store, but not from here.
     store: Weak<dyn ShardStore>,
@@ -74,6 +80,9 @@ pub enum StartError {
     /// The key that seals task tokens cannot be used.
     #[error(transparent)]
     TokenKey(#[from] TokenKeyError),
+    /// Execution logs cannot go where they are to go.
+    #[error(transparent)]
+    Outlet(#[from] OutletError),
     /// The address is taken or is not one of this machine's.
     #[error("cannot listen on {address}: {error}")]
     Listen {
@@ -92,7 +101,10 @@ impl Server {
         let catalog = Catalog::open(store.clone()).await?;
         let delivery = lambda_endpoint(&config).map(Delivery::new);
         let deliver = delivery.as_ref().map(Delivery::bell);
-        let cluster = Cluster::open(ClusterConfig { deliver, ..cluster_config(&config, store.clone(), &catalog, token_key) }).await?;
+        let outlets = Outlets::start(&config)?;
+        let listeners = outlets.listeners();
+        let cluster_config = ClusterConfig { deliver, listeners, ..cluster_config(&config, store.clone(), &catalog, token_key) };
+        let cluster = Cluster::open(cluster_config).await?;
         if let Some(delivery) = delivery {
             tokio::spawn(delivery.run(cluster.clone()));
         }
@@ -103,7 +115,8 @@ impl Server {
         let gateway = Gateway::new(cluster.clone());
         tokio::spawn(serve::serve(listener, router(&api, &cluster, &gateway, store), accepting.clone(), connections.clone()));
         tokio::spawn(api::abort_executions(api.clone()));
-        Ok(Self { address, api, catalog, cluster, gateway, accepting, connections, drain_timeout: config.drain_timeout, store: weak_store })
+        let drain_timeout = config.drain_timeout;
+        Ok(Self { address, api, catalog, cluster, gateway, accepting, connections, outlets, drain_timeout, store: weak_store })
     }
 
     /// Where it listens.
@@ -126,6 +139,11 @@ impl Server {
         &self.catalog
     }
 
+    /// Where execution logs go, a line for people each.
+    pub fn outlets(&self) -> &[String] {
+        self.outlets.descriptions()
+    }
+
     /// Takes no more connections, ends what waits, lets workers and requests that are under way finish for a while, and writes what
     /// is not written yet.
     pub async fn shutdown(self) {
@@ -137,6 +155,7 @@ impl Server {
         }
         self.cluster.close().await;
         self.catalog.close().await;
+        self.outlets.close(OUTLETS_TIMEOUT).await;
         // Workers' sessions have ended with the cluster.
         self.connections.close();
         if tokio::time::timeout(CONNECTIONS_TIMEOUT, self.connections.wait()).await.is_err() {

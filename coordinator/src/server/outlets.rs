@@ -1,0 +1,115 @@
+//! What leaves the server unasked: execution logs.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::config::{LogDestination, ServerConfig, Storage};
+use super::is_own_address;
+use crate::cluster::{ExecutionListener, Listeners};
+use crate::execution_logs::{ExecutionLogs, ExecutionLogsConfig, ExecutionLogsError, Rotation};
+
+/// Folder of execution logs, in the data folder.
+const EXECUTION_LOGS_FOLDER: &str = "execution-logs";
+
+/// Why what is to leave the server cannot.
+#[derive(Debug, thiserror::Error)]
+pub enum OutletError {
+    /// Files were asked for, and nothing is kept.
+    #[error("{0} cannot go to a file: there is no data folder")]
+    NoDataFolder(&'static str),
+    /// An endpoint was asked for that nobody names.
+    #[error("{what} cannot go to {service}: set {variable} or AWS_ENDPOINT_URL")]
+    NoEndpoint {
+        /// What.
+        what: &'static str,
+        /// Which service.
+        service: &'static str,
+        /// The variable that would name it.
+        variable: &'static str,
+    },
+    /// Execution logs cannot begin.
+    #[error(transparent)]
+    ExecutionLogs(#[from] ExecutionLogsError),
+}
+
+/// See the module.
+pub(super) struct Outlets {
+    execution_logs: Option<Arc<ExecutionLogs>>,
+    descriptions: Vec<String>,
+}
+
+impl Outlets {
+    /// What the configuration asks for.
+    pub(super) fn start(config: &ServerConfig) -> Result<Self, OutletError> {
+        let logs = execution_logs(config)?;
+        let descriptions = describe_logs(&logs).into_iter().collect();
+        Ok(Self { execution_logs: ExecutionLogs::start(logs)?.map(Arc::new), descriptions })
+    }
+
+    /// Those who are to hear of executions.
+    pub(super) fn listeners(&self) -> Listeners {
+        let logs = self.execution_logs.clone().map(|logs| logs as Arc<dyn ExecutionListener>);
+        Listeners::new(logs)
+    }
+
+    /// What goes where, a line each.
+    pub(super) fn descriptions(&self) -> &[String] {
+        &self.descriptions
+    }
+
+    /// Hands on what is there; what cannot be handed on within `timeout` is dropped.
+    pub(super) async fn close(&self, timeout: Duration) {
+        if let Some(logs) = &self.execution_logs {
+            logs.close(timeout).await;
+        }
+    }
+}
+
+fn execution_logs(config: &ServerConfig) -> Result<ExecutionLogsConfig, OutletError> {
+    const WHAT: &str = "execution logs";
+    let folder = data_folder(config).map(|folder| folder.join(EXECUTION_LOGS_FOLDER));
+    let endpoint = other_endpoint(config, config.cloudwatch_logs_endpoint.as_deref());
+    let mut logs = ExecutionLogsConfig { rotation: Rotation::default(), region: config.region.clone(), ..ExecutionLogsConfig::default() };
+    let Some(destinations) = &config.execution_logs else {
+        logs.cloudwatch_endpoint = endpoint.filter(|url| is_usable(url, WHAT));
+        logs.folder = folder;
+        return Ok(logs);
+    };
+    for destination in destinations {
+        match destination {
+            LogDestination::File => logs.folder = Some(folder.clone().ok_or(OutletError::NoDataFolder(WHAT))?),
+            LogDestination::Stdout => logs.stdout = true,
+            LogDestination::CloudWatch => {
+                let missing = OutletError::NoEndpoint { what: WHAT, service: "CloudWatch Logs", variable: "AWS_ENDPOINT_URL_LOGS" };
+                logs.cloudwatch_endpoint = Some(endpoint.clone().ok_or(missing)?);
+            }
+        }
+    }
+    Ok(logs)
+}
+
+fn describe_logs(logs: &ExecutionLogsConfig) -> Option<String> {
+    let folder = logs.folder.as_ref().map(|folder| format!("{}/", folder.display()));
+    let stdout = logs.stdout.then(|| "standard output".to_owned());
+    let cloudwatch = logs.cloudwatch_endpoint.as_ref().map(|url| format!("CloudWatch Logs at {url}"));
+    let places: Vec<_> = [folder, stdout, cloudwatch].into_iter().flatten().collect();
+    (!places.is_empty()).then(|| format!("execution logs of state machines with a loggingConfiguration: {}", places.join(", ")))
+}
+
+fn data_folder(config: &ServerConfig) -> Option<&Path> {
+    match &config.storage {
+        Storage::Memory => None,
+        Storage::Local(folder) => Some(folder),
+    }
+}
+
+/// The endpoint, unless it is this server itself, which has none of these services.
+fn other_endpoint(config: &ServerConfig, url: Option<&str>) -> Option<String> {
+    url.filter(|url| !is_own_address(url, config.listen)).map(str::to_owned)
+}
+
+/// `AWS_ENDPOINT_URL` is meant for other tools too: an address that cannot be used is told and left alone.
+fn is_usable(url: &str, what: &str) -> bool {
+    crate::aws::check_url(url).inspect_err(|error| tracing::warn!(%error, "no endpoint is used for {what}")).is_ok()
+}

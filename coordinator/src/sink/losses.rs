@@ -1,0 +1,39 @@
+//! The account of what was handed on and what was lost.
+
+use std::fmt::Display;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use metrics::{Counter, counter};
+
+/// Of one destination.
+pub(crate) struct Losses {
+    /// What goes there, for people.
+    what: &'static str,
+    /// Name of the metric that counts losses.
+    dropped: &'static str,
+    destination: &'static str,
+    sent: Counter,
+    is_said: AtomicBool,
+}
+
+impl Losses {
+    /// Of `what` on its way to `destination`. `sent` and `dropped` are the names of the metrics.
+    pub(crate) fn new(what: &'static str, destination: &'static str, sent: &'static str, dropped: &'static str) -> Self {
+        let sent = counter!(sent, "destination" => destination);
+        Self { what, dropped, destination, sent, is_said: AtomicBool::new(false) }
+    }
+
+    /// So many have arrived. The next loss is told again.
+    pub(crate) fn sent(&self, count: u64) {
+        self.sent.increment(count);
+        self.is_said.store(false, Ordering::Relaxed);
+    }
+
+    /// So many are lost. The first of a row is told in the server's log, all are counted.
+    pub(crate) fn lost(&self, count: u64, reason: &'static str, why: impl Display) {
+        counter!(self.dropped, "destination" => self.destination, "reason" => reason).increment(count);
+        if !self.is_said.swap(true, Ordering::Relaxed) {
+            tracing::warn!(destination = self.destination, reason = %why, "{} are dropped; the metric {} counts them", self.what, self.dropped);
+        }
+    }
+}
