@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use baton_coordinator::store::local::{LocalOptions, LocalStore};
-use baton_coordinator::store::{Acquired, Checkpoint, Durable, DurableSender, KvOp, ShardId, ShardStore, Table};
+use baton_coordinator::store::{Acquired, Append, Checkpoint, Durable, DurableSender, KvOp, ShardId, ShardStore, Table};
 use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use futures_util::FutureExt;
@@ -43,7 +43,7 @@ impl Bench {
         let acquired = &mut self.owned[usize::from(shard)];
         let (token, expected_seq) = (acquired.token, acquired.seq);
         acquired.seq += 1;
-        self.store.append(ShardId(shard), token, expected_seq, batch.clone(), &self.done);
+        self.store.append(Append { shard: ShardId(shard), token, expected_seq, batch: batch.clone(), done: self.done.clone() });
     }
 
     fn end(&self) -> Durable {

@@ -98,6 +98,7 @@ contract!(
     a_new_owner_fences_the_old_one,
     a_released_shard_has_no_owner,
     shards_do_not_disturb_each_other,
+    appends_that_are_waited_for_stand_in_order,
     the_catalog_is_a_shard,
     an_unknown_shard_is_refused,
     everything_durable_survives_a_restart,
@@ -245,6 +246,40 @@ async fn shards_do_not_disturb_each_other<H: Harness>() {
         let expected: Vec<_> = (1..=40).map(|seq| (seq, batch(owner.shard, seq, 500))).collect();
         assert_eq!(owner.log(0).await, expected);
     }
+}
+
+async fn appends_that_are_waited_for_stand_in_order<H: Harness>() {
+    let harness = H::new();
+    let store = harness.store();
+    let shards = || (0..4).map(ShardId);
+    let owners = futures_util::future::join_all(shards().map(|shard| Owner::of(store, shard))).await;
+    // Each on a thread of its own, so that they meet.
+    let owners = std::thread::scope(|scope| {
+        let threads: Vec<_> = owners.into_iter().map(|owner| scope.spawn(move || append_in_both_ways(owner))).collect();
+        threads.into_iter().map(|thread| thread.join().expect("no append panics")).collect::<Vec<_>>()
+    });
+    for mut owner in owners {
+        for seq in 1..=200 {
+            let end = owner.end().await;
+            assert_eq!((end.shard, end.seq, end.result), (owner.shard, seq, Ok(())));
+        }
+        let expected: Vec<_> = (1..=200).map(|seq| (seq, batch(owner.shard, seq, 300))).collect();
+        assert_eq!(owner.log(0).await, expected);
+    }
+}
+
+/// 50 rounds of four batches.
+fn append_in_both_ways(mut owner: Owner<'_>) -> Owner<'_> {
+    for round in 0..50 {
+        let first = round * 4 + 1;
+        owner.append(batch(owner.shard, first, 300));
+        let rest: Vec<_> = (1..4).map(|after| batch(owner.shard, first + after, 300)).collect();
+        owner.append_and_wait(rest);
+        if round % 5 == 0 {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+    }
+    owner
 }
 
 async fn the_catalog_is_a_shard<H: Harness>() {

@@ -16,7 +16,7 @@ use super::error::CatalogError;
 use super::event::CatalogEvent;
 use super::load::Loaded;
 use super::state::State;
-use crate::store::{Durable, DurableReceiver, DurableSender, ShardId, ShardStore, StoreError, Token};
+use crate::store::{Append, Durable, DurableReceiver, DurableSender, ShardId, ShardStore, StoreError, Token};
 
 /// Commands that may wait.
 const INBOX_LEN_MAX: usize = 1_024;
@@ -152,7 +152,8 @@ impl Writer {
             return Err(StoreError::Full);
         }
         let len = batch.len();
-        self.store.append(ShardId::CATALOG, self.token, self.seq, batch, &self.done);
+        let (token, expected_seq, done) = (self.token, self.seq, self.done.clone());
+        self.store.append(Append { shard: ShardId::CATALOG, token, expected_seq, batch, done });
         let Durable { seq, result, .. } = self.ends.recv().await.expect("the writer holds a sender of its own");
         result.inspect(|()| {
             self.seq = seq;

@@ -23,7 +23,7 @@ use super::world::HostWorld;
 use crate::clock;
 use crate::dispatch::{Queues, Sessions};
 use crate::shard::{ExecutionId, ExecutionSummary, Grant, Output, Shard, ShardInput};
-use crate::store::{DurableSender, ShardId, ShardStore, StoreError, Token};
+use crate::store::{Append, DurableSender, ShardId, ShardStore, StoreError, Token};
 use checkpoints::Checkpoints;
 pub(crate) use outputs::report_code;
 use timers::Timers;
@@ -89,6 +89,8 @@ pub(crate) struct Host {
     done: DurableSender,
     /// What a step asks for, before it is done.
     asked: Vec<Asked>,
+    /// Batches that are still to be handed to the store.
+    appends: Vec<Append>,
     /// What came out of doing so, for the same round.
     next: VecDeque<(usize, Input)>,
     /// What has come, in order.
@@ -137,6 +139,7 @@ impl Host {
             number,
             done,
             asked: Vec::new(),
+            appends: Vec::new(),
             next: VecDeque::new(),
             messages: VecDeque::new(),
             incoming: Vec::new(),
@@ -166,6 +169,7 @@ impl Host {
         rows.into_iter().for_each(|(due, execution)| self.timers.ask(due, id, execution));
         self.asked = asked;
         self.do_asked(index);
+        self.append_meanwhile();
         self.touch(index);
     }
 
@@ -206,16 +210,19 @@ impl Host {
             let Some(message) = self.messages.pop_front() else { break };
             self.handle(now, message);
             self.settle(now);
+            self.append_meanwhile();
         }
         for (shard, id) in self.timers.due(now) {
             self.next.push_back((self.index(shard), ShardInput::Due { id }));
         }
         self.settle(now);
         self.resume_touched(now);
+        self.append_last();
         let instant = Instant::now();
         if instant >= self.next_care {
             self.next_care = instant + if self.is_idle() { CARE_INTERVAL_IDLE } else { CARE_INTERVAL };
             self.care(now, instant);
+            self.append_meanwhile();
         }
         self.inbox.set_held_back(self.messages.len() + self.shards_held_back);
     }
@@ -250,6 +257,22 @@ impl Host {
     fn settle(&mut self, now: Timestamp) {
         while let Some((index, input)) = self.next.pop_front() {
             self.step(now, index, input);
+        }
+    }
+
+    /// What is full goes to the store while more is decided.
+    fn append_meanwhile(&mut self) {
+        for append in self.appends.drain(..) {
+            self.shared.store.append(append);
+        }
+    }
+
+    /// The last batches of a round: if there is nothing else to do, the host waits for them.
+    fn append_last(&mut self) {
+        if self.messages.is_empty() && self.touched.is_empty() && self.inbox.is_empty() && !self.appends.is_empty() {
+            self.shared.store.append_and_wait(std::mem::take(&mut self.appends));
+        } else {
+            self.append_meanwhile();
         }
     }
 

@@ -59,6 +59,11 @@ impl<T> Inbox<T> {
         }
     }
 
+    /// Whether nothing is in.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.items.lock().is_empty()
+    }
+
     /// Waits until new work would be taken.
     pub(crate) async fn has_space(&self) {
         loop {

@@ -1,6 +1,6 @@
 //! A store that lives as long as its process: for `--ephemeral`, for `baton run`, and for simulation, which also makes it fail.
 //!
-//! Without [`faults`] asked for, a batch is durable when `append` returns, and its [`Durable`] has been delivered by then. Time, order
+//! Without [`faults`] asked for, a batch is durable when `append` returns, and its [`Durable`](super::Durable) has been delivered by then. Time, order
 //! and content depend on the calls alone, so that the same calls always have the same effects (the random part of tokens
 //! apart, which nothing reads).
 
@@ -15,7 +15,7 @@ use futures_util::stream::{self, BoxStream, StreamExt};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use super::{Acquired, Checkpoint, Durable, DurableSender, KeyRange, ShardId, ShardStore, StoreError, StoreId, Table, Token};
+use super::{Acquired, Append, Checkpoint, KeyRange, ShardId, ShardStore, StoreError, StoreId, Table, Token};
 use state::State;
 
 /// The store. See [`faults`] for the ways to make it fail.
@@ -79,10 +79,10 @@ impl ShardStore for MemoryStore {
         ready(released).boxed()
     }
 
-    fn append(&self, shard: ShardId, token: Token, expected_seq: u64, batch: Bytes, done: &DurableSender) {
-        match self.index(shard) {
-            Ok(index) => self.with_state(|state| state.append(index, token, expected_seq, batch, done)),
-            Err(error) => done.deliver(Durable { shard, seq: expected_seq + 1, result: Err(error) }),
+    fn append(&self, append: Append) {
+        match self.index(append.shard) {
+            Ok(index) => self.with_state(|state| state.append(index, append.token, append.expected_seq, append.batch, &append.done)),
+            Err(error) => append.refuse(error),
         }
     }
 

@@ -11,6 +11,7 @@
 //!
 //! Deliberately absent: any knowledge of what a batch or a value means. Keys have types ([`keys`]), values are bytes.
 
+mod append;
 mod checkpoint;
 mod durable;
 mod error;
@@ -21,6 +22,7 @@ pub mod local;
 pub mod memory;
 mod table;
 
+pub use append::Append;
 pub use checkpoint::{Checkpoint, KEY_BYTES_MAX, KvOp, VALUE_BYTES_MAX};
 pub use durable::{Durable, DurableReceiver, DurableSender};
 pub use error::StoreError;
@@ -59,14 +61,20 @@ pub trait ShardStore: Send + Sync + 'static {
 
     /// Queues one batch and returns at once.
     ///
-    /// `expected_seq` is the `seq` of the batch before it, durable or still queued; the batch becomes `expected_seq + 1`. Several
-    /// batches of a shard may be under way; their order is the order of the calls. Exactly one [`Durable`] is handed to `done` for
-    /// each call: `Ok` only after the batch is on stable storage. `done` may be called before this function returns and is called
-    /// on a thread of the store, so it must not block.
+    /// Several batches of a shard may be under way; their order is the order of the calls. Exactly one [`Durable`] is handed to
+    /// [`Append::done`] for each call: `Ok` only after the batch is on stable storage. `done` may be called before this function
+    /// returns and is called on a thread of the store, so it must not block.
     ///
     /// When a batch is refused, those queued behind it are refused too, for the same reason, since their predecessor is missing. The shard
     /// keeps the bytes and appends the same batches again, in order, once the reason is gone ([`StoreError::is_retryable`]).
-    fn append(&self, shard: ShardId, token: Token, expected_seq: u64, batch: Bytes, done: &DurableSender);
+    fn append(&self, append: Append);
+
+    /// [`append`](Self::append) of each in order, by a caller that has nothing else to do until they are durable.
+    ///
+    /// A store whose disk answers faster than a thread is woken may write them, and what is queued before them, on the calling thread.
+    fn append_and_wait(&self, appends: Vec<Append>) {
+        appends.into_iter().for_each(|append| self.append(append));
+    }
 
     /// The durable batches with a `seq` greater than `after_seq`, in order, without gaps; ends at the last durable one.
     ///

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use baton_coordinator::store::local::{LocalOptions, LocalStore, LogDisk, OsDisk, SpaceProbe};
-use baton_coordinator::store::{Acquired, Durable, DurableReceiver, DurableSender, ShardId, ShardStore, StoreError};
+use baton_coordinator::store::{Acquired, Append, Durable, DurableReceiver, DurableSender, ShardId, ShardStore, StoreError};
 use bytes::Bytes;
 use futures_util::TryStreamExt;
 
@@ -41,7 +41,17 @@ impl<'a> Owner<'a> {
     pub(crate) fn append_after(&self, expected_seq: u64, batch: impl Into<Bytes>) {
         let token = self.acquired.token;
         let batch = batch.into();
-        self.store.append(self.shard, token, expected_seq, batch, &self.done);
+        self.store.append(Append { shard: self.shard, token, expected_seq, batch, done: self.done.clone() });
+    }
+
+    /// Appends several behind the last one and has nothing else to do.
+    pub(crate) fn append_and_wait(&mut self, batches: impl IntoIterator<Item = Bytes>) {
+        let (shard, token) = (self.shard, self.acquired.token);
+        let appends =
+            (self.next..).zip(batches).map(|(expected_seq, batch)| Append { shard, token, expected_seq, batch, done: self.done.clone() });
+        let appends: Vec<_> = appends.collect();
+        self.next += appends.len() as u64;
+        self.store.append_and_wait(appends);
     }
 
     pub(crate) async fn end(&mut self) -> Durable {

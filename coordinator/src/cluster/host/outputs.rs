@@ -11,7 +11,7 @@ use crate::cluster::world::ReplyTo;
 use crate::dispatch::{SessionItem, Shape, Slot};
 use crate::shard::{Answer, ExecutionId, Grant, Output, SendError, ShardInput};
 use crate::store::keys::ExecutionKey;
-use crate::store::{Checkpoint, Table};
+use crate::store::{Append, Checkpoint, Table};
 
 impl Host {
     /// Does everything that the shard has asked for.
@@ -27,7 +27,9 @@ impl Host {
         let owned = &self.shards[index];
         let (shard, token) = (owned.shard.id(), owned.token);
         match output {
-            Output::Append { expected_seq, batch } => self.shared.store.append(shard, token, expected_seq, batch, &self.done),
+            Output::Append { expected_seq, batch } => {
+                self.appends.push(Append { shard, token, expected_seq, batch, done: self.done.clone() })
+            }
             Output::Load(id) => self.load(index, id),
             Output::Checkpoint { upto_seq, ops } => {
                 self.checkpoints.asked.push(Checkpoint { shard, token, upto_seq, ops });

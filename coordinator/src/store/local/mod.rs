@@ -54,7 +54,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use tokio::sync::{oneshot, watch};
 
-use super::{Acquired, Checkpoint, Durable, DurableSender, KeyRange, ShardId, ShardStore, StoreError, StoreId, Table, Token};
+use super::{Acquired, Append, Checkpoint, KeyRange, ShardId, ShardStore, StoreError, StoreId, Table, Token};
 use checkpointer::{Answers, Request, all_failed, own};
 use identity::{Found, Identity};
 use kv::Kv;
@@ -62,7 +62,7 @@ use lock::FolderLock;
 use shared::Shared;
 use space::Space;
 use threads::Threads;
-use writer::{Append, Command};
+use writer::{Command, IndexedAppend};
 
 /// The store. Dropping it writes what is queued and gives the folder back.
 pub struct LocalStore {
@@ -99,6 +99,23 @@ impl LocalStore {
     /// How the log is doing.
     pub fn log_stats(&self) -> LogStats {
         self.shared.stats()
+    }
+
+    /// With its shard's place; told of if the store has no such shard.
+    fn indexed(&self, append: Append) -> Option<IndexedAppend> {
+        match self.shared.index(append.shard) {
+            Ok(index) => Some(IndexedAppend { index, append }),
+            Err(error) => {
+                append.refuse(error);
+                None
+            }
+        }
+    }
+
+    fn queue(&self, append: IndexedAppend) {
+        if let Err(Command::Append(refused)) = self.threads.log.push(Command::Append(append)) {
+            refused.append.refuse(StoreError::Closed);
+        }
     }
 
     /// Asks the thread that writes the log, and waits for its answer.
@@ -181,14 +198,16 @@ impl ShardStore for LocalStore {
         })
     }
 
-    fn append(&self, shard: ShardId, token: Token, expected_seq: u64, batch: Bytes, done: &DurableSender) {
-        let queued = self.shared.index(shard).and_then(|index| {
-            let append = Append { index, token, expected_seq, batch, done: done.clone() };
-            let queued = self.threads.log.push(Command::Append(append));
-            queued.map_err(|_| StoreError::Closed)
-        });
-        if let Err(error) = queued {
-            done.deliver(Durable { shard, seq: expected_seq.wrapping_add(1), result: Err(error) });
+    fn append(&self, append: Append) {
+        if let Some(append) = self.indexed(append) {
+            self.queue(append);
+        }
+    }
+
+    fn append_and_wait(&self, appends: Vec<Append>) {
+        let appends = appends.into_iter().filter_map(|append| self.indexed(append)).collect();
+        if let Err(appends) = self.threads.writer.write_here(appends) {
+            appends.into_iter().for_each(|append| self.queue(append));
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 /// Many push, one takes all that is there. Pushing never waits for the taker.
 #[derive(Debug)]
@@ -38,18 +38,44 @@ impl<T> Queue<T> {
         Ok(())
     }
 
+    /// As [`push`](Self::push), by whoever takes it out next: nobody is woken.
+    pub(crate) fn push_unnoticed(&self, item: T) -> Result<(), T> {
+        let mut state = self.state.lock();
+        if state.closed {
+            return Err(item);
+        }
+        state.items.push(item);
+        Ok(())
+    }
+
     /// Waits until there is something, and swaps it against the empty `items`. False if the queue is closed and empty.
     pub(crate) fn take_all(&self, items: &mut Vec<T>) -> bool {
         debug_assert!(items.is_empty(), "what was taken before has been dealt with");
         let mut state = self.state.lock();
+        let is_filled = self.wait_filled(&mut state);
+        mem::swap(&mut state.items, items);
+        is_filled
+    }
+
+    /// Waits until there is something, and leaves it there. False if the queue is closed and empty.
+    pub(crate) fn wait(&self) -> bool {
+        self.wait_filled(&mut self.state.lock())
+    }
+
+    /// Swaps what is there against the empty `items`.
+    pub(crate) fn take_now(&self, items: &mut Vec<T>) {
+        debug_assert!(items.is_empty(), "what was taken before has been dealt with");
+        mem::swap(&mut self.state.lock().items, items);
+    }
+
+    fn wait_filled(&self, state: &mut MutexGuard<'_, State<T>>) -> bool {
         while state.items.is_empty() {
             if state.closed {
                 return false;
             }
             state.waiting = true;
-            self.filled.wait(&mut state);
+            self.filled.wait(state);
         }
-        mem::swap(&mut state.items, items);
         true
     }
 

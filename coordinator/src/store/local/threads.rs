@@ -12,11 +12,12 @@ use super::prepare::Preparer;
 use super::queue::Queue;
 use super::recovery::Recovered;
 use super::shared::Shared;
-use super::writer::{Command, Writer};
+use super::writer::{Command, LogWriter, Writer};
 
 /// Running threads and the ways into them. Dropping ends them when they have done what is queued.
 pub(crate) struct Threads {
     pub(crate) log: Arc<Queue<Command>>,
+    pub(crate) writer: Arc<LogWriter>,
     pub(crate) checkpoints: Arc<Queue<Request>>,
     log_writer: Option<JoinHandle<()>>,
     checkpointer: Option<JoinHandle<()>>,
@@ -41,12 +42,15 @@ impl Threads {
         )?;
         let log = Arc::new(Queue::new());
         let checkpoints = Arc::new(Queue::new());
-        let writer = Writer::new(log.clone(), shared.clone(), options, preparer, recovered);
+        let writer = Writer::new(shared.clone(), options, preparer, recovered);
+        let writer = Arc::new(LogWriter::new(log.clone(), writer));
+        let log_thread = writer.clone();
         let checkpointer = Checkpointer::new(checkpoints.clone(), log.clone(), kv.clone(), shared.clone(), marks);
         Ok(Threads {
             log,
+            writer,
             checkpoints,
-            log_writer: Some(spawn("log-write", || writer.run())?),
+            log_writer: Some(spawn("log-write", move || log_thread.run())?),
             checkpointer: Some(spawn("checkpoint", || checkpointer.run())?),
         })
     }
@@ -70,7 +74,8 @@ pub(crate) fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Res
     })
 }
 
-struct AbortOnPanic;
+/// Held while something of the store is done: a defect there ends the process.
+pub(crate) struct AbortOnPanic;
 
 impl Drop for AbortOnPanic {
     fn drop(&mut self) {

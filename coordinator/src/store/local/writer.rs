@@ -1,11 +1,15 @@
-//! The one thread that writes the log: it takes everything that is queued, writes it with one call and flushes once, then tells
+//! The one writer of the log: it takes everything that is queued, writes it with one call and flushes once, then tells
 //! everybody. While the flush runs, the next group gathers in the queue; so groups are as large as the disk is slow.
+//!
+//! Mostly the writer is run by a thread of its own. On a disk that answers faster than a thread is woken, a caller that has nothing else
+//! to do [runs it itself](LogWriter::write_here), which saves two wakings at each step of an execution that is alone.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
-use bytes::Bytes;
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::disk::{LogDisk, fatal, is_full};
@@ -18,14 +22,15 @@ use super::recovery::{Recovered, write_link};
 use super::segment::{DATA_START, Segment};
 use super::shard_log::{Place, ShardLog};
 use super::shared::Shared;
-use crate::store::{Acquired, Durable, DurableSender, ShardId, StoreError, Token};
+use super::threads::AbortOnPanic;
+use crate::store::{Acquired, Append, Durable, DurableSender, ShardId, StoreError, Token};
 
 /// Largest group, bytes of frames. A larger one would make its first batch wait for its last.
 const GROUP_MAX: usize = 4 << 20;
 
 /// What the thread is asked to do. Shards are given by [`ShardId::index`].
 pub(crate) enum Command {
-    Append(Append),
+    Append(IndexedAppend),
     Acquire {
         index: usize,
         reply: oneshot::Sender<Acquired>,
@@ -51,12 +56,64 @@ pub(crate) enum Command {
     },
 }
 
-pub(crate) struct Append {
+/// An append, and its shard by [`ShardId::index`].
+pub(crate) struct IndexedAppend {
     pub(crate) index: usize,
-    pub(crate) token: Token,
-    pub(crate) expected_seq: u64,
-    pub(crate) batch: Bytes,
-    pub(crate) done: DurableSender,
+    pub(crate) append: Append,
+}
+
+/// The writer, for whoever runs it.
+pub(crate) struct LogWriter {
+    queue: Arc<Queue<Command>>,
+    writer: Mutex<Writer>,
+    /// Nanoseconds that a write and its flush have lately taken.
+    write_ns: AtomicU64,
+}
+
+/// Writing on the caller's thread pays up to here. A slower disk would hold up what else that thread has to do.
+const WRITE_HERE_MAX: Duration = Duration::from_micros(400);
+
+impl LogWriter {
+    pub(crate) fn new(queue: Arc<Queue<Command>>, writer: Writer) -> Self {
+        Self { queue, writer: Mutex::new(writer), write_ns: AtomicU64::new(u64::MAX) }
+    }
+
+    /// Works until the queue is closed and empty.
+    pub(crate) fn run(&self) {
+        while self.queue.wait() {
+            self.turn(&mut self.writer.lock());
+        }
+    }
+
+    /// Writes what is queued, and `appends` behind it, on this thread. Gives them back if that is not to be done here and now.
+    pub(crate) fn write_here(&self, appends: Vec<IndexedAppend>) -> Result<(), Vec<IndexedAppend>> {
+        if self.write_ns.load(Ordering::Relaxed) > WRITE_HERE_MAX.as_nanos() as u64 {
+            return Err(appends);
+        }
+        let Some(mut writer) = self.writer.try_lock() else { return Err(appends) };
+        // A new segment may have to be waited for.
+        if !writer.has_room(&appends) {
+            return Err(appends);
+        }
+        let _guard = AbortOnPanic;
+        for append in appends {
+            if self.queue.push_unnoticed(Command::Append(append)).is_err() {
+                unreachable!("the queue is closed when nobody can append any more");
+            }
+        }
+        self.turn(&mut writer);
+        Ok(())
+    }
+
+    fn turn(&self, writer: &mut Writer) {
+        let begun = Instant::now();
+        if writer.turn(&self.queue) {
+            let took = begun.elapsed().as_nanos() as u64;
+            let before = self.write_ns.load(Ordering::Relaxed);
+            let smoothed = if before == u64::MAX { took } else { before - before / 8 + took / 8 };
+            self.write_ns.store(smoothed, Ordering::Relaxed);
+        }
+    }
 }
 
 /// A segment that is finished, or being written.
@@ -67,7 +124,6 @@ struct Written {
 }
 
 pub(crate) struct Writer {
-    queue: Arc<Queue<Command>>,
     shared: Arc<Shared>,
     disk: Arc<dyn LogDisk>,
     preparer: Preparer,
@@ -82,6 +138,8 @@ pub(crate) struct Writer {
     link: Link,
     run: u32,
     group: Group,
+    /// What has been taken from the queue; its memory is used again.
+    commands: Vec<Command>,
 }
 
 /// What is written with one call and waits for one flush.
@@ -100,17 +158,10 @@ struct End {
 }
 
 impl Writer {
-    pub(crate) fn new(
-        queue: Arc<Queue<Command>>,
-        shared: Arc<Shared>,
-        options: &LocalOptions,
-        preparer: Preparer,
-        recovered: Recovered,
-    ) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, options: &LocalOptions, preparer: Preparer, recovered: Recovered) -> Self {
         let needed = |segment| Written { segment, needed: 0 };
         let mut writer = Self {
             seed: shared.identity.log_seed,
-            queue,
             shared,
             disk: options.disk.clone(),
             preparer,
@@ -121,6 +172,7 @@ impl Writer {
             link: Link { generation: 0, end: 0 },
             run: recovered.run,
             group: Group::default(),
+            commands: Vec::new(),
         };
         writer.count_needed();
         writer.give_back_covered();
@@ -139,16 +191,25 @@ impl Writer {
         }
     }
 
-    /// Works until the queue is closed and empty.
-    pub(crate) fn run(mut self) {
-        let mut commands = Vec::new();
-        while self.queue.take_all(&mut commands) {
-            for command in commands.drain(..) {
-                self.obey(command);
-            }
-            self.flush();
-            commands.shrink_to(4096);
+    /// Does what is queued. Whether something was written.
+    fn turn(&mut self, queue: &Queue<Command>) -> bool {
+        let written = self.offset;
+        let mut commands = std::mem::take(&mut self.commands);
+        queue.take_now(&mut commands);
+        for command in commands.drain(..) {
+            self.obey(command);
         }
+        self.flush();
+        commands.shrink_to(4096);
+        self.commands = commands;
+        self.offset != written
+    }
+
+    /// Whether these fit into the segment, with an eighth of it to spare for what is queued before them.
+    fn has_room(&self, appends: &[IndexedAppend]) -> bool {
+        let len: usize = appends.iter().map(|append| frame::frame_len(append.append.batch.len())).sum();
+        let size = self.tail().segment.size;
+        self.offset + len as u64 <= size - size / 8
     }
 
     fn obey(&mut self, command: Command) {
@@ -186,13 +247,12 @@ impl Writer {
         let _ = reply.send(Places { segments: needed.cloned().collect(), places });
     }
 
-    fn append(&mut self, append: Append) {
-        let Append { index, token, expected_seq, batch, done } = append;
-        let admitted = self.admit(index, token, expected_seq, batch.len());
+    fn append(&mut self, IndexedAppend { index, append }: IndexedAppend) {
+        let admitted = self.admit(index, append.token, append.expected_seq, append.batch.len());
         if let Ok(seq) = admitted {
-            self.add(index, seq, &batch);
+            self.add(index, seq, &append.batch);
         }
-        self.group.ends.push(End { index, seq: expected_seq.wrapping_add(1), result: admitted.map(drop), done });
+        self.group.ends.push(End { index, seq: append.seq(), result: admitted.map(drop), done: append.done });
     }
 
     /// Number of the batch, if it may be written and there is room for it.

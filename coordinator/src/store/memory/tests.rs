@@ -5,7 +5,7 @@ use futures_util::FutureExt;
 use futures_util::StreamExt;
 
 use super::MemoryStore;
-use crate::store::{Acquired, Durable, DurableReceiver, DurableSender, KvOp, ShardId, ShardStore, StoreError, Table};
+use crate::store::{Acquired, Append, Durable, DurableReceiver, DurableSender, KvOp, ShardId, ShardStore, StoreError, Table};
 
 const ONE: ShardId = ShardId(1);
 
@@ -26,7 +26,7 @@ impl Fixture {
 
     fn append(&self, expected_seq: u64) {
         let batch = Bytes::from(vec![expected_seq as u8]);
-        self.store.append(ONE, self.owned.token, expected_seq, batch, &self.done);
+        self.store.append(Append { shard: ONE, token: self.owned.token, expected_seq, batch, done: self.done.clone() });
     }
 
     fn ends(&mut self) -> Vec<(u64, Result<(), StoreError>)> {
