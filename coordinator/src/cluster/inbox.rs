@@ -61,7 +61,7 @@ impl<T> Inbox<T> {
 
     /// Whether nothing is in.
     pub(crate) fn is_empty(&self) -> bool {
-        self.items.lock().is_empty()
+        self.items.lock().as_ref().is_none_or(Vec::is_empty)
     }
 
     /// Waits until new work would be taken.
