@@ -52,6 +52,7 @@ mod start_execution;
 mod start_sync_execution;
 mod stop_execution;
 mod tag_resource;
+mod test_state;
 mod untag_resource;
 mod update_map_run;
 mod update_state_machine;
@@ -198,14 +199,13 @@ async fn dispatch(api: &Api, operation: Operation, call: &Call<'_>) -> Result<Ve
         Operation::PublishStateMachineVersion => answer(publish_state_machine_version::run(api, call).await),
         Operation::StartSyncExecution => answer(start_sync_execution::run(api, call)),
         Operation::TagResource => answer(tag_resource::run(api, call).await),
+        Operation::TestState => answer(test_state::run(api, call).await),
         Operation::UntagResource => answer(untag_resource::run(api, call).await),
         Operation::UpdateMapRun => answer(update_map_run::run(call)),
         Operation::UpdateStateMachine => answer(update_state_machine::run(api, call).await),
         Operation::UpdateStateMachineAlias => answer(update_state_machine_alias::run(api, call).await),
         Operation::ValidateStateMachineDefinition => answer(validate_state_machine_definition::run(call).await),
-        Operation::RedriveExecution | Operation::TestState => {
-            Err(ApiError::UnknownOperation(format!("baton does not serve {} yet", operation.name())))
-        }
+        Operation::RedriveExecution => Err(ApiError::UnknownOperation(format!("baton does not serve {} yet", operation.name()))),
     }
 }
 

@@ -26,7 +26,13 @@ pub(crate) struct Inbox<T> {
 impl<T> Inbox<T> {
     /// New work is refused when this many items are in.
     pub(crate) fn new(len_max: usize) -> Self {
-        Self { items: Mutex::new(Some(Vec::new())), reader: AtomicWaker::new(), len_max, held_back: AtomicUsize::new(0), space: Notify::new() }
+        Self {
+            items: Mutex::new(Some(Vec::new())),
+            reader: AtomicWaker::new(),
+            len_max,
+            held_back: AtomicUsize::new(0),
+            space: Notify::new(),
+        }
     }
 
     /// Puts new work in, unless the inbox is full.

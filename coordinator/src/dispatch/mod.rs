@@ -29,6 +29,7 @@ pub use random::Random;
 pub(crate) use route::activity_queue;
 pub use route::{Route, Router};
 pub use services::TaskServices;
+pub(crate) use services::check_invoke;
 pub(crate) use session::Held;
 pub use session::{Session, SessionInfo, SessionItem};
 pub(crate) use sessions::GRACE;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use baton_asl::{Pattern, Resource};
+use baton_asl::{Integration, Pattern, Resource};
 use baton_engine::{Failure, Payload, Services, Start, TaskRef};
 
 use super::{InvokeRequest, Shape, TaskToken, TokenKey};
@@ -32,14 +32,18 @@ impl Services for TaskServices {
             Resource::Function { .. } => Ok(()),
             Resource::Activity { arn } if self.activities.exists(arn) => Ok(()),
             Resource::Activity { arn } => Err(Failure::new("States.Runtime", format!("The activity {arn} does not exist."))),
-            Resource::Integration(integration) if is_invoke(integration) => InvokeRequest::parse(parameters).map(|_| ()),
-            Resource::Integration(_) => Ok(()),
+            Resource::Integration(integration) => check_invoke(integration, parameters),
         }
     }
 }
 
+/// Whether the parameters make sense, if it is `lambda:invoke`.
+pub(crate) fn check_invoke(integration: &Integration, parameters: &Payload) -> Result<(), Failure> {
+    if is_invoke(integration) { InvokeRequest::parse(parameters).map(|_| ()) } else { Ok(()) }
+}
+
 /// Whether it is `lambda:invoke`, with or without a token.
-pub(crate) fn is_invoke(integration: &baton_asl::Integration) -> bool {
+pub(crate) fn is_invoke(integration: &Integration) -> bool {
     let pattern = match integration.pattern {
         Pattern::RequestResponse | Pattern::WaitForTaskToken => true,
         Pattern::Sync | Pattern::Sync2 => false,

@@ -13,6 +13,7 @@ mod routes;
 mod state_machines;
 mod support;
 mod tags;
+mod test_state;
 mod validation;
 mod versions;
 mod wire;
