@@ -29,7 +29,7 @@ pub(crate) enum Command {
     Worker(WorkerArgs),
     /// Run one definition here, without a server: a live tree, the output, an exit code.
     Run(RunArgs),
-    /// Executions: start, list, describe, history, watch, stop.
+    /// Executions: start, list, describe, history, watch, redrive, stop.
     #[command(subcommand)]
     Exec(ExecCommand),
     /// Check definitions as AWS does, with positions.
@@ -149,6 +149,17 @@ pub(crate) enum ExecCommand {
     History(OneExecution),
     /// Follow one execution: its states as a live tree.
     Watch(OneExecution),
+    /// Let an execution that has not succeeded go on where it ended, with the same definition and input.
+    Redrive {
+        #[command(flatten)]
+        one: OneExecution,
+        /// Repeating the request with the same token changes nothing, for 15 minutes.
+        #[arg(long, value_name = "TOKEN")]
+        client_token: Option<String>,
+        /// Wait until it has ended; the exit code tells how.
+        #[arg(long, short)]
+        wait: bool,
+    },
     /// Stop one execution.
     Stop {
         #[command(flatten)]

@@ -15,6 +15,8 @@ pub(crate) struct Tree {
     title: String,
     started: i64,
     ended: Option<(i64, String)>,
+    /// It has gone on after an end: states that had failed may open again.
+    is_redriven: bool,
     nodes: Vec<Node>,
     /// Node of each history event, so that an event finds the node of the one before it.
     node_of_event: BTreeMap<u64, usize>,
@@ -31,6 +33,20 @@ struct Node {
     attempts: u32,
     mark: Mark,
     note: String,
+}
+
+impl Node {
+    /// What has not come to a good end goes on.
+    fn reopen(&mut self) {
+        match self.mark {
+            Mark::Failed | Mark::Aborted => {
+                self.mark = Mark::Open;
+                self.left = None;
+                self.note.clear();
+            }
+            Mark::Open | Mark::Done => {}
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -50,6 +66,7 @@ impl Tree {
             title: format!("{machine} {name}"),
             started: 0,
             ended: None,
+            is_redriven: false,
             nodes: Vec::new(),
             node_of_event: BTreeMap::new(),
             waiting: BTreeMap::new(),
@@ -79,11 +96,18 @@ impl Tree {
                 let label = format!("{} [{}]", text(details, "name"), details["index"]);
                 return Some(self.open(label, self.depth_inside(previous), at));
             }
+            // Its states open again with their next events.
+            "ExecutionRedriven" => {
+                self.ended = None;
+                self.is_redriven = true;
+            }
             _ if kind.ends_with("StateEntered") => {
                 let label = format!("{} {}", text(details, "name"), kind.trim_end_matches("StateEntered").to_lowercase());
+                self.reopen_around(previous);
                 return Some(self.open(label, self.depth_of_next(previous), at));
             }
             _ if kind.ends_with("StateExited") => {
+                self.reopen(previous);
                 let node = self.named(text(details, "name"));
                 return self.close(node, at, Mark::Done);
             }
@@ -92,7 +116,10 @@ impl Tree {
                 return self.close(node, at, mark(kind));
             }
             _ if kind.starts_with("Execution") => self.end(kind, details, at),
-            _ if kind.ends_with("Scheduled") => self.scheduled(previous),
+            _ if kind.ends_with("Scheduled") => {
+                self.reopen(previous);
+                self.scheduled(previous);
+            }
             _ if kind.ends_with("Failed") || kind.ends_with("TimedOut") => self.failed(previous, details),
             _ if kind.ends_with("StateAborted") => return self.close(previous, at, Mark::Aborted),
             _ => {}
@@ -125,6 +152,26 @@ impl Tree {
             ended = format!("{ended}: {}", shortened(part));
         }
         self.ended = Some((at, ended));
+    }
+
+    /// A redrive goes on in this state, and so in all that it stands in.
+    fn reopen(&mut self, node: Option<usize>) {
+        let Some(index) = node.filter(|_| self.is_redriven) else { return };
+        if let Some(node) = self.nodes.get_mut(index) {
+            node.reopen();
+        }
+        self.reopen_around(Some(index));
+    }
+
+    fn reopen_around(&mut self, node: Option<usize>) {
+        let Some(index) = node.filter(|index| self.is_redriven && *index < self.nodes.len()) else { return };
+        let mut depth = self.nodes[index].depth;
+        for node in self.nodes[..index].iter_mut().rev() {
+            if node.depth < depth {
+                depth = node.depth;
+                node.reopen();
+            }
+        }
     }
 
     fn scheduled(&mut self, node: Option<usize>) {

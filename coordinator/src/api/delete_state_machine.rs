@@ -60,7 +60,14 @@ async fn abort_of_all_deletions(api: &Api) {
 async fn abort_all(api: &Api, arn: &std::sync::Arc<str>, deleted_at: Timestamp) -> Result<(), ApiError> {
     let mut after = None;
     loop {
-        let query = ListQuery { state_machine_arn: arn.clone(), through: None, status: Some(Status::Running), after, limit: PAGE_LEN };
+        let query = ListQuery {
+            state_machine_arn: arn.clone(),
+            through: None,
+            status: Some(Status::Running),
+            redriven: None,
+            after,
+            limit: PAGE_LEN,
+        };
         let running = api.cluster().list(query).await?;
         let Some(last) = running.last() else { return Ok(()) };
         after = Some(last.cursor());

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::cluster::{ExecutionRecord, Status};
+use crate::cluster::ExecutionRecord;
 
 use super::constraint::{ARN, Constraints};
 use super::epoch::EpochSeconds;
@@ -44,9 +44,11 @@ pub(super) struct Response<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     state_machine_alias_arn: Option<&'a str>,
     redrive_count: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    redrive_date: Option<EpochSeconds>,
     redrive_status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    redrive_status_reason: Option<&'static str>,
+    redrive_status_reason: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -62,16 +64,16 @@ pub(super) async fn run(api: &Api, call: &Call<'_>) -> Result<Vec<u8>, ApiError>
     let included = check.one_of("includedData", request.included_data.as_deref(), &INCLUDED_DATA);
     check.done()?;
     let record = execution::describe(api, &arn).await?;
-    Ok(json(&Response::of(&record, included.unwrap_or(true))))
+    Ok(json(&Response::of(api, &record, included.unwrap_or(true))))
 }
 
 impl<'a> Response<'a> {
     /// `included`: with input and output.
-    pub(super) fn of(record: &'a ExecutionRecord, included: bool) -> Self {
+    pub(super) fn of(api: &Api, record: &'a ExecutionRecord, included: bool) -> Self {
         let start = &*record.start;
         let failure = record.failure.as_ref();
         let output = record.output.as_ref().map(|output| output.text());
-        let (redrive_status, redrive_status_reason) = redrive(record.status);
+        let redrivable = execution::redrivable(api, record);
         Self {
             execution_arn: &start.execution_arn,
             state_machine_arn: &start.state_machine_arn,
@@ -88,17 +90,10 @@ impl<'a> Response<'a> {
             cause: failure.and_then(|failure| failure.cause.as_deref()),
             state_machine_version_arn: start.version_arn.as_deref(),
             state_machine_alias_arn: start.alias_arn.as_deref(),
-            redrive_count: 0,
-            redrive_status,
-            redrive_status_reason,
+            redrive_count: record.redrives.count,
+            redrive_date: record.redrives.at.map(EpochSeconds),
+            redrive_status: if redrivable.is_ok() { "REDRIVABLE" } else { "NOT_REDRIVABLE" },
+            redrive_status_reason: redrivable.err().map(|reason| reason.to_string()),
         }
-    }
-}
-
-fn redrive(status: Status) -> (&'static str, Option<&'static str>) {
-    match status {
-        Status::Running => ("NOT_REDRIVABLE", Some("Execution is RUNNING and cannot be redriven")),
-        Status::Succeeded => ("NOT_REDRIVABLE", Some("Execution is SUCCEEDED and cannot be redriven")),
-        Status::Failed | Status::TimedOut | Status::Aborted => ("REDRIVABLE", None),
     }
 }

@@ -4,7 +4,7 @@ use http::StatusCode;
 
 use crate::arn::ArnError;
 use crate::catalog::CatalogError;
-use crate::cluster::{PollError, ReadError, StartError, TaskError};
+use crate::cluster::{NotRedrivable, PollError, ReadError, StartError, TaskError};
 
 /// Why a request was not done. `Display` is the `message` of the answer, [`code`](Self::code) its `__type`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -86,6 +86,9 @@ pub enum ApiError {
     /// Carries the ARN.
     #[error("Execution Already Exists: '{0}'")]
     ExecutionAlreadyExists(String),
+    /// It runs, has succeeded, or ended too long ago.
+    #[error("{0}")]
+    ExecutionNotRedrivable(NotRedrivable),
     /// Carries the ARN.
     #[error("Activity Does Not Exist: '{0}'")]
     ActivityDoesNotExist(String),
@@ -190,6 +193,7 @@ impl ApiError {
             Self::StateMachineTypeNotSupported | Self::ExpressNotYet(_) => (BAD, "StateMachineTypeNotSupported"),
             Self::ExecutionDoesNotExist(_) => (BAD, "ExecutionDoesNotExist"),
             Self::ExecutionAlreadyExists(_) => (BAD, "ExecutionAlreadyExists"),
+            Self::ExecutionNotRedrivable(_) => (BAD, "ExecutionNotRedrivable"),
             Self::ActivityDoesNotExist(_) => (BAD, "ActivityDoesNotExist"),
             Self::ActivityAlreadyExists(_) => (BAD, "ActivityAlreadyExists"),
             Self::ActivityWorkerLimitExceeded(_) => (BAD, "ActivityWorkerLimitExceeded"),

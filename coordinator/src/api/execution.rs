@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::arn::Arn;
 use crate::catalog::CatalogRevision;
-use crate::cluster::{ExecutionId, ExecutionRecord, Status};
+use crate::cluster::{ExecutionId, ExecutionRecord, NotRedrivable, Status};
 
 use super::Api;
 use super::error::ApiError;
@@ -42,6 +43,18 @@ pub(super) fn id(arn: &str) -> Result<ExecutionId, ApiError> {
 /// The execution with this ARN as it stands.
 pub(super) async fn describe(api: &Api, arn: &str) -> Result<ExecutionRecord, ApiError> {
     api.cluster().describe(id(arn)?).await?.ok_or_else(|| ApiError::ExecutionDoesNotExist(arn.to_owned()))
+}
+
+/// Whether the state machine of the execution with this ARN is still there.
+pub(super) fn has_state_machine(api: &Api, arn: &str) -> bool {
+    let state_machine = Arn::parse(arn).ok().and_then(|arn| arn.state_machine());
+    state_machine.is_some_and(|state_machine| api.catalog().state_machine(&state_machine).is_some())
+}
+
+/// Whether the execution can be redriven now, and if not, why.
+pub(super) fn redrivable(api: &Api, record: &ExecutionRecord) -> Result<(), NotRedrivable> {
+    api.cluster().redrivable(record)?;
+    if has_state_machine(api, &record.start.execution_arn) { Ok(()) } else { Err(NotRedrivable::StateMachineDeleting) }
 }
 
 /// The revision that the execution is pinned to.

@@ -55,7 +55,7 @@ impl Api {
 
     /// DescribeExecution's answer.
     pub fn execution_answer(&self, record: &ExecutionRecord) -> Vec<u8> {
-        json(&describe_execution::Response::of(record, true))
+        json(&describe_execution::Response::of(self, record, true))
     }
 
     /// What an error is answered with.

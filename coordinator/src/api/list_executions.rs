@@ -51,6 +51,8 @@ struct Item {
     #[serde(skip_serializing_if = "Option::is_none")]
     state_machine_alias_arn: Option<Arc<str>>,
     redrive_count: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    redrive_date: Option<EpochSeconds>,
 }
 
 pub(super) async fn run(api: &Api, call: &Call<'_>) -> Result<Response, ApiError> {
@@ -70,8 +72,8 @@ pub(super) async fn run(api: &Api, call: &Call<'_>) -> Result<Response, ApiError
         page::Request::new(Operation::ListExecutions, &[Some(&arn), request.status_filter.as_deref(), request.redrive_filter.as_deref()]);
     let now = crate::clock::now();
     let after = token.map(|token| cursor(&paging.place(&token, now)?)).transpose()?;
-    // Nothing has ever been redriven, and nothing waits for a redrive.
-    if redriven == Some(true) || status == Some(None) {
+    // Only children of Map Runs wait for a redrive.
+    if status == Some(None) {
         return Ok(Response { executions: Vec::new(), next_token: None });
     }
     let limit = page::limit(request.max_results).min(PAGE_LEN_MAX);
@@ -81,6 +83,7 @@ pub(super) async fn run(api: &Api, call: &Call<'_>) -> Result<Response, ApiError
         state_machine_arn: target.machine.arn.clone(),
         through,
         status: status.flatten(),
+        redriven,
         after,
         limit: (limit + 1).min(PAGE_LEN_MAX),
     };
@@ -113,7 +116,8 @@ fn item(summary: ExecutionSummary) -> Item {
         stop_date: summary.stop_at.map(EpochSeconds),
         state_machine_version_arn: summary.version_arn,
         state_machine_alias_arn: summary.alias_arn,
-        redrive_count: 0,
+        redrive_count: summary.redrives.count,
+        redrive_date: summary.redrives.at.map(EpochSeconds),
     }
 }
 

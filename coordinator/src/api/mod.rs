@@ -45,6 +45,7 @@ mod list_state_machine_versions;
 mod list_state_machines;
 mod list_tags_for_resource;
 mod publish_state_machine_version;
+mod redrive_execution;
 mod send_task_failure;
 mod send_task_heartbeat;
 mod send_task_success;
@@ -197,6 +198,7 @@ async fn dispatch(api: &Api, operation: Operation, call: &Call<'_>) -> Result<Ve
         Operation::ListStateMachines => answer(list_state_machines::run(api, call)),
         Operation::ListTagsForResource => answer(list_tags_for_resource::run(api, call)),
         Operation::PublishStateMachineVersion => answer(publish_state_machine_version::run(api, call).await),
+        Operation::RedriveExecution => answer(redrive_execution::run(api, call).await),
         Operation::StartSyncExecution => answer(start_sync_execution::run(api, call)),
         Operation::TagResource => answer(tag_resource::run(api, call).await),
         Operation::TestState => answer(test_state::run(api, call).await),
@@ -205,7 +207,6 @@ async fn dispatch(api: &Api, operation: Operation, call: &Call<'_>) -> Result<Ve
         Operation::UpdateStateMachine => answer(update_state_machine::run(api, call).await),
         Operation::UpdateStateMachineAlias => answer(update_state_machine_alias::run(api, call).await),
         Operation::ValidateStateMachineDefinition => answer(validate_state_machine_definition::run(call).await),
-        Operation::RedriveExecution => Err(ApiError::UnknownOperation(format!("baton does not serve {} yet", operation.name()))),
     }
 }
 

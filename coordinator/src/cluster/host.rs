@@ -25,7 +25,7 @@ use crate::dispatch::{Queues, Sessions};
 use crate::shard::{ExecutionId, ExecutionSummary, Grant, Output, Shard, ShardInput};
 use crate::store::{Append, DurableSender, ShardId, ShardStore, StoreError, Token};
 use checkpoints::Checkpoints;
-pub(crate) use outputs::report_code;
+pub(crate) use outputs::{read_history, report_code};
 use timers::Timers;
 pub(crate) use timers::{HORIZON_MS, read_rows};
 

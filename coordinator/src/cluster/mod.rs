@@ -17,9 +17,9 @@ mod world;
 
 pub use crate::shard::{
     Activities, Cursor, ExecutionId, ExecutionRecord, ExecutionSummary, Functions, Grant, ListQuery, LogLevel, Logging, ReadError,
-    Revision, Revisions, SendError, StartError, Started, StepEvents,
+    RedriveError, Revision, Revisions, SendError, StartError, Started, StepEvents,
 };
-pub use baton_engine::{Rejected, Status, Verdict, Waiting, WaitingFor};
+pub use baton_engine::{NotRedrivable, Rejected, Status, Verdict, Waiting, WaitingFor};
 pub use error::*;
 pub use listener::{Announcement, ExecutionListener, Listeners, Tell};
 pub use open::ClusterConfig;
@@ -32,10 +32,11 @@ pub(crate) use world::ReplyTo;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use baton_engine::{Input, Start};
+use baton_engine::{Input, Limits, Start, Timestamp};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
+use crate::clock;
 use crate::dispatch::{QueueStatus, Queues, Router, Sessions, TokenKey};
 use crate::shard::{Answer, ShardInput};
 use crate::store::{ShardId, ShardStore};
@@ -62,6 +63,7 @@ struct Inner {
     sessions: Arc<Sessions>,
     router: Arc<Router>,
     key: Arc<TokenKey>,
+    limits: Limits,
     /// The next seed of an execution.
     seed: AtomicU64,
     closing: CancellationToken,
@@ -84,6 +86,26 @@ impl Cluster {
             Err(NotAsked::Throttled) => Err(StartError::Throttled),
             Err(NotAsked::Closing) => Err(StartError::Unavailable(CLOSING)),
         }
+    }
+
+    /// RedriveExecution: answers when the redrive came, after it is durable. Idempotent by `client_token` for a quarter of an hour.
+    pub async fn redrive(&self, id: ExecutionId, client_token: Option<Arc<str>>) -> Result<Timestamp, RedriveError> {
+        if !self.inner.store.accepts_intake() {
+            return Err(RedriveError::Unavailable(FULL));
+        }
+        let answer = self.ask(self.shard_of(id), |reply| ShardInput::Redrive { id, client_token, reply }).await;
+        match answer {
+            Ok(Answer::Redriven(result)) => result,
+            Ok(Answer::Unavailable(text)) => Err(RedriveError::Unavailable(text)),
+            Ok(_) => unreachable!("a redrive is answered as a redrive is"),
+            Err(NotAsked::Throttled) => Err(RedriveError::Throttled),
+            Err(NotAsked::Closing) => Err(RedriveError::Unavailable(CLOSING)),
+        }
+    }
+
+    /// Whether the execution that stands like this can be redriven now, as far as its shard will ask.
+    pub fn redrivable(&self, record: &ExecutionRecord) -> Result<(), NotRedrivable> {
+        record.redrive_facts().check(&self.inner.limits, clock::now())
     }
 
     /// Gives `input` to the execution and answers when what follows from it is durable.

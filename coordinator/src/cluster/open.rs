@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures_util::future::try_join_all;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
-use super::host::{Asked, HORIZON_MS, Host, HostMessage, Shared, read_rows};
+use super::host::{Asked, HORIZON_MS, Host, HostMessage, Shared, read_history, read_rows};
 use super::inbox::Inbox;
 use super::world::HostWorld;
 use super::{Cluster, Grant, Inner, Listeners, OpenError, Revisions};
@@ -166,6 +166,7 @@ impl Parts {
             sessions: self.shared.sessions.clone(),
             router: self.router.clone(),
             key: config.token_key.clone(),
+            limits: config.limits.clone(),
             seed: AtomicU64::new(Random::from_system().next_u64()),
             closing: CancellationToken::new(),
         }
@@ -236,6 +237,10 @@ async fn replay(
                 if let Some(value) = store.get(Table::Executions, &key).await.map_err(failed)? {
                     recovering.snapshot(id, &value, world)?;
                 }
+            }
+            for id in recovering.redriven(&batch)? {
+                let segments = read_history(&**store, id).await.map_err(failed)?;
+                recovering.history(id, &segments, world)?;
             }
             recovering.replay(seq, &batch, world)?;
         }

@@ -160,12 +160,15 @@ impl Cluster {
                 let revision = self.inner.revisions.revision(execution.started().revision).ok_or(ReadError::Unavailable(UNREADABLE))?;
                 Ok(Some((record(&execution, &revision, None), true)))
             }
-            Stored::Ended => {
-                let range = HistoryKey::of_execution(id.0);
+            Stored::Ended(stored) => {
+                // It may have been redriven meanwhile: what has come after its end is another look's.
+                let (start, _) = HistoryKey::of_execution(id.0);
+                let end = HistoryKey { execution: id.0, first_event: stored.position }.encode();
+                let range = (start, Bound::Excluded(end));
                 let first = store.scan(Table::History, range.clone(), 1, false).await.map_err(unreadable)?;
                 let last = store.scan(Table::History, range, 1, true).await.map_err(unreadable)?;
                 match (first.first(), last.first()) {
-                    (Some((_, first)), Some((_, last))) => Ok(Some((record_of_history(first, last).map_err(unreadable)?, false))),
+                    (Some((_, first)), Some((_, last))) => Ok(Some((record_of_history(first, last, &stored).map_err(unreadable)?, false))),
                     // Its retention has ended this moment.
                     _ => Ok(None),
                 }
@@ -235,6 +238,7 @@ fn summary(query: &ListQuery, key: &Bytes, value: &Bytes) -> Result<ExecutionSum
         status: entry.status,
         start_at: key.start_ms,
         stop_at: entry.stop_at,
+        redrives: entry.redrives,
     })
 }
 

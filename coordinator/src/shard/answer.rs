@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use baton_engine::{Rejected, Timestamp, Verdict};
+use baton_engine::{NotRedrivable, Rejected, Timestamp, Verdict};
 use bytes::Bytes;
 
 use super::{ExecutionRecord, Grant};
@@ -52,6 +52,23 @@ pub enum SendError {
     Unavailable(&'static str),
 }
 
+/// Why an execution was not redriven.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RedriveError {
+    /// No execution with this id, or its retention is over.
+    #[error("there is no such execution")]
+    NoSuchExecution,
+    /// `ExecutionNotRedrivable`.
+    #[error(transparent)]
+    NotRedrivable(#[from] NotRedrivable),
+    /// The shard's inbox is full: `ThrottlingException`.
+    #[error("Rate exceeded")]
+    Throttled,
+    /// The store refuses writes or cannot be read, or the execution is set aside: 503, try again.
+    #[error("{0}")]
+    Unavailable(&'static str),
+}
+
 /// Why something could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReadError {
@@ -70,6 +87,8 @@ pub enum Answer {
     Started(Result<Started, StartError>),
     /// To an input.
     Sent(Result<Verdict, SendError>),
+    /// To a redrive: when it came.
+    Redriven(Result<Timestamp, RedriveError>),
     /// To a look at an execution, and to waiting for its end.
     Seen(Seen),
     /// To a look at a history, and to following it.

@@ -10,10 +10,10 @@ use baton_engine::Timestamp;
 use bytes::Bytes;
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::live::{Ended, Live};
+use super::live::{Ended, Live, Rows};
 use super::log::is_passing;
 use super::start::CLOSED;
-use super::stored::{Retained, Stored, StoredIndexEntry, StoredRetention, encode_value, tasks_row_name};
+use super::stored::{Retained, Stored, StoredEnded, StoredIndexEntry, StoredRetention, encode_value, tasks_row_name};
 use super::{Answer, EVICT_IF_DUE_AFTER, ExecutionId, Output, Shard, World};
 use crate::store::keys::{ExecutionIndexKey, ExecutionKey, HistoryKey, MetaKey, RetentionKey, TimerKey};
 use crate::store::{KvOp, ShardId, StoreError, Table};
@@ -122,6 +122,7 @@ impl<W: World> Shard<W> {
                 ops.live(*id, live);
             } else if let Some(ended) = self.ended.get_mut(id) {
                 ended.is_saving = true;
+                ended.is_dirty = false;
                 ops.ended(*id, ended);
             }
         }
@@ -207,6 +208,7 @@ impl<W: World> Shard<W> {
                 // These speak of what has not happened.
                 Output::Append { .. }
                 | Output::Load(_)
+                | Output::LoadHistory { .. }
                 | Output::Checkpoint { .. }
                 | Output::Deliver(_)
                 | Output::Cancel { .. }
@@ -248,6 +250,7 @@ impl Ops {
             let entry = StoredIndexEntry {
                 status: summary.status,
                 stop_at: None,
+                redrives: summary.redrives,
                 execution_arn: summary.execution_arn,
                 name: summary.name,
                 version_arn: summary.version_arn,
@@ -262,20 +265,24 @@ impl Ops {
         self.history(id, ended.history.begin_saving());
         self.timer(id, ended.rows.timer, None);
         self.tasks(id, ended.rows.has_tasks, None);
+        ended.rows = Rows { is_indexed: true, timer: None, has_tasks: false };
         let (record, start) = (&ended.record, &ended.record.start);
         let entry = StoredIndexEntry {
             status: record.status,
             stop_at: record.stop_at,
+            redrives: record.redrives,
             execution_arn: start.execution_arn.clone(),
             name: start.name.clone(),
             version_arn: start.version_arn.clone(),
             alias_arn: start.alias_arn.clone(),
         };
         self.index(id, &start.state_machine_arn, start.at, &entry);
-        self.execution(id, &Stored::Ended);
+        let stop_at = record.stop_at.unwrap_or(start.at);
+        let stored = StoredEnded { position: ended.history.events, events: record.events, stop_at, redrives: record.redrives };
+        self.execution(id, &Stored::Ended(stored));
         let state_machine = state_machine_hash(&start.state_machine_arn);
         self.retained.push(Retained { execution: id.0, state_machine, start_at: start.at });
-        self.last_stop = self.last_stop.max(record.stop_at.unwrap_or(start.at));
+        self.last_stop = self.last_stop.max(stop_at);
     }
 
     fn finish(mut self, upto_seq: u64) -> Vec<KvOp> {

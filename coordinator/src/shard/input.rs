@@ -1,9 +1,11 @@
 //! Everything that can happen to a shard.
 
+use std::sync::Arc;
+
 use baton_engine::{Claim, Input, Start, TaskRef};
 use bytes::Bytes;
 
-use super::{ExecutionId, World};
+use super::{ExecutionId, StoredEnded, World};
 use crate::store::StoreError;
 
 /// Everything that can happen to a shard.
@@ -25,6 +27,15 @@ pub enum ShardInput<W: World> {
         claim_id: Option<u64>,
         /// Who asks; nobody for the shard's own and for workers' heartbeats.
         reply: Option<W::Reply>,
+    },
+    /// An execution that has not succeeded is to go on.
+    Redrive {
+        /// Which.
+        id: ExecutionId,
+        /// Tells a repeated request.
+        client_token: Option<Arc<str>>,
+        /// Who asks.
+        reply: W::Reply,
     },
     /// A slot is free for a queued task.
     SlotFree {
@@ -137,6 +148,15 @@ pub enum ShardInput<W: World> {
         /// Its value.
         result: Result<Option<Bytes>, StoreError>,
     },
+    /// The history of an execution that has ended, as asked by [`Output::LoadHistory`](super::Output::LoadHistory).
+    HistoryLoaded {
+        /// Which.
+        id: ExecutionId,
+        /// As it was asked.
+        stored: StoredEnded,
+        /// Its segments, in order.
+        result: Result<Vec<Bytes>, StoreError>,
+    },
     /// The end of an append.
     Durable {
         /// Number of the batch.
@@ -159,6 +179,7 @@ impl<W: World> ShardInput<W> {
         match self {
             ShardInput::Start { start, .. } => Some(ExecutionId::of_arn(&start.execution_arn)),
             ShardInput::Send { id, .. }
+            | ShardInput::Redrive { id, .. }
             | ShardInput::SlotFree { id, .. }
             | ShardInput::Claim { id, .. }
             | ShardInput::Assert { id, .. }
@@ -172,10 +193,16 @@ impl<W: World> ShardInput<W> {
             | ShardInput::History { .. }
             | ShardInput::WaitEnd { .. }
             | ShardInput::Loaded { .. }
+            | ShardInput::HistoryLoaded { .. }
             | ShardInput::Durable { .. }
             | ShardInput::Retry
             | ShardInput::Checkpointed { .. } => None,
         }
+    }
+
+    /// Whether it asks for a redrive.
+    pub(super) fn is_redrive(&self) -> bool {
+        matches!(self, ShardInput::Redrive { .. })
     }
 
     /// Whether this adds nothing to the log by itself, so that it is taken even while the log is held up.
@@ -189,6 +216,7 @@ impl<W: World> ShardInput<W> {
             | ShardInput::Checkpointed { .. } => true,
             ShardInput::Start { .. }
             | ShardInput::Send { .. }
+            | ShardInput::Redrive { .. }
             | ShardInput::SlotFree { .. }
             | ShardInput::Claim { .. }
             | ShardInput::Assert { .. }
@@ -198,7 +226,8 @@ impl<W: World> ShardInput<W> {
             | ShardInput::Task { .. }
             | ShardInput::Watch { .. }
             | ShardInput::Due { .. }
-            | ShardInput::Loaded { .. } => false,
+            | ShardInput::Loaded { .. }
+            | ShardInput::HistoryLoaded { .. } => false,
         }
     }
 }

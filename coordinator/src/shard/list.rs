@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use baton_engine::{Status, Timestamp};
+use baton_engine::{RedriveCount, Status, Timestamp};
 
 use super::ExecutionId;
 
@@ -15,6 +15,8 @@ pub struct ListQuery {
     pub through: Option<Arc<str>>,
     /// Only those of this status.
     pub status: Option<Status>,
+    /// Only those that were redriven, or only those that were not.
+    pub redriven: Option<bool>,
     /// The last one of the page before.
     pub after: Option<Cursor>,
     /// Most to answer, 1 to 1,000.
@@ -51,6 +53,8 @@ pub struct ExecutionSummary {
     pub start_at: Timestamp,
     /// When it ended.
     pub stop_at: Option<Timestamp>,
+    /// How often it was redriven, and when.
+    pub redrives: RedriveCount,
 }
 
 impl ExecutionSummary {

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::codec::{Chunks, CodecError, read_chunks};
-use super::stored::{StoredLive, StoredTask, StoredTasks};
+use super::stored::{StoredEnded, StoredLive, StoredTask, StoredTasks};
 use super::{ExecutionRecord, ExecutionSummary, Revision, World};
 use crate::shard::ExecutionId;
 
@@ -37,6 +37,8 @@ pub(super) struct Live {
     pub(super) is_yielded: bool,
     /// Why it is set aside.
     pub(super) quarantined: Option<Arc<str>>,
+    /// As it is listed until the batch with its redrive is durable.
+    pub(super) told_as: Option<Box<(u64, ExecutionSummary)>>,
 }
 
 /// Which rows beside its own an execution has in the key-value side.
@@ -137,6 +139,7 @@ impl Live {
             is_dirty: false,
             is_yielded: false,
             quarantined: None,
+            told_as: None,
         }
     }
 
@@ -282,6 +285,15 @@ impl Live {
             status: Status::Running,
             start_at: start.at,
             stop_at: None,
+            redrives: self.execution.redrive_count(),
+        }
+    }
+
+    /// The line of the list, as it is told. A redrive that is not durable yet is not.
+    pub(super) fn told(&self, id: ExecutionId, durable_seq: u64) -> ExecutionSummary {
+        match self.told_as.as_deref() {
+            Some((seq, before)) if *seq > durable_seq => before.clone(),
+            Some(_) | None => self.summary(id),
         }
     }
 }
@@ -303,21 +315,28 @@ pub(super) struct Ended {
     /// Batch of its first event, if that has come since the shard was opened.
     pub(super) first_seq: u64,
     pub(super) rows: Rows,
+    /// Whether it stands in the list of those that the next checkpoint writes.
+    pub(super) is_dirty: bool,
     /// Whether the checkpoint under way writes it.
     pub(super) is_saving: bool,
+    /// What a redrive goes on with; `None` when there is nothing to go on with.
+    pub(super) remains: Option<Box<Remains>>,
+}
+
+/// An execution as it stood when it ended.
+pub(super) struct Remains {
+    pub(super) execution: Execution,
+    pub(super) revision: Arc<Revision>,
 }
 
 impl Ended {
     /// What is left of an execution when it has ended.
     pub(super) fn of(live: Live) -> Self {
-        Self {
-            record: Box::new(live.record()),
-            history: live.history,
-            first_seq: live.first_seq,
-            last_seq: live.last_seq,
-            rows: live.rows,
-            is_saving: false,
-        }
+        let record = Box::new(live.record());
+        let Live { execution, revision, history, first_seq, last_seq, rows, is_dirty, .. } = live;
+        let is_over = execution.status() == Status::Succeeded && execution.redrive_count().count == 0;
+        let remains = (!is_over).then(|| Box::new(Remains { execution, revision }));
+        Self { record, history, first_seq, last_seq, rows, is_dirty, is_saving: false, remains }
     }
 
     /// The line of the list. An end that is not durable yet is not told.
@@ -334,6 +353,7 @@ impl Ended {
             status: if is_told { self.record.status } else { Status::Running },
             start_at: start.at,
             stop_at: self.record.stop_at.filter(|_| is_told),
+            redrives: self.record.redrives,
         }
     }
 }
@@ -346,13 +366,15 @@ pub(crate) fn record(execution: &Execution, revision: &Revision, quarantined: Op
         output: execution.output().cloned(),
         failure: execution.failure().cloned(),
         stop_at: execution.stopped_at(),
+        events: execution.next_event_id() - 1,
+        redrives: execution.redrive_count(),
         waiting: execution.waiting(&revision.machine),
         quarantined,
     }
 }
 
-/// As DescribeExecution shows an execution of which only its history is left: its first segment and its last.
-pub(crate) fn record_of_history(first: &[u8], last: &[u8]) -> Result<ExecutionRecord, CodecError> {
+/// As DescribeExecution shows an execution of which only its history is left: its first segment and the last one up to its end.
+pub(crate) fn record_of_history(first: &[u8], last: &[u8], stored: &StoredEnded) -> Result<ExecutionRecord, CodecError> {
     let malformed = |what: &str| CodecError::Malformed(what.to_owned());
     let first = read_chunks(first)?.first().ok_or(CodecError::Truncated)?.events()?;
     let last = read_chunks(last)?.last().ok_or(CodecError::Truncated)?.events()?;
@@ -368,7 +390,9 @@ pub(crate) fn record_of_history(first: &[u8], last: &[u8]) -> Result<ExecutionRe
         _ => return Err(malformed("a history of an ended execution without an end")),
     };
     let start = Arc::from(start);
-    Ok(ExecutionRecord { start, status, output, failure, stop_at: Some(end.at), waiting: Vec::new(), quarantined: None })
+    let StoredEnded { events, redrives, .. } = *stored;
+    let stop_at = Some(end.at);
+    Ok(ExecutionRecord { start, status, output, failure, stop_at, events, redrives, waiting: Vec::new(), quarantined: None })
 }
 
 /// Whether the task is a function's: by its ARN or through `lambda:invoke`.

@@ -5,7 +5,8 @@
 //! from them (answers, grants, calls) is held until that batch is durable. `cluster::host` runs shards over a real store.
 //!
 //! Executions that run are in memory while something happens to them. Those that only wait leave it entirely once a checkpoint has
-//! written them: the key-value side says whether an execution exists, a timer row when it is due. Ended ones leave it at once.
+//! written them: the key-value side says whether an execution exists, a timer row when it is due. Ended ones leave it at once; one that is redriven
+//! comes back by a replay of its history.
 
 mod answer;
 mod checkpoint;
@@ -20,6 +21,7 @@ mod quarantine;
 mod read;
 mod record;
 mod recovery;
+mod redrive;
 mod revisions;
 mod start;
 mod step;
@@ -40,6 +42,7 @@ pub use world::{PlaceRequest, Placement, QueuedTask, StepEvents, World};
 
 pub(crate) use checkpoint::state_machine_hash;
 pub(crate) use live::{record, record_of_history};
+pub use stored::StoredEnded;
 #[cfg(test)]
 pub(crate) use stored::{Retained, encode_value};
 pub(crate) use stored::{Stored, StoredIndexEntry, StoredRetention, decode_value};
@@ -48,7 +51,7 @@ use std::collections::VecDeque;
 
 use baton_engine::Timestamp;
 use foldhash::fast::FixedState;
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 
 use crate::store::ShardId;
 use checkpoint::CheckpointState;
@@ -57,7 +60,6 @@ use log::Log;
 use step::Scratch;
 
 type Map<K, V> = HashMap<K, V, FixedState>;
-type Set<K> = HashSet<K, FixedState>;
 
 /// Executions that are due sooner than this stay in memory, milliseconds.
 const EVICT_IF_DUE_AFTER: i64 = 30_000;
@@ -85,6 +87,8 @@ pub struct Shard<W: World> {
     checkpoint: CheckpointState,
     /// Timers before this time are asked for at once; later ones are read from their rows in time.
     horizon: Timestamp,
+    /// Executions that ended before this time are being forgotten.
+    forgotten_before: Timestamp,
     /// Why the store no longer takes anything from this shard.
     lost: Option<&'static str>,
     scratch: Scratch<W>,
@@ -107,6 +111,7 @@ impl<W: World> Shard<W> {
             own: VecDeque::new(),
             checkpoint: CheckpointState::default(),
             horizon,
+            forgotten_before: Timestamp::MIN,
             lost: None,
             scratch: Scratch::default(),
         }
@@ -162,7 +167,7 @@ impl<W: World> Shard<W> {
             return self.turn_away(input, out);
         }
         let must_wait = !input.is_light() && (self.log.is_blocked() || !self.backlog.is_empty());
-        if must_wait && !matches!(input, ShardInput::Loaded { .. }) {
+        if must_wait && !matches!(input, ShardInput::Loaded { .. } | ShardInput::HistoryLoaded { .. }) {
             self.backlog.push_back(input);
             return;
         }
@@ -204,6 +209,7 @@ impl<W: World> Shard<W> {
             ShardInput::HolderLost { id, task, claim_id } => self.holder_lost(id, task, claim_id, world, out),
             ShardInput::GrantLost { id, task, claim_id } => self.grant_lost(id, task, claim_id, world, out),
             ShardInput::Place { id, task } => self.place(id, task, world, out),
+            ShardInput::Redrive { id, client_token, reply } => self.redrive(id, client_token, reply, world, out),
             ShardInput::Task { id, task, reply } => self.look_at_task(id, task, reply, out),
             ShardInput::Describe { id, reply } => self.describe(id, reply, out),
             ShardInput::History { id, reply } => self.history(id, reply, out),
@@ -211,6 +217,7 @@ impl<W: World> Shard<W> {
             ShardInput::Watch { id, watcher, reply } => self.watch(id, watcher, reply, out),
             ShardInput::Due { id } => self.due(id, world, out),
             ShardInput::Loaded { id, result } => self.loaded(id, result, world, out),
+            ShardInput::HistoryLoaded { id, stored, result } => self.history_loaded(id, stored, result, world, out),
             ShardInput::Durable { seq, result } => self.durable(seq, result, out),
             ShardInput::Retry => self.log.retry(out),
             ShardInput::Checkpointed { result } => self.checkpointed(result),

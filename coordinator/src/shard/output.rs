@@ -5,7 +5,7 @@ use std::sync::Arc;
 use baton_engine::{Claim, TaskActivation, TaskRef, Timestamp};
 use bytes::Bytes;
 
-use super::{Answer, ExecutionId, World};
+use super::{Answer, ExecutionId, StoredEnded, World};
 use crate::store::KvOp;
 
 /// Everything that a shard asks of the world, in the order in which it is to be done. What depends on a batch comes out only after the
@@ -20,6 +20,13 @@ pub enum Output<W: World> {
     },
     /// Read what the key-value side has of the execution, and answer with [`ShardInput::Loaded`](super::ShardInput::Loaded).
     Load(ExecutionId),
+    /// Read the history of an execution that has ended, and answer with [`ShardInput::HistoryLoaded`](super::ShardInput::HistoryLoaded).
+    LoadHistory {
+        /// Which.
+        id: ExecutionId,
+        /// What the key-value side has of it beside that.
+        stored: StoredEnded,
+    },
     /// Write this checkpoint, and answer with [`ShardInput::Checkpointed`](super::ShardInput::Checkpointed).
     Checkpoint {
         /// It covers everything up to this batch.

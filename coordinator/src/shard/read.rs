@@ -64,7 +64,7 @@ impl<W: World> Shard<W> {
         let live = self.live.iter().filter(|(_, live)| live.is_dirty || live.history.saving.is_some());
         let live =
             live.filter(|(_, live)| live.first_seq <= durable_seq && *live.execution.started().state_machine_arn == *state_machine_arn);
-        listed.extend(live.map(|(id, live)| live.summary(*id)));
+        listed.extend(live.map(|(id, live)| live.told(*id, durable_seq)));
         let ended = self
             .ended
             .iter()
@@ -98,6 +98,7 @@ impl ListQuery {
         let after = self
             .after
             .is_none_or(|cursor| (std::cmp::Reverse(summary.start_at), summary.id) > (std::cmp::Reverse(cursor.start_at), cursor.id));
-        status && through && after
+        let redriven = self.redriven.is_none_or(|redriven| redriven == (summary.redrives.count > 0));
+        status && through && after && redriven
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use baton_engine::{Failure, Payload, Start, Status, Timestamp, Waiting};
+use baton_engine::{Failure, Payload, RedriveCount, RedriveFacts, Start, Status, Timestamp, Waiting};
 
 /// An execution as it stands.
 #[derive(Clone, Debug)]
@@ -17,8 +17,19 @@ pub struct ExecutionRecord {
     pub failure: Option<Failure>,
     /// When it ended.
     pub stop_at: Option<Timestamp>,
+    /// Public events of its history.
+    pub events: u64,
+    /// How often it was redriven, and when.
+    pub redrives: RedriveCount,
     /// What a running execution waits for, oldest first.
     pub waiting: Vec<Waiting>,
     /// Why this execution is set aside: a defect of ours met it, and it alone stands still.
     pub quarantined: Option<Arc<str>>,
+}
+
+impl ExecutionRecord {
+    /// What decides whether it can be redriven.
+    pub fn redrive_facts(&self) -> RedriveFacts {
+        RedriveFacts { status: self.status, started_at: self.start.at, stopped_at: self.stop_at, events: self.events }
+    }
 }

@@ -7,10 +7,10 @@ use baton_engine::{Claim, EventKind, Execution, Holder, Status, TaskRef, Timesta
 use bytes::Bytes;
 
 use super::codec::{Chunk, CodecError, Entry, read_batch};
-use super::live::{Ended, History, Live, LoadError, TaskHolder};
+use super::live::{Ended, History, Live, LoadError, Remains, TaskHolder};
 use super::step::{Panicked, ask_for_timer, catching};
-use super::stored::{Stored, StoredTasks, decode_value, execution_of_tasks_row};
-use super::{ExecutionId, Map, Output, Set, Shard, ShardInput, World};
+use super::stored::{Stored, StoredEnded, StoredTasks, decode_value, execution_of_tasks_row};
+use super::{ExecutionId, Map, Output, Shard, ShardInput, World};
 use crate::store::ShardId;
 use crate::store::keys::MetaKey;
 
@@ -52,8 +52,8 @@ pub struct Recovering<W: World> {
     shard: Shard<W>,
     /// Open tasks by execution, as the last checkpoint knew them.
     rows: Map<ExecutionId, StoredTasks>,
-    /// Executions that had ended when the log begins.
-    over: Set<ExecutionId>,
+    /// Executions that had ended when the log begins, or that end in it and are written down already.
+    over: Map<ExecutionId, StoredEnded>,
 }
 
 /// A claim that a session held when the server ended. It counts until its worker has had time to come back.
@@ -70,7 +70,7 @@ pub struct HeldClaim {
 impl<W: World> Recovering<W> {
     /// A shard whose log ends with batch `seq`.
     pub fn new(shard: ShardId, seq: u64, now: Timestamp, horizon: Timestamp) -> Self {
-        Self { shard: Shard::new(shard, seq, now, horizon), rows: Map::default(), over: Set::default() }
+        Self { shard: Shard::new(shard, seq, now, horizon), rows: Map::default(), over: Map::default() }
     }
 
     /// One record of the shard's own.
@@ -95,20 +95,36 @@ impl<W: World> Recovering<W> {
     }
 
     fn knows(&self, id: ExecutionId) -> bool {
-        self.shard.live.contains_key(&id) || self.shard.ended.contains_key(&id) || self.over.contains(&id)
+        self.shard.live.contains_key(&id) || self.shard.ended.contains_key(&id) || self.over.contains_key(&id)
     }
 
     /// What the key-value side has of an execution.
     pub fn snapshot(&mut self, id: ExecutionId, value: &Bytes, world: &mut W) -> Result<(), RecoveryError> {
         match Stored::decode(value).map_err(|source| self.codec(source))? {
-            Stored::Ended => {
-                self.over.insert(id);
+            Stored::Ended(stored) => {
+                self.over.insert(id, stored);
             }
             Stored::Live(stored) => {
                 let live = Live::from_stored(&stored, world).map_err(|error| self.load_error(error))?;
                 self.shard.live.insert(id, Box::new(live));
             }
         }
+        Ok(())
+    }
+
+    /// Executions that had ended and that the batch goes on with: they are rebuilt from their histories. To be asked when their
+    /// [`missing`](Self::missing) snapshots are there.
+    pub fn redriven(&self, batch: &[u8]) -> Result<Vec<ExecutionId>, RecoveryError> {
+        let entries = read_batch(batch).map_err(|source| self.codec(source))?;
+        let goes_on = |entry: &&Entry<'_>| self.over.get(&entry.id).is_some_and(|stored| stored.position == entry.position);
+        Ok(entries.iter().filter(goes_on).map(|entry| entry.id).collect())
+    }
+
+    /// The history of an execution that is [`redriven`](Self::redriven), segment by segment.
+    pub fn history(&mut self, id: ExecutionId, segments: &[Bytes], world: &mut W) -> Result<(), RecoveryError> {
+        let Some(stored) = self.over.remove(&id) else { return Ok(()) };
+        let remains = Remains::of_history(segments, stored.position, world).map_err(|error| self.load_error(error))?;
+        self.shard.ended.insert(id, Box::new(Ended::of_stored(remains, stored.position)));
         Ok(())
     }
 
@@ -121,10 +137,14 @@ impl<W: World> Recovering<W> {
 
     fn replay_entry(&mut self, seq: u64, entry: Entry<'_>, world: &mut W) -> Result<(), RecoveryError> {
         let Entry { id, position, chunk } = entry;
-        if self.shard.ended.contains_key(&id) || self.over.contains(&id) {
+        // What has ended has seen everything up to its end.
+        if self.over.get(&id).is_some_and(|stored| position < stored.position)
+            || self.shard.ended.get(&id).is_some_and(|ended| position < ended.history.events)
+        {
             return Ok(());
         }
-        let mut live = match self.shard.live.remove(&id) {
+        let revived = self.shard.ended.remove(&id).and_then(|ended| Live::of_ended(*ended)).map(Box::new);
+        let mut live = match self.shard.live.remove(&id).or(revived) {
             // A checkpoint of which only a part was written has seen these events already.
             Some(live) if position < live.history.events => {
                 self.shard.live.insert(id, live);

@@ -5,8 +5,8 @@ use bytes::Bytes;
 
 use super::live::{Live, LoadError};
 use super::step::{Panicked, ask_for_timer};
-use super::stored::Stored;
-use super::{Answer, ExecutionId, Output, SendError, Shard, ShardInput, StartError, Started, World};
+use super::stored::{Stored, StoredEnded};
+use super::{Answer, ExecutionId, Output, RedriveError, SendError, Shard, ShardInput, StartError, Started, World};
 use crate::store::StoreError;
 
 /// The key-value side could not be read.
@@ -58,12 +58,16 @@ impl<W: World> Shard<W> {
         };
         let live = stored.and_then(|stored| match stored {
             Some(Stored::Live(stored)) => Live::from_stored(&stored, world).map(|live| Found::Live(Box::new(live))),
-            Some(Stored::Ended) => Ok(Found::Ended),
+            Some(Stored::Ended(stored)) => Ok(Found::Ended(stored)),
             None => Ok(Found::Nothing),
         });
         match live {
             Ok(Found::Live(live)) => self.found_live(id, live, waiting, world, out),
-            Ok(Found::Ended) => waiting.into_iter().for_each(|input| self.answer_ended(input, out)),
+            // The one that must be rebuilt has been redriven since its end was written down.
+            Ok(Found::Ended(stored)) if self.rebuilding.contains_key(&id) || waiting.iter().any(ShardInput::is_redrive) => {
+                self.load_history(id, stored, waiting, out);
+            }
+            Ok(Found::Ended(_)) => waiting.into_iter().for_each(|input| self.answer_ended(input, out)),
             Ok(Found::Nothing) => self.found_nothing(id, waiting, world, out),
             Err(error) => {
                 tracing::error!(execution = %id, %error, "an execution cannot be read back");
@@ -106,7 +110,7 @@ impl<W: World> Shard<W> {
         self.handle_all(waiting.collect(), world, out);
     }
 
-    fn handle_all(&mut self, inputs: Vec<ShardInput<W>>, world: &mut W, out: &mut Vec<Output<W>>) {
+    pub(super) fn handle_all(&mut self, inputs: Vec<ShardInput<W>>, world: &mut W, out: &mut Vec<Output<W>>) {
         for input in inputs {
             if self.log.is_blocked() {
                 self.backlog.push_back(input);
@@ -155,6 +159,13 @@ impl<W: World> Shard<W> {
             ShardInput::Send { reply: Some(reply), .. } | ShardInput::Assert { reply, .. } => {
                 out.push(Output::Reply(reply, Answer::Sent(Err(error.clone()))))
             }
+            ShardInput::Redrive { reply, .. } => {
+                let error = match error {
+                    SendError::NoSuchExecution => RedriveError::NoSuchExecution,
+                    SendError::Rejected(_) | SendError::Throttled | SendError::Unavailable(_) => RedriveError::Unavailable(unavailable),
+                };
+                out.push(Output::Reply(reply, Answer::Redriven(Err(error))));
+            }
             ShardInput::SlotFree { slot, .. } => out.push(Output::Return(slot)),
             ShardInput::Claim { id, task, slot, claim } => out.push(Output::Deny { slot, id, task, claim_id: claim.claim_id }),
             ShardInput::Task { reply, .. } => {
@@ -175,6 +186,7 @@ impl<W: World> Shard<W> {
             | ShardInput::Place { .. }
             | ShardInput::Due { .. }
             | ShardInput::Loaded { .. }
+            | ShardInput::HistoryLoaded { .. }
             | ShardInput::Durable { .. }
             | ShardInput::Retry
             | ShardInput::Checkpointed { .. } => {}
@@ -243,7 +255,7 @@ impl<W: World> Shard<W> {
 enum Found {
     Nothing,
     Live(Box<Live>),
-    Ended,
+    Ended(StoredEnded),
 }
 
 /// What an input meets after the end, by how the execution has ended.

@@ -12,7 +12,7 @@ use crate::store::ShardId;
 
 /// Memory that is used again by each step.
 pub(super) struct Scratch<W: World> {
-    decision: Decision,
+    pub(super) decision: Decision,
     /// What the step asks for, once it is durable.
     held: Vec<Output<W>>,
     /// What the shard does next by itself.
@@ -31,10 +31,10 @@ impl<W: World> Default for Scratch<W> {
 
 /// Whose step it is, and when.
 #[derive(Clone, Copy)]
-struct At {
-    shard: ShardId,
-    id: ExecutionId,
-    now: Timestamp,
+pub(super) struct At {
+    pub(super) shard: ShardId,
+    pub(super) id: ExecutionId,
+    pub(super) now: Timestamp,
 }
 
 /// A defect of ours: `decide` has panicked. What it said.
@@ -125,7 +125,7 @@ impl<W: World> Shard<W> {
     }
 
     /// Puts the step's events into the open batch, and what follows from them behind it.
-    fn commit(&mut self, id: ExecutionId, mut live: Box<Live>, announcement: Option<W::Announcement>, out: &mut Vec<Output<W>>) {
+    pub(super) fn commit(&mut self, id: ExecutionId, mut live: Box<Live>, announcement: Option<W::Announcement>, out: &mut Vec<Output<W>>) {
         let events = &self.scratch.decision.events;
         if !events.is_empty() {
             let place = self.log.batch.append(id, live.history.events, events);
@@ -174,7 +174,7 @@ impl<W: World> Shard<W> {
 }
 
 impl<W: World> Scratch<W> {
-    fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.decision.clear();
         self.held.clear();
         self.own.clear();
@@ -184,14 +184,14 @@ impl<W: World> Scratch<W> {
     }
 
     /// Shows the step's events to the world; answers what is to be told of them when they are durable.
-    fn notice(&self, live: &Live, world: &mut W) -> Option<W::Announcement> {
+    pub(super) fn notice(&self, live: &Live, world: &mut W) -> Option<W::Announcement> {
         let events = &self.decision.events;
         world.note(events);
         world.announce(&StepEvents { execution: &live.execution, revision: &live.revision, events })
     }
 
     /// After a panic: nothing of the step counts, and the slots that it had reserved go back.
-    fn returned_all(&mut self, out: &mut Vec<Output<W>>) {
+    pub(super) fn returned_all(&mut self, out: &mut Vec<Output<W>>) {
         out.extend(self.returned.drain(..).map(Output::Return));
         out.extend(self.held.drain(..).filter_map(|output| match output {
             Output::Grant(slot, _) => Some(Output::Return(slot)),
@@ -201,7 +201,7 @@ impl<W: World> Scratch<W> {
     }
 
     /// Does what the decision asks for. Starting a task may ask for more, hence the loop by index.
-    fn follow(&mut self, at: At, live: &mut Live, world: &mut W) {
+    pub(super) fn follow(&mut self, at: At, live: &mut Live, world: &mut W) {
         self.yielded = self.decision.effects.iter().any(|effect| matches!(effect, Effect::Yield));
         let mut next = 0;
         while next < self.decision.effects.len() {

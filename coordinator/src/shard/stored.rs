@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use baton_engine::{Claim, Status, TaskRef, Timestamp, decode_with_table, encode_with_table};
+use baton_engine::{Claim, RedriveCount, Status, TaskRef, Timestamp, decode_with_table, encode_with_table};
 use bytes::Bytes;
 
 use super::codec::{CodecError, version_checked, versioned};
@@ -13,7 +13,52 @@ pub(crate) enum Stored {
     /// It runs. Its history up to `position` is in the table of histories.
     Live(StoredLive),
     /// It has ended. Its first history segment says how it began, its last how it ended.
-    Ended,
+    Ended(StoredEnded),
+}
+
+/// An execution that has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoredEnded {
+    /// Events, internal ones included, up to its end.
+    pub position: u64,
+    /// Of those, the public ones.
+    pub events: u64,
+    /// When it ended.
+    pub stop_at: Timestamp,
+    /// How often it was redriven, and when.
+    pub redrives: RedriveCount,
+}
+
+impl StoredEnded {
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.position.to_le_bytes());
+        out.extend_from_slice(&self.events.to_le_bytes());
+        out.extend_from_slice(&self.stop_at.to_le_bytes());
+        if let RedriveCount { count, at: Some(at) } = self.redrives {
+            out.extend_from_slice(&count.to_le_bytes());
+            out.extend_from_slice(&at.to_le_bytes());
+        }
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
+        let (position, rest) = bytes.split_first_chunk::<8>().ok_or(CodecError::Truncated)?;
+        let (events, rest) = rest.split_first_chunk::<8>().ok_or(CodecError::Truncated)?;
+        let (stop_at, rest) = rest.split_first_chunk::<8>().ok_or(CodecError::Truncated)?;
+        let redrives = match rest.split_first_chunk::<4>() {
+            None if rest.is_empty() => RedriveCount::default(),
+            None => return Err(CodecError::Truncated),
+            Some((count, at)) => {
+                let at = Timestamp::from_le_bytes(at.try_into().map_err(|_| CodecError::Truncated)?);
+                RedriveCount { count: u32::from_le_bytes(*count), at: Some(at) }
+            }
+        };
+        Ok(Self {
+            position: u64::from_le_bytes(*position),
+            events: u64::from_le_bytes(*events),
+            stop_at: Timestamp::from_le_bytes(*stop_at),
+            redrives,
+        })
+    }
 }
 
 /// An execution that runs.
@@ -38,7 +83,10 @@ impl Stored {
     pub(crate) fn encode(&self) -> Bytes {
         let mut out = versioned();
         match self {
-            Stored::Ended => out.push(ENDED),
+            Stored::Ended(ended) => {
+                out.push(ENDED);
+                ended.encode(&mut out);
+            }
             Stored::Live(live) => {
                 out.push(LIVE);
                 out.extend_from_slice(&live.position.to_le_bytes());
@@ -54,7 +102,7 @@ impl Stored {
     pub(crate) fn decode(value: &Bytes) -> Result<Self, CodecError> {
         let (&kind, rest) = version_checked(value)?.split_first().ok_or(CodecError::Truncated)?;
         match kind {
-            ENDED => Ok(Stored::Ended),
+            ENDED => StoredEnded::decode(rest).map(Stored::Ended),
             LIVE => {
                 let (position, rest) = rest.split_first_chunk::<8>().ok_or(CodecError::Truncated)?;
                 let (timer_row, rest) = rest.split_first_chunk::<8>().ok_or(CodecError::Truncated)?;
@@ -107,6 +155,8 @@ pub(crate) struct StoredIndexEntry {
     pub status: Status,
     /// When it ended.
     pub stop_at: Option<Timestamp>,
+    /// How often it was redriven, and when.
+    pub redrives: RedriveCount,
     /// ARN of the execution.
     pub execution_arn: Arc<str>,
     /// Its name.
@@ -172,9 +222,14 @@ mod tests {
     }
 
     #[test]
-    fn an_ended_execution_is_two_bytes() {
-        let value = Stored::Ended.encode();
-        assert_eq!((value.len(), Stored::decode(&value)), (2, Ok(Stored::Ended)));
+    fn an_ended_execution_is_small() {
+        let ended = StoredEnded { position: 12, events: 10, stop_at: -5, redrives: RedriveCount::default() };
+        let redriven = StoredEnded { redrives: RedriveCount { count: 3, at: Some(7) }, ..ended };
+        for (ended, len) in [(ended, 26), (redriven, 38)] {
+            let value = Stored::Ended(ended).encode();
+            assert_eq!((value.len(), Stored::decode(&value)), (len, Ok(Stored::Ended(ended))));
+            (2..len).filter(|len| *len != 26).for_each(|len| assert!(Stored::decode(&value.slice(..len)).is_err(), "cut at {len}"));
+        }
     }
 
     #[test]

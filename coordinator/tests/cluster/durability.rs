@@ -28,6 +28,7 @@ async fn answers_grants_and_looks_wait_for_the_log() {
         through: None,
         status: None,
         after: None,
+        redriven: None,
         limit: 10,
     });
     assert!(listed.await.expect("read").is_empty(), "nothing is listed before it is durable");
@@ -54,6 +55,7 @@ async fn a_full_store_takes_no_new_work_and_loses_none() {
         through: None,
         status: Some(Status::Running),
         after: None,
+        redriven: None,
         limit: 100,
     });
     assert_eq!(record.await.expect("read").len(), 20, "running work is paused, not failed");

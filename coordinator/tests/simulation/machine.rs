@@ -1,4 +1,5 @@
-//! The state machine that the simulation runs: something of every kind of waiting.
+//! The state machine that the simulation runs: something of every kind of waiting. Its retriers give up soon, so that some
+//! executions fail, at every depth, and have to be redriven.
 
 use std::sync::Arc;
 
@@ -9,17 +10,17 @@ const DEFINITION: &str = r#"{
   "StartAt": "Validate",
   "States": {
     "Validate": { "Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:validate", "TimeoutSeconds": 20,
-      "Retry": [{ "ErrorEquals": ["Lambda.ServiceException", "Flaky", "States.Timeout"], "IntervalSeconds": 1, "MaxAttempts": 99, "MaxDelaySeconds": 5 }],
+      "Retry": [{ "ErrorEquals": ["Lambda.ServiceException", "Flaky", "States.Timeout"], "IntervalSeconds": 1, "MaxAttempts": 2, "MaxDelaySeconds": 5 }],
       "ResultPath": "$.valid", "Next": "Pause" },
     "Pause": { "Type": "Wait", "SecondsPath": "$.wait", "Next": "Both" },
     "Both": { "Type": "Parallel", "ResultPath": "$.both", "Next": "Each",
       "Branches": [
         { "StartAt": "Left", "States": { "Left": { "Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:left", "End": true,
-          "Retry": [{ "ErrorEquals": ["States.ALL"], "IntervalSeconds": 1, "MaxAttempts": 99, "BackoffRate": 1.0 }] } } },
+          "Retry": [{ "ErrorEquals": ["States.ALL"], "IntervalSeconds": 1, "MaxAttempts": 1, "BackoffRate": 1.0 }] } } },
         { "StartAt": "Right", "States": { "Right": { "Type": "Wait", "Seconds": 3, "End": true } } } ] },
     "Each": { "Type": "Map", "ItemsPath": "$.items", "MaxConcurrency": 2, "ResultPath": "$.each", "Next": "Done",
       "ItemProcessor": { "StartAt": "Item", "States": { "Item": { "Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:item", "End": true,
-          "Retry": [{ "ErrorEquals": ["States.ALL"], "IntervalSeconds": 1, "MaxAttempts": 99, "BackoffRate": 1.0 }] } } } },
+          "Retry": [{ "ErrorEquals": ["States.ALL"], "IntervalSeconds": 1, "MaxAttempts": 1, "BackoffRate": 1.0 }] } } } },
     "Done": { "Type": "Pass", "Parameters": { "order.$": "$.order", "count.$": "States.ArrayLength($.each)" }, "End": true }
   }
 }"#;

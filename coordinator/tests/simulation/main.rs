@@ -1,9 +1,11 @@
-//! A seeded simulation of one shard in virtual time: clients that repeat themselves, workers that die, grants that do not leave, reports that come twice, a store
+//! A seeded simulation of one shard in virtual time: clients that repeat themselves, stop what
+//! they have started and redrive what has not succeeded, workers that die, grants that do not leave, reports that come twice, a store
 //! that is slow, fills up and loses what it has not flushed, and crashes in between. `SEED=n` runs one seed, `SEEDS=n` that many;
 //! `cargo test --release … -- --ignored` runs thousands. The same seed gives the same log, byte for byte.
 
 mod machine;
 mod random;
+mod redrives;
 mod site;
 mod world;
 
@@ -40,13 +42,15 @@ fn nothing_is_lost_or_done_twice_without_faults() {
 
 #[test]
 fn nothing_is_lost_or_done_twice_with_faults() {
-    let (mut crashes, mut lost_grants) = (0, 0);
+    let (mut crashes, mut lost_grants, mut redrives) = (0, 0, 0);
     for seed in seeds(60) {
         let site = run(seed, Faults::ALL);
         crashes += site.crashes;
         lost_grants += site.lost_grants;
+        redrives += site.redrives();
     }
-    println!("{crashes} crashes survived, {lost_grants} grants given again");
+    println!("{crashes} crashes survived, {lost_grants} grants given again, {redrives} executions redriven");
+    assert!(redrives > 0, "some executions have failed and gone on");
 }
 
 #[test]

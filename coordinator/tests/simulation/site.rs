@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use baton_coordinator::shard::codec::read_batch;
 use baton_coordinator::shard::{
-    Answer, ExecutionId, Grant, HeldClaim, Output, Recovering, Shard, ShardInput, StartError, Started, read_events,
+    Answer, ExecutionId, Grant, HeldClaim, Output, Recovering, Shard, ShardInput, StartError, Started, StoredEnded, read_events,
 };
 use baton_coordinator::store::keys::{ExecutionKey, HistoryKey, TimerKey};
 use baton_coordinator::store::{KvOp, ShardId, StoreError, Table};
@@ -14,13 +14,16 @@ use bytes::Bytes;
 
 use super::machine;
 use super::random::Random;
+use super::redrives::{Care, Redrives};
 use super::world::{Asker, SimWorld};
 
 const SHARD: ShardId = ShardId(0);
 const ORDERS: u64 = 25;
 const SLOTS: usize = 3;
+/// When it begins; executions that are older than RedriveExecution could not be redriven.
+const BEGIN: i64 = 1_800_000_000_000;
 /// Everything must have ended by then: a day.
-const END: i64 = 86_400_000;
+const END: i64 = BEGIN + 86_400_000;
 /// All timers are asked for at once; the driver's paging of far ones is not simulated here.
 const HORIZON: i64 = i64::MAX;
 /// A worker that has lost the server comes back within this time.
@@ -45,6 +48,9 @@ impl Faults {
 /// Things to come.
 enum Happening {
     Start(u64),
+    /// A client looks after its order: it stops it, or redrives it if it has not succeeded.
+    Care(u64),
+    HistoryLoaded(ExecutionId, StoredEnded),
     /// The store has finished with the oldest append.
     Flushed,
     Checkpointed(Result<(), StoreError>),
@@ -91,7 +97,9 @@ pub(crate) struct Site {
     checkpoint_seq: u64,
     writing: Option<(u64, Vec<KvOp>)>,
     // Clients and workers.
-    acknowledged: BTreeMap<u64, i64>,
+    /// Orders that are known to exist, and their start dates if those were told.
+    acknowledged: BTreeMap<u64, Option<i64>>,
+    redrives: Redrives,
     held: BTreeMap<u64, Held>,
     unasserted: Vec<HeldClaim>,
     /// Every run of a handler: execution, entry, attempt.
@@ -105,7 +113,7 @@ impl Site {
         let mut site = Self {
             random: Random(seed),
             faults,
-            now: 1_000,
+            now: BEGIN,
             sequence: 0,
             agenda: BTreeMap::new(),
             world: SimWorld::new(SLOTS),
@@ -118,6 +126,7 @@ impl Site {
             checkpoint_seq: 0,
             writing: None,
             acknowledged: BTreeMap::new(),
+            redrives: Redrives::default(),
             held: BTreeMap::new(),
             unasserted: Vec::new(),
             ledger: BTreeSet::new(),
@@ -157,7 +166,9 @@ impl Site {
     }
 
     fn ended_in_table(&self, n: u64) -> bool {
-        self.events(n).last().is_some_and(|event| matches!(event.kind, baton_engine::EventKind::ExecutionSucceeded { .. }))
+        let segments = self.segments(ExecutionId::of_arn(&arn_of(n)));
+        let events = segments.last().map(|last| read_events(last).expect("a history can be read")).unwrap_or_default();
+        events.last().is_some_and(|event| matches!(event.kind, baton_engine::EventKind::ExecutionSucceeded { .. }))
     }
 
     fn stuck(&self) -> Vec<String> {
@@ -178,6 +189,11 @@ impl Site {
     fn happen(&mut self, happening: Happening) {
         match happening {
             Happening::Start(n) => self.start(n),
+            Happening::Care(n) => self.care(n),
+            Happening::HistoryLoaded(id, stored) => {
+                let result = Ok(self.segments(id));
+                self.step(ShardInput::HistoryLoaded { id, stored, result });
+            }
             Happening::Flushed => self.flushed(),
             Happening::Checkpointed(result) => self.checkpointed(result),
             Happening::Retry => {
@@ -223,7 +239,7 @@ impl Site {
     fn started(&mut self, n: u64, result: Result<Started, StartError>) {
         match result {
             Ok(started) => {
-                let first = *self.acknowledged.entry(n).or_insert(started.start_at);
+                let first = *self.acknowledge(n).get_or_insert(started.start_at);
                 assert_eq!(first, started.start_at, "a repeated start meets its twin");
             }
             Err(StartError::AlreadyExists { .. }) => assert!(self.events_or_memory_know(n), "only what exists can exist already"),
@@ -231,11 +247,41 @@ impl Site {
         }
     }
 
+    /// Clients look after their orders until they have succeeded.
+    fn care(&mut self, n: u64) {
+        if self.ended_in_table(n) {
+            return;
+        }
+        self.soon(20_000, Happening::Care(n));
+        let id = ExecutionId::of_arn(&arn_of(n));
+        match self.redrives.care(n, self.now, &mut self.random) {
+            Care::Stop => {
+                let input = Input::Stop { error: None, cause: None };
+                self.step(ShardInput::Send { id, input, claim_id: None, reply: None });
+            }
+            Care::Redrive(token) => {
+                self.step(ShardInput::Redrive { id, client_token: Some(token.clone()), reply: Asker::Redriver(n, token) });
+            }
+        }
+    }
+
+    /// Redrives that clients were told of.
+    pub(crate) fn redrives(&self) -> u64 {
+        self.redrives.count()
+    }
+
     /// An execution that exists already but was never acknowledged (the answer was lost in a crash) counts as acknowledged now.
     fn events_or_memory_know(&mut self, n: u64) -> bool {
-        let (at, known) = (self.now, !self.log.is_empty());
-        self.acknowledged.entry(n).or_insert(at);
-        known
+        self.acknowledge(n);
+        !self.log.is_empty()
+    }
+
+    /// From now on the client looks after its order.
+    fn acknowledge(&mut self, n: u64) -> &mut Option<i64> {
+        if !self.acknowledged.contains_key(&n) {
+            self.soon(20_000, Happening::Care(n));
+        }
+        self.acknowledged.entry(n).or_insert(None)
     }
 
     // The shard.
@@ -264,12 +310,14 @@ impl Site {
                     let result = Ok(self.table.get(&(Table::Executions, ExecutionKey { execution: id.0 }.encode())).cloned());
                     self.step(ShardInput::Loaded { id, result });
                 }
+                Output::LoadHistory { id, stored } => self.soon(30, Happening::HistoryLoaded(id, stored)),
                 Output::Checkpoint { upto_seq, ops } => {
                     assert!(self.log.last().is_some_and(|last| last.0 >= upto_seq), "a checkpoint covers durable batches only");
                     self.writing = Some((upto_seq, ops));
                     self.soon(50, Happening::Checkpointed(Ok(())));
                 }
                 Output::Reply(Asker::Client(n), Answer::Started(result)) => self.started(n, result),
+                Output::Reply(Asker::Redriver(n, token), Answer::Redriven(result)) => self.redrives.told(n, token, result),
                 Output::Reply(Asker::Worker(claim), Answer::Sent(result)) => self.acknowledged_report(claim, result.is_err()),
                 Output::Reply(..) | Output::Watched(..) | Output::WatchedEnd(()) => {}
                 Output::Announce((id, last_event)) => {
@@ -362,6 +410,7 @@ impl Site {
                     | Happening::GrantLost(..)
                     | Happening::Reconnect
                     | Happening::GraceOver
+                    | Happening::HistoryLoaded(..)
             )
         });
         self.world.queues.clear();
@@ -385,6 +434,10 @@ impl Site {
                 if let Some(value) = self.table.get(&(Table::Executions, ExecutionKey { execution: id.0 }.encode())) {
                     recovering.snapshot(id, value, &mut self.world).expect("a snapshot can be read");
                 }
+            }
+            for id in recovering.redriven(batch).expect("a batch can be read") {
+                let segments = segments(&self.table, id);
+                recovering.history(id, &segments, &mut self.world).expect("an execution can be rebuilt");
             }
             recovering.replay(*seq, batch, &mut self.world).expect("a batch can be replayed");
         }
@@ -512,15 +565,12 @@ impl Site {
     // The inspection.
 
     fn events(&self, n: u64) -> Vec<baton_engine::Event> {
-        let id = ExecutionId::of_arn(&arn_of(n));
-        let range = HistoryKey::of_execution(id.0);
-        let of_range = |bound: std::ops::Bound<Vec<u8>>| match bound {
-            std::ops::Bound::Included(key) => std::ops::Bound::Included((Table::History, key)),
-            std::ops::Bound::Excluded(key) => std::ops::Bound::Excluded((Table::History, key)),
-            std::ops::Bound::Unbounded => std::ops::Bound::Unbounded,
-        };
-        let segments = self.table.range((of_range(range.0), of_range(range.1)));
-        segments.flat_map(|(_, value)| read_events(value).expect("a history can be read")).collect()
+        let segments = self.segments(ExecutionId::of_arn(&arn_of(n)));
+        segments.iter().flat_map(|value| read_events(value).expect("a history can be read")).collect()
+    }
+
+    fn segments(&self, id: ExecutionId) -> Vec<Bytes> {
+        segments(&self.table, id)
     }
 
     /// Every accepted order has come to what it must, by a history without gaps that replays to the same end.
@@ -528,6 +578,7 @@ impl Site {
         let revision = machine::revision();
         for n in self.acknowledged.keys() {
             let events = self.events(*n);
+            self.redrives.verify(*n, &events);
             let mut execution = Execution::recover(&revision.machine, &events[0]);
             for event in &events[1..] {
                 assert!(event.previous < execution.next_event_id(), "an event follows one before it");
@@ -537,6 +588,17 @@ impl Site {
             assert_eq!(execution.output().map(|output| output.text().to_owned()), Some(machine::order(*n).1), "order {n}");
         }
     }
+}
+
+/// The segments of an execution's history.
+fn segments(table: &BTreeMap<(Table, Vec<u8>), Bytes>, id: ExecutionId) -> Vec<Bytes> {
+    let range = HistoryKey::of_execution(id.0);
+    let of_range = |bound: std::ops::Bound<Vec<u8>>| match bound {
+        std::ops::Bound::Included(key) => std::ops::Bound::Included((Table::History, key)),
+        std::ops::Bound::Excluded(key) => std::ops::Bound::Excluded((Table::History, key)),
+        std::ops::Bound::Unbounded => std::ops::Bound::Unbounded,
+    };
+    table.range((of_range(range.0), of_range(range.1))).map(|(_, value)| value.clone()).collect()
 }
 
 fn arn_of(n: u64) -> String {

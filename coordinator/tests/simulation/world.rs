@@ -14,6 +14,8 @@ use super::machine;
 pub(crate) enum Asker {
     /// A client that starts order `n`.
     Client(u64),
+    /// A client that redrives order `n` with this token.
+    Redriver(u64, Arc<str>),
     /// A worker that reports or asserts this claim.
     Worker(u64),
     /// The final inspection.

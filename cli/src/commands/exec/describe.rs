@@ -31,11 +31,21 @@ fn print(description: &Value) {
         ("state machine", field("stateMachineArn")),
         ("started", output::time(&description["startDate"])),
         ("stopped", output::time(&description["stopDate"])),
+        ("redriven", redriven(description)),
         ("input", field("input")),
         ("output", field("output")),
         ("error", field("error")),
         ("cause", field("cause")),
     ]);
+}
+
+/// How often and when; nothing of an execution that never was.
+fn redriven(description: &Value) -> String {
+    match description["redriveCount"].as_u64().unwrap_or_default() {
+        0 => String::new(),
+        1 => output::time(&description["redriveDate"]),
+        count => format!("{count} times, last {}", output::time(&description["redriveDate"])),
+    }
 }
 
 /// One line for each open state: why it waits, and since when.

@@ -4,6 +4,7 @@ mod describe;
 mod history;
 pub(crate) use history::details;
 mod list;
+mod redrive;
 mod resolve;
 mod start;
 mod stop;
@@ -29,6 +30,7 @@ pub(crate) fn run(command: ExecCommand, endpoint: &str) -> CliResult {
             ExecCommand::Describe(one) => describe::run(client, &one).await,
             ExecCommand::History(one) => history::run(client, &one).await,
             ExecCommand::Watch(one) => watch::run(client, &one).await,
+            ExecCommand::Redrive { one, client_token, wait } => redrive::run(client, &one, client_token, wait).await,
             ExecCommand::Stop { one, error, cause } => stop::run(client, &one, error, cause).await,
         }
     })

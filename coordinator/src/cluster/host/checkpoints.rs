@@ -5,9 +5,10 @@ use std::time::Duration;
 use baton_engine::Timestamp;
 use bytes::Bytes;
 use futures_util::FutureExt;
+use hashbrown::HashSet;
 
 use super::{Host, HostMessage};
-use crate::shard::{ShardInput, StoredRetention, decode_value};
+use crate::shard::{ExecutionId, ShardInput, Stored, StoredRetention, decode_value};
 use crate::store::keys::{ExecutionIndexKey, ExecutionKey, HistoryKey, RetentionKey};
 use crate::store::{Checkpoint, KvOp, ShardId, ShardStore, StoreError, Table, Token};
 
@@ -92,11 +93,13 @@ impl Host {
             return;
         }
         checkpoints.is_sweeping = true;
-        let owned = &self.shards[checkpoints.sweep_cursor % self.shards.len()];
+        let index = checkpoints.sweep_cursor % self.shards.len();
+        let owned = &mut self.shards[index];
         let (store, shard, token) = (self.shared.store.clone(), owned.shard.id(), owned.token);
         let before = now - self.shared.retention_ms;
+        let kept = owned.shard.begin_forgetting(before);
         let sweep = async move {
-            let groups = forget_before(&*store, shard, token, before).await.unwrap_or_else(|error| {
+            let groups = forget_before(&*store, shard, token, before, &kept).await.unwrap_or_else(|error| {
                 tracing::warn!(%shard, %error, "executions whose retention is over were not forgotten; they will be at the next sweep");
                 0
             });
@@ -135,8 +138,14 @@ async fn write(store: &dyn ShardStore, mut asked: Vec<Checkpoint>) -> Vec<(Shard
     }
 }
 
-/// Forgets the first groups of executions that ended before that time; answers how many groups there were, at most [`SWEEP_MAX`].
-async fn forget_before(store: &dyn ShardStore, shard: ShardId, token: Token, before: Timestamp) -> Result<usize, StoreError> {
+/// Forgets the first groups of executions that ended before that time, except those that were redriven since; answers how many groups there were, at most [`SWEEP_MAX`].
+async fn forget_before(
+    store: &dyn ShardStore,
+    shard: ShardId,
+    token: Token,
+    before: Timestamp,
+    kept: &HashSet<ExecutionId>,
+) -> Result<usize, StoreError> {
     let groups = store.scan(Table::Retention, RetentionKey::stopped_before(shard, before), SWEEP_MAX, false).await?;
     let count = groups.len();
     for (key, value) in groups {
@@ -144,6 +153,9 @@ async fn forget_before(store: &dyn ShardStore, shard: ShardId, token: Token, bef
         let mut ops = Vec::with_capacity(3 * retained.len() + 1);
         for execution in retained {
             let id = execution.execution;
+            if kept.contains(&ExecutionId(id)) || !is_over(store, id, before).await? {
+                continue;
+            }
             forget_history(store, shard, token, id, &mut ops).await?;
             ops.push(KvOp::delete(Table::Executions, ExecutionKey { execution: id }.encode()));
             let index = ExecutionIndexKey { state_machine: execution.state_machine, start_ms: execution.start_at, execution: id };
@@ -154,6 +166,15 @@ async fn forget_before(store: &dyn ShardStore, shard: ShardId, token: Token, bef
         store.checkpoint(shard, token, 0, ops).await?;
     }
     Ok(count)
+}
+
+/// Whether the execution's last end was before that time. One that was redriven has another end, which its own group tells of, or none.
+async fn is_over(store: &dyn ShardStore, execution: u128, before: Timestamp) -> Result<bool, StoreError> {
+    let Some(value) = store.get(Table::Executions, &ExecutionKey { execution }.encode()).await? else { return Ok(true) };
+    match Stored::decode(&value).map_err(|error| StoreError::Corrupt(error.to_string()))? {
+        Stored::Live(_) => Ok(false),
+        Stored::Ended(ended) => Ok(ended.stop_at < before),
+    }
 }
 
 /// Adds what forgets an execution's history to `ops`. A long history goes page by page, with everything that was to be forgotten before it:
@@ -184,8 +205,9 @@ fn delete(table: Table, key: Bytes) -> KvOp {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shard::{Retained, encode_value};
+    use crate::shard::{Retained, StoredEnded, encode_value};
     use crate::store::memory::MemoryStore;
+    use baton_engine::RedriveCount;
 
     #[tokio::test]
     async fn a_history_of_any_length_is_forgotten_with_its_execution() {
@@ -200,11 +222,37 @@ mod tests {
         ops.push(KvOp::put(Table::Retention, key.encode(), encode_value(&retained)));
         store.checkpoint(shard, token, 0, ops).await.expect("it is written");
 
-        assert_eq!(forget_before(&store, shard, token, 10).await.expect("a sweep"), 0, "its time is not over yet");
-        assert_eq!(forget_before(&store, shard, token, 11).await.expect("a sweep"), 1);
+        let sweep = async |before| forget_before(&store, shard, token, before, &HashSet::new()).await.expect("a sweep");
+        assert_eq!(sweep(10).await, 0, "its time is not over yet");
+        assert_eq!(sweep(11).await, 1);
         let left =
             async |execution| store.scan(Table::History, HistoryKey::of_execution(execution), PAGE, false).await.expect("a scan").len();
         assert_eq!((left(7).await, left(8).await), (0, 1));
-        assert_eq!(forget_before(&store, shard, token, 11).await.expect("a sweep"), 0);
+        assert_eq!(sweep(11).await, 0);
+    }
+
+    #[tokio::test]
+    async fn the_retention_of_a_redriven_execution_begins_anew() {
+        let store = MemoryStore::new(1);
+        let shard = ShardId(0);
+        let token = store.acquire(shard).await.expect("the shard is free").token;
+        let ended = |stop_at| Stored::Ended(StoredEnded { position: 3, events: 3, stop_at, redrives: RedriveCount::default() });
+        let stored = [(1, ended(10)), (2, ended(50)), (3, ended(10))];
+        let mut ops: Vec<_> = stored
+            .iter()
+            .map(|(execution, stored)| KvOp::put(Table::Executions, ExecutionKey { execution: *execution }.encode(), stored.encode()))
+            .collect();
+        let retained = StoredRetention((1..=3).map(|execution| Retained { execution, state_machine: 3, start_at: 1 }).collect());
+        let group = RetentionKey { shard, stop_ms: 10, execution: 1 };
+        ops.push(KvOp::put(Table::Retention, group.encode(), encode_value(&retained)));
+        store.checkpoint(shard, token, 0, ops).await.expect("it is written");
+
+        let kept = HashSet::from([ExecutionId(3)]);
+        assert_eq!(forget_before(&store, shard, token, 11, &kept).await.expect("a sweep"), 1);
+        let mut left = Vec::new();
+        for execution in 1..=3 {
+            left.push(store.get(Table::Executions, &ExecutionKey { execution }.encode()).await.expect("a look").is_some());
+        }
+        assert_eq!(left, [false, true, true], "the second has ended again, the third is redriven in memory");
     }
 }

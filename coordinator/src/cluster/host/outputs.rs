@@ -1,17 +1,22 @@
 //! Does what shards ask for.
 
+use std::ops::Bound;
 use std::task::{Context, Poll, Waker};
 
 use baton_engine::{Holder, Rejected, Verdict};
 use baton_proto::worker::v1::Code;
+use bytes::Bytes;
 use futures_util::FutureExt;
 
 use super::{Asked, Host, HostMessage};
 use crate::cluster::world::ReplyTo;
 use crate::dispatch::{SessionItem, Shape, Slot};
-use crate::shard::{Answer, ExecutionId, Grant, Output, SendError, ShardInput};
-use crate::store::keys::ExecutionKey;
-use crate::store::{Append, Checkpoint, Table};
+use crate::shard::{Answer, ExecutionId, Grant, Output, SendError, ShardInput, StoredEnded};
+use crate::store::keys::{ExecutionKey, HistoryKey};
+use crate::store::{Append, Checkpoint, ShardId, ShardStore, StoreError, Table};
+
+/// Segments of a history that are read at once.
+const HISTORY_PAGE: usize = 256;
 
 impl Host {
     /// Does everything that the shard has asked for.
@@ -31,6 +36,7 @@ impl Host {
                 self.appends.push(Append { shard, token, expected_seq, batch, done: self.done.clone() })
             }
             Output::Load(id) => self.load(index, id),
+            Output::LoadHistory { id, stored } => self.load_history(shard, id, stored),
             Output::Checkpoint { upto_seq, ops } => {
                 self.checkpoints.asked.push(Checkpoint { shard, token, upto_seq, ops });
                 self.write_checkpoints();
@@ -62,6 +68,16 @@ impl Host {
                 self.background.push(load.boxed());
             }
         }
+    }
+
+    /// A redrive is rare, and a history may be long: it is read beside everything else.
+    fn load_history(&mut self, shard: ShardId, id: ExecutionId, stored: StoredEnded) {
+        let store = self.shared.store.clone();
+        let load = async move {
+            let result = read_history(&*store, id).await;
+            HostMessage::Shard(shard, ShardInput::HistoryLoaded { id, stored, result })
+        };
+        self.background.push(load.boxed());
     }
 
     fn grant(&mut self, index: usize, slot: Slot, grant: Box<Grant>) {
@@ -116,6 +132,23 @@ impl Host {
     }
 }
 
+/// All segments of an execution's history, in order.
+pub(crate) async fn read_history(store: &dyn ShardStore, id: ExecutionId) -> Result<Vec<Bytes>, StoreError> {
+    let mut segments = Vec::new();
+    let (mut start, end) = HistoryKey::of_execution(id.0);
+    loop {
+        let page = store.scan(Table::History, (start, end.clone()), HISTORY_PAGE, false).await?;
+        let is_last = page.len() < HISTORY_PAGE;
+        let last = page.last().map(|(key, _)| key.to_vec());
+        segments.extend(page.into_iter().map(|(_, segment)| segment));
+        match last {
+            Some(key) if !is_last => start = Bound::Excluded(key),
+            Some(_) | None => return Ok(segments),
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
 fn answer_to(reply: ReplyTo, answer: Answer) {
     match reply {
         // Whoever has gone away needs no answer.
@@ -132,7 +165,9 @@ fn code_of(answer: Answer) -> Code {
     match answer {
         Answer::Sent(result) => report_code(result),
         Answer::Unavailable(_) => Code::RetryLater,
-        Answer::Started(_) | Answer::Seen(_) | Answer::History(_) | Answer::Task(_) => unreachable!("a report is answered as an input is"),
+        Answer::Started(_) | Answer::Redriven(_) | Answer::Seen(_) | Answer::History(_) | Answer::Task(_) => {
+            unreachable!("a report is answered as an input is")
+        }
     }
 }
 
