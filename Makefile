@@ -1,6 +1,6 @@
 # The small toolbox. CI calls these targets word for word; there is no second way.
 
-.PHONY: dev test check unit examples clients chaos chaos-short bench sim fuzz deny conformance setup
+.PHONY: dev test check unit examples clients chaos chaos-short bench sim fuzz deny conformance conformance-page setup
 
 CARGO ?= cargo
 VENV   := .venv
@@ -58,6 +58,11 @@ bench: build-release
 # Answers recorded from AWS, where the corpus lies beside the checkout.
 conformance: build-debug setup
 	scripts/conformance.sh
+
+# docs/conformance.md, from a run of every recorded case.
+conformance-page: build-debug setup
+	CONFORMANCE_JSON=$(DEBUG)/conformance.json CONFORMANCE_ALL=1 scripts/conformance.sh
+	$(PYTHON) scripts/conformance_page.py $(DEBUG)/conformance.json tests/conformance.baselines.json > docs/conformance.md
 
 # cargo-fuzz needs a nightly tool chain; MINUTES=20 by default.
 fuzz:

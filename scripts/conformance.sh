@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # Replays the answers recorded from AWS against the built binary and fails when fewer come back exactly than tests/conformance.floor says.
 # Usage: scripts/conformance.sh [extra run.py arguments]
+# CONFORMANCE_ALL=1 runs every recorded case, also those that need what baton does not have; CONFORMANCE_JSON=FILE keeps the whole result there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 corpus=${CONFORMANCE_DIR:-../shared/conformance}
 baton=${BATON:-${CARGO_TARGET_DIR:-target}/debug/baton}
 python=.venv/bin/python
-only=lambda,lambda:invoke,activity
+only=(--only lambda,lambda:invoke,activity)
+[ -z "${CONFORMANCE_ALL:-}" ] || only=()
 work=$(mktemp -d)
 pids=()
 cleanup() {
@@ -30,6 +32,7 @@ done
 endpoint=$(sed -n 's/^baton ready //p' "$work/ready")
 [ -n "$endpoint" ] || { cat "$work/log" >&2; echo "baton did not get ready" >&2; exit 1; }
 
-"$python" "$corpus/run.py" --endpoint "$endpoint" --subset dev --only "$only" --moto-port "$moto_port" --lambda-port "$lambda_port" \
+"$python" "$corpus/run.py" --endpoint "$endpoint" --subset dev "${only[@]}" --moto-port "$moto_port" --lambda-port "$lambda_port" \
     --mock-config-file "$work/mock-config.json" --json "$work/out.json" "$@" || true
+[ -z "${CONFORMANCE_JSON:-}" ] || cp "$work/out.json" "$CONFORMANCE_JSON"
 "$python" scripts/conformance_floor.py "$work/out.json" tests/conformance.floor

@@ -278,3 +278,17 @@ impl From<CatalogError> for ApiError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn too_much_at_once_is_told_in_the_words_that_sdks_know() {
+        let error = ApiError::Throttling;
+        assert_eq!(
+            (error.status(), error.code(), error.to_string().as_str()),
+            (StatusCode::BAD_REQUEST, "ThrottlingException", "Rate exceeded")
+        );
+    }
+}

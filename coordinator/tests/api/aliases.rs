@@ -137,3 +137,14 @@ async fn executions_of_an_alias_take_one_of_its_routes() {
     assert_refused(missing, "StateMachineDoesNotExist", &format!("State Machine Does Not Exist: '{ARN}:test'"));
     server.stop().await;
 }
+
+/// An alias is described as the version of its first route is.
+#[tokio::test]
+async fn a_machine_is_described_through_its_alias() {
+    let server = server().await;
+    create(&server, "prod", json!([route(1, 30), route(2, 70)])).await.expect("it is new");
+    let alias = format!("{ARN}:prod");
+    let described = server.call("DescribeStateMachine", json!({"stateMachineArn": alias})).await.expect("it is there");
+    assert_eq!((&described["stateMachineArn"], &described["definition"]), (&json!(alias), &json!(PASS)));
+    server.stop().await;
+}

@@ -53,6 +53,8 @@ async fn starting_is_idempotent_while_the_execution_runs() {
     assert_eq!(start("{\"a\":1}").await, Ok(started.clone()));
     let exists = format!("Execution Already Exists: '{}'", text(&started, "executionArn"));
     assert_refused(start("{\"a\":2}").await, "ExecutionAlreadyExists", &exists);
+    // It is the text that is compared.
+    assert_refused(start("{\"a\": 1}").await, "ExecutionAlreadyExists", &exists);
     server.call("StopExecution", json!({"executionArn": started["executionArn"]})).await.expect("it runs");
     assert_refused(start("{\"a\":1}").await, "ExecutionAlreadyExists", &exists);
     server.stop().await;

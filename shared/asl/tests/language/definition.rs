@@ -45,6 +45,7 @@ fn top_level_fields() {
     check_schema(&with(r#""TimeoutSeconds": 1.5"#), &["Expected value of type Integer @ /TimeoutSeconds"]);
     check_schema(&with(r#""Comment": 1"#), &["Expected value of type [STRING] @ /Comment"]);
     check_schema(&with(r#""StartsAt": "A""#), &["Field 'StartsAt' is not supported @ /"]);
+    check_schema(&with(r#""x-note": "mine""#), &["Field 'x-note' is not supported @ /"]);
     check_schema(&with(r#""QueryLanguage": "jsonata""#), &["Value should be one of the following: [JSONPath, JSONata] @ /QueryLanguage"]);
     check_schema(&with(r#""QueryLanguage": 5"#), &["Expected value of type [STRING] @ /QueryLanguage"]);
 }

@@ -1,5 +1,7 @@
 //! Inline Map states.
 
+use baton_engine::Payload;
+
 use crate::check::*;
 
 const FUNCTION: &str = "arn:aws:lambda:us-east-1:123456789012:function:f";
@@ -207,4 +209,18 @@ fn ten_thousand_iterations_are_not_slow() {
     assert_eq!(execution.status(), baton_engine::Status::Succeeded);
     assert!(batches >= 40_000 / 520);
     assert_eq!(execution.output().unwrap().len(), 20_001);
+}
+
+/// An object that stands in `Items` gives its members, in the order of its text. Everywhere else an array is asked for, as recorded.
+#[test]
+fn an_object_in_items_gives_its_members() {
+    let definition = r#"{"QueryLanguage": "JSONata", "StartAt": "M", "States": {"M": {"Type": "Map", "Items": {"b": 1, "a": [2]}, "End": true,
+        "ItemSelector": {"key": "{% $states.context.Map.Item.Key %}", "value": "{% $states.context.Map.Item.Value %}"},
+        "ItemProcessor": {"StartAt": "P", "States": {"P": {"Type": "Pass", "End": true}}}}}}"#;
+    let run = Run::start(definition, "{}");
+    assert_eq!(run.execution.output().map(Payload::text), Some(r#"[{"key":"b","value":1},{"key":"a","value":[2]}]"#), "{}", run.history());
+    // Without an ItemSelector, an item is its key and its value.
+    let plain = r#"{"QueryLanguage": "JSONata", "StartAt": "M", "States": {"M": {"Type": "Map", "Items": {"b": 1}, "End": true,
+        "ItemProcessor": {"StartAt": "P", "States": {"P": {"Type": "Pass", "End": true}}}}}}"#;
+    assert_eq!(Run::start(plain, "{}").execution.output().map(Payload::text), Some(r#"[{"Key":"b","Value":1}]"#));
 }

@@ -303,3 +303,9 @@ fn errors_tell_the_position() {
     assert_eq!(error.code, baton_query::code::SCHEMA_VALIDATION_FAILED);
     assert_eq!(error.position, Some(5 - 1), "behind the root");
 }
+
+#[test]
+fn a_variable_that_was_never_assigned_is_a_runtime_error() {
+    check_error("$unset", json!({}), "Invalid path '$unset' : Variable unset is not defined");
+    check_error("$unset.a", json!({}), "Invalid path '$unset.a' : Variable unset is not defined");
+}
