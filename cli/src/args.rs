@@ -63,8 +63,8 @@ pub(crate) struct ServeArgs {
     /// Keep everything in memory; gone at exit.
     #[arg(long, conflicts_with = "data_dir")]
     pub(crate) ephemeral: bool,
-    /// Test cases in Step Functions Local's format, for starts of `ARN#TestCase`; DIR/MockConfigFile.json by default.
-    #[arg(long, env = "SFN_MOCK_CONFIG", value_name = "FILE")]
+    /// Test cases in Step Functions Local's format, for starts of `ARN#TestCase`; SFN_MOCK_CONFIG or DIR/MockConfigFile.json by default.
+    #[arg(long, value_name = "FILE")]
     pub(crate) mock_config: Option<PathBuf>,
     /// Where execution logs of state machines with a loggingConfiguration go, comma separated: file, stdout, cloudwatch, or none. By
     /// default file, and cloudwatch if AWS_ENDPOINT_URL_LOGS or AWS_ENDPOINT_URL is set.
@@ -101,8 +101,8 @@ pub(crate) struct RunArgs {
     /// Input: JSON text, a file's path, or - for standard input.
     #[arg(long, short, default_value = "{}")]
     pub(crate) input: String,
-    /// Test cases in Step Functions Local's format; MockConfigFile.json beside the definition by default.
-    #[arg(long, env = "SFN_MOCK_CONFIG", value_name = "FILE")]
+    /// Test cases in Step Functions Local's format; SFN_MOCK_CONFIG or MockConfigFile.json beside the definition by default.
+    #[arg(long, value_name = "FILE")]
     pub(crate) mock_config: Option<PathBuf>,
     /// The test case that answers for the definition's tasks.
     #[arg(long, visible_alias = "mock", value_name = "NAME")]

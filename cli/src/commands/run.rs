@@ -14,7 +14,7 @@ use crate::client::Client;
 use crate::commands::{exec, input, serve};
 use crate::exit::{CliError, CliResult, Exit};
 use crate::logs;
-use crate::project::{Project, deploy};
+use crate::project::{Project, deploy, mocks};
 
 pub(crate) fn run(args: RunArgs) -> CliResult {
     if !args.quiet {
@@ -33,11 +33,9 @@ async fn execute(args: RunArgs) -> CliResult {
         return Err(CliError::silent(Exit::Lint));
     }
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let mock_config = serve::mock_config(args.mock_config.as_deref(), args.file.parent().unwrap_or(Path::new(".")));
+    let mock_config =
+        args.test_case.is_some().then(|| mocks::file(args.mock_config.as_deref(), args.file.parent().unwrap_or(Path::new("."))));
     let config = ServerConfig { listen, storage: Storage::Memory, mock_config, ..ServerConfig::from_environment() };
-    if args.test_case.is_some() && config.mock_config.is_none() {
-        return Err(CliError::new(Exit::Usage, "there is no mock configuration with test cases").next("name its file with --mock-config"));
-    }
     let server = Server::start(config).await.map_err(|error| CliError::new(Exit::Failed, error.to_string()))?;
     let endpoint = format!("http://{}", server.address());
     let worker =

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use baton_coordinator::server::{Server, ServerConfig, StartError, Storage};
@@ -13,7 +13,7 @@ use crate::args::ServeArgs;
 use crate::client::Client;
 use crate::commands::{env, outlets};
 use crate::exit::{CliError, CliResult, Exit};
-use crate::project::{Project, deploy, watch};
+use crate::project::{Project, deploy, mocks, watch};
 
 /// How long running handlers get to finish at SIGTERM.
 const DRAIN: Duration = Duration::from_secs(30);
@@ -36,7 +36,7 @@ async fn serve(args: ServeArgs, mode: Mode) -> CliResult {
         project.report();
         return Err(CliError::new(Exit::Lint, "the folder has errors").next("mend them, `baton lint` shows them too"));
     }
-    let server = Server::start(config(&args)).await.map_err(not_started)?;
+    let server = Server::start(config(&args, mode)).await.map_err(not_started)?;
     let endpoint = format!("http://{}", server.address());
     let client = Client::new(&endpoint);
     let worker =
@@ -48,7 +48,8 @@ async fn serve(args: ServeArgs, mode: Mode) -> CliResult {
     handle.ready().await;
     if mode == Mode::Dev {
         // Before anybody is told that it is ready: whatever is saved from then on counts.
-        watch::start(args.dir.clone(), data_dir(&args), client, handle.clone(), project.clone());
+        let mock_config = mocks::file(args.mock_config.as_deref(), &args.dir);
+        watch::start(args.dir.clone(), data_dir(&args), mock_config, client, handle.clone(), project.clone());
     }
     announce(&endpoint, &project, mode);
     tell_outlets(server.outlets(), mode);
@@ -80,18 +81,14 @@ pub(crate) fn usage(error: impl std::fmt::Display) -> CliError {
     CliError::new(Exit::Usage, error.to_string())
 }
 
-fn config(args: &ServeArgs) -> ServerConfig {
+fn config(args: &ServeArgs, mode: Mode) -> ServerConfig {
     let storage = if args.ephemeral { Storage::Memory } else { Storage::Local(data_dir(args)) };
-    let mock_config = mock_config(args.mock_config.as_deref(), &args.dir);
+    // `up` reads its folder once: a file that is not there then is none of its own.
+    let mock_config = Some(mocks::file(args.mock_config.as_deref(), &args.dir));
+    let mock_config = mock_config.filter(|file| mode == Mode::Dev || mocks::named(args.mock_config.as_deref()).is_some() || file.exists());
     let execution_logs = args.execution_logs.as_deref().map(outlets::log_destinations);
     let listen = SocketAddr::new(args.listen, args.port);
     ServerConfig { listen, storage, mock_config, execution_logs, ..ServerConfig::from_environment() }
-}
-
-/// The file that is named, or the one that lies in the folder under the name that Step Functions Local gives it.
-pub(crate) fn mock_config(named: Option<&Path>, folder: &Path) -> Option<PathBuf> {
-    let usual = || Some(folder.join("MockConfigFile.json")).filter(|file| file.is_file());
-    named.map(Path::to_owned).or_else(usual)
 }
 
 fn data_dir(args: &ServeArgs) -> PathBuf {

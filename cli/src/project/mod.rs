@@ -1,6 +1,7 @@
 //! A folder of workflows: definitions (`*.asl.json`, `*.asl.yaml`), a SAM `template.yaml`, `baton.toml`.
 
 pub(crate) mod deploy;
+pub(crate) mod mocks;
 mod unsupported;
 pub(crate) mod watch;
 

@@ -8,14 +8,14 @@ use baton_worker::WorkerHandle;
 use notify::{EventKind, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 
-use super::{Project, deploy};
+use super::{Project, deploy, mocks};
 use crate::client::Client;
 
 /// Editors save in several steps; what comes within this time is one change.
 const SETTLED: Duration = Duration::from_millis(20);
 
 /// Follows changes in the background, until the process ends.
-pub(crate) fn start(directory: PathBuf, data: PathBuf, client: Client, worker: WorkerHandle, project: Project) {
+pub(crate) fn start(directory: PathBuf, data: PathBuf, mock_config: PathBuf, client: Client, worker: WorkerHandle, project: Project) {
     let (changed, changes) = mpsc::unbounded_channel();
     let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
         if let Ok(event) = event
@@ -33,13 +33,14 @@ pub(crate) fn start(directory: PathBuf, data: PathBuf, client: Client, worker: W
     }
     tokio::spawn(async move {
         let _watcher = watcher;
-        Follower { directory, data, client, worker, project }.run(changes).await;
+        Follower { directory, data, mock_config, client, worker, project }.run(changes).await;
     });
 }
 
 struct Follower {
     directory: PathBuf,
     data: PathBuf,
+    mock_config: PathBuf,
     client: Client,
     worker: WorkerHandle,
     project: Project,
@@ -61,6 +62,9 @@ impl Follower {
     }
 
     async fn reload(&mut self, paths: &[PathBuf]) {
+        if paths.iter().any(|path| is_same_file(path, &self.mock_config)) && self.mock_config.exists() {
+            mocks::report(&self.mock_config);
+        }
         let project = match Project::load(&self.directory) {
             Ok(project) => project,
             Err(error) => {
@@ -110,4 +114,9 @@ impl Follower {
 /// The data folder and the functions' own by-products are not the user's changes.
 fn is_ours(path: &Path, data: &Path) -> bool {
     path.starts_with(data) || path.components().any(|part| part.as_os_str() == "__pycache__" || part.as_os_str() == ".git")
+}
+
+/// Changes are told by absolute paths, whatever path the folder was given by.
+fn is_same_file(changed: &Path, file: &Path) -> bool {
+    changed.file_name() == file.file_name() && std::fs::canonicalize(changed).ok() == std::fs::canonicalize(file).ok()
 }

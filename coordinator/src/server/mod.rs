@@ -213,7 +213,9 @@ fn lambda_endpoint(config: &ServerConfig) -> Option<LambdaEndpoint> {
 /// Where the test cases are. What is wrong with the file now is told now; it may be mended while the server runs.
 fn mock_config(config: &ServerConfig) -> Option<MockConfig> {
     let mock_config = config.mock_config.clone().map(MockConfig::new)?;
-    mock_config.check().into_iter().for_each(|error| tracing::warn!("{error}"));
+    if mock_config.file().exists() {
+        mock_config.check().into_iter().for_each(|error| tracing::warn!("{error}"));
+    }
     Some(mock_config)
 }
 

@@ -7,9 +7,12 @@ use baton_engine::*;
 
 use crate::check::{Do, Run, assert_history, payload, start_of};
 
-/// A test case: per state, the answers with the numbers of the first and the last task that gets each.
-fn test_case<const N: usize>(states: [(&str, Vec<(u32, u32, MockedOutcome)>); N]) -> Option<Arc<TestCase>> {
-    let mocked = |answers: Vec<(u32, u32, MockedOutcome)>| MockedState {
+/// Answers with the numbers of the first and the last task that gets each.
+type Answers = Vec<(u32, u32, MockedOutcome)>;
+
+/// A test case: the answers of each state.
+fn test_case<const N: usize>(states: [(&str, Answers); N]) -> Option<Arc<TestCase>> {
+    let mocked = |answers: Answers| MockedState {
         response: "Response".into(),
         answers: answers.into_iter().map(|(first, last, outcome)| MockedAnswer { first, last, outcome }).collect(),
     };
@@ -170,4 +173,13 @@ fn a_result_that_is_too_large_is_refused_as_any() {
     let case = test_case([("T", vec![(0, 0, returns(&format!("\"{}\"", "x".repeat(262_144))))])]);
     let run = start(&task("arn:aws:lambda:us-east-1:123456789012:function:f", ""), "{}", case);
     assert_eq!(run.execution.failure().and_then(|failure| failure.error.as_deref()), Some("States.DataLimitExceeded"));
+}
+
+#[test]
+fn a_redriven_task_gets_the_next_answer() {
+    let case = test_case([("T", vec![(0, 0, throws("Down")), (1, 1, returns("2"))])]);
+    let mut run = start(&task("arn:aws:lambda:us-east-1:123456789012:function:f", ""), "{}", case);
+    assert_eq!(run.execution.status(), Status::Failed);
+    run.act(Do::Redrive);
+    assert_eq!(run.execution.output().map(Payload::text), Some("2"), "{}", run.history());
 }
