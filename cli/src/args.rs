@@ -70,6 +70,10 @@ pub(crate) struct ServeArgs {
     /// default file, and cloudwatch if AWS_ENDPOINT_URL_LOGS or AWS_ENDPOINT_URL is set.
     #[arg(long, env = "BATON_EXECUTION_LOGS", value_name = "WHERE", value_delimiter = ',')]
     pub(crate) execution_logs: Option<Vec<LogsTo>>,
+    /// Where status changes of Standard executions go, in EventBridge's form, comma separated: eventbridge, file, the http:// address of a
+    /// webhook, or none. By default eventbridge if AWS_ENDPOINT_URL_EVENTS or AWS_ENDPOINT_URL is set.
+    #[arg(long, env = "BATON_STATUS_EVENTS", value_name = "WHERE", value_delimiter = ',')]
+    pub(crate) status_events: Option<Vec<EventsTo>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -79,6 +83,28 @@ pub(crate) enum LogsTo {
     #[value(name = "cloudwatch")]
     CloudWatch,
     None,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum EventsTo {
+    EventBridge,
+    File,
+    Webhook(String),
+    None,
+}
+
+impl std::str::FromStr for EventsTo {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "eventbridge" => Ok(Self::EventBridge),
+            "file" => Ok(Self::File),
+            "none" => Ok(Self::None),
+            url if url.contains("://") => Ok(Self::Webhook(url.to_owned())),
+            _ => Err("expected eventbridge, file, none, or the http:// address of a webhook"),
+        }
+    }
 }
 
 #[derive(Clone, Debug, clap::Args)]

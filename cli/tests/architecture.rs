@@ -34,7 +34,7 @@ fn crates_import_only_along_the_arrows() {
 }
 
 /// Modules of the coordinator, and the sibling modules that each may name. `server` composes them all.
-const COORDINATOR: [(&str, &[&str]); 13] = [
+const COORDINATOR: [(&str, &[&str]); 14] = [
     ("store", &[]),
     ("history", &[]),
     ("shard", &["store"]),
@@ -46,6 +46,7 @@ const COORDINATOR: [(&str, &[&str]); 13] = [
     ("sink", &[]),
     ("aws", &[]),
     ("execution_logs", &["cluster", "history", "sink", "aws"]),
+    ("status_events", &["cluster", "history", "sink", "aws"]),
     ("mock_config", &[]),
     ("api", &["cluster", "catalog", "history", "mock_config"]),
 ];

@@ -18,4 +18,5 @@ pub mod mock_config;
 pub mod server;
 pub mod shard;
 mod sink;
+pub mod status_events;
 pub mod store;

@@ -68,7 +68,7 @@ async fn serve(args: ServeArgs, mode: Mode) -> CliResult {
 fn not_started(error: StartError) -> CliError {
     let step = match &error {
         StartError::Listen { .. } => "choose another port with --port, or 0 for a free one",
-        StartError::Outlet(_) => "see --execution-logs in `baton up --help`",
+        StartError::Outlet(_) => "see --execution-logs and --status-events in `baton up --help`",
         StartError::Store(_) | StartError::Catalog(_) | StartError::Cluster(_) | StartError::TokenKey(_) => {
             "use another folder with --data-dir, or end the process that holds this one"
         }
@@ -87,8 +87,9 @@ fn config(args: &ServeArgs, mode: Mode) -> ServerConfig {
     let mock_config = Some(mocks::file(args.mock_config.as_deref(), &args.dir));
     let mock_config = mock_config.filter(|file| mode == Mode::Dev || mocks::named(args.mock_config.as_deref()).is_some() || file.exists());
     let execution_logs = args.execution_logs.as_deref().map(outlets::log_destinations);
+    let status_events = args.status_events.as_deref().map(outlets::status_event_destinations);
     let listen = SocketAddr::new(args.listen, args.port);
-    ServerConfig { listen, storage, mock_config, execution_logs, ..ServerConfig::from_environment() }
+    ServerConfig { listen, storage, mock_config, execution_logs, status_events, ..ServerConfig::from_environment() }
 }
 
 fn data_dir(args: &ServeArgs) -> PathBuf {

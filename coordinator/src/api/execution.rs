@@ -6,6 +6,8 @@ use crate::arn::Arn;
 use crate::catalog::CatalogRevision;
 use crate::cluster::{ExecutionId, ExecutionRecord, NotRedrivable, Status};
 
+pub(super) use crate::history::status_name;
+
 use super::Api;
 use super::error::ApiError;
 use super::resource;
@@ -22,17 +24,6 @@ pub(super) const STATUS_FILTERS: [(&str, Option<Status>); 6] = [
 
 /// `includedData`
 pub(super) const INCLUDED_DATA: [(&str, bool); 2] = [("ALL_DATA", true), ("METADATA_ONLY", false)];
-
-/// `status`
-pub(super) fn status_name(status: Status) -> &'static str {
-    match status {
-        Status::Running => "RUNNING",
-        Status::Succeeded => "SUCCEEDED",
-        Status::Failed => "FAILED",
-        Status::TimedOut => "TIMED_OUT",
-        Status::Aborted => "ABORTED",
-    }
-}
 
 /// The id of the Standard execution with this ARN.
 pub(super) fn id(arn: &str) -> Result<ExecutionId, ApiError> {

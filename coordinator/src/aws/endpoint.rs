@@ -36,7 +36,7 @@ pub enum EndpointError {
 
 /// One call: a POST.
 pub(crate) struct Call<'a> {
-    /// Path and query, with the slash in front.
+    /// Path and query below the endpoint's address, with the slash in front; empty for that address itself.
     pub(crate) path: String,
     /// Headers beside `host` and those of the signature.
     pub(crate) headers: HeaderMap,
@@ -71,7 +71,7 @@ impl Endpoint {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         let client = Client::builder(TokioExecutor::new()).build(connector);
-        Ok(Self { client, base: url.trim_end_matches('/').to_owned(), authority, credentials: credentials(), region: region.to_owned() })
+        Ok(Self { client, base: url.to_owned(), authority, credentials: credentials(), region: region.to_owned() })
     }
 
     /// The address as it was given.
@@ -97,7 +97,8 @@ impl Endpoint {
         let unfit = |error: &dyn std::fmt::Display| NoAnswer(format!("Unable to execute HTTP request: {error}"));
         let mut request = Request::new(Full::new(call.body.clone()));
         *request.method_mut() = Method::POST;
-        *request.uri_mut() = format!("{}{}", self.base, call.path).parse().map_err(|error| unfit(&error))?;
+        let url = if call.path.is_empty() { self.base.clone() } else { format!("{}{}", self.base.trim_end_matches('/'), call.path) };
+        *request.uri_mut() = url.parse().map_err(|error| unfit(&error))?;
         *request.headers_mut() = call.headers;
         request.headers_mut().insert(HOST, self.authority.clone());
         if let Some(service) = call.service {

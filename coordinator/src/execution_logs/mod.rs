@@ -21,8 +21,8 @@ use baton_engine::Event;
 use crate::aws::EndpointError;
 use crate::cluster::{ExecutionListener, Revision, StepEvents, Tell};
 pub use crate::sink::Rotation;
-use crate::sink::{Losses, WorkThread};
-use cloudwatch::{CloudWatch, Deliveries};
+use crate::sink::{Account, Losses, WorkThread};
+use cloudwatch::CloudWatch;
 use files::Files;
 use outlet::Outlet;
 
@@ -59,7 +59,7 @@ pub enum ExecutionLogsError {
 pub struct ExecutionLogs {
     thread: WorkThread<LoggedEvents>,
     refused: Arc<Losses>,
-    deliveries: Option<Deliveries>,
+    cloudwatch: Option<Arc<Account>>,
 }
 
 /// Events of one step of one execution that are to be logged.
@@ -77,14 +77,14 @@ impl ExecutionLogs {
     /// Begins to take events; `None` if nothing is to get them. Within a runtime.
     pub fn start(config: ExecutionLogsConfig) -> Result<Option<Self>, ExecutionLogsError> {
         let cloudwatch = config.cloudwatch_endpoint.as_deref().map(|url| CloudWatch::new(url, &config.region)).transpose()?;
-        let deliveries = cloudwatch.as_ref().map(CloudWatch::deliveries);
+        let account = cloudwatch.as_ref().map(CloudWatch::account);
         let files = config.folder.map(|folder| Files::new(folder, config.rotation));
         if cloudwatch.is_none() && files.is_none() && !config.stdout {
             return Ok(None);
         }
         let outlet = Outlet::new(files, config.stdout, cloudwatch);
         let thread = WorkThread::start("execution-logs", WAITING_BYTES_MAX, outlet).map_err(ExecutionLogsError::Thread)?;
-        Ok(Some(Self { thread, refused: Arc::new(losses("any")), deliveries }))
+        Ok(Some(Self { thread, refused: Arc::new(losses("any")), cloudwatch: account }))
     }
 
     /// Hands on what is there. What cannot be handed on within `timeout` is dropped.
@@ -93,8 +93,8 @@ impl ExecutionLogs {
         if !self.thread.close(timeout).await {
             tracing::warn!("execution logs were not written in time");
         }
-        if let Some(deliveries) = &self.deliveries {
-            deliveries.close(end).await;
+        if let Some(account) = &self.cloudwatch {
+            account.close(end).await;
         }
     }
 }

@@ -2,5 +2,7 @@
 //! events and take them from here.
 
 mod event;
+mod status;
 
 pub(crate) use event::{Details, History, HistoryEvent};
+pub(crate) use status::status_name;

@@ -35,6 +35,10 @@ pub struct ServerConfig {
     pub execution_logs: Option<Vec<LogDestination>>,
     /// Where CloudWatch Logs is.
     pub cloudwatch_logs_endpoint: Option<String>,
+    /// Where status-change events go. By default to EventBridge, if there is an endpoint.
+    pub status_events: Option<Vec<StatusEventDestination>>,
+    /// Where EventBridge is.
+    pub eventbridge_endpoint: Option<String>,
     /// How long requests that are under way may take at the end.
     pub drain_timeout: Duration,
 }
@@ -59,6 +63,17 @@ pub enum LogDestination {
     CloudWatch,
 }
 
+/// Where status-change events can go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StatusEventDestination {
+    /// The EventBridge endpoint.
+    EventBridge,
+    /// A file in the data folder.
+    File,
+    /// A POST to this address.
+    Webhook(String),
+}
+
 impl Default for ServerConfig {
     fn default() -> Self {
         Self {
@@ -72,6 +87,8 @@ impl Default for ServerConfig {
             mock_config: None,
             execution_logs: None,
             cloudwatch_logs_endpoint: None,
+            status_events: None,
+            eventbridge_endpoint: None,
             drain_timeout: Duration::from_secs(10),
         }
     }
@@ -82,13 +99,18 @@ impl ServerConfig {
     /// `AWS_ENDPOINT_URL_<SERVICE>`, `SFN_MOCK_CONFIG`.
     pub fn from_environment() -> Self {
         let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-        let endpoint = |service| variable(&format!("AWS_ENDPOINT_URL_{service}")).or_else(|| variable("AWS_ENDPOINT_URL"));
+        // The SDKs name a service by its id; signatures and people by a shorter word.
+        let endpoint = |services: &[&str]| {
+            let named = services.iter().find_map(|service| variable(&format!("AWS_ENDPOINT_URL_{service}")));
+            named.or_else(|| variable("AWS_ENDPOINT_URL"))
+        };
         let defaults = Self::default();
         Self {
             region: variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION")).unwrap_or(defaults.region),
-            lambda_endpoint: endpoint("LAMBDA"),
+            lambda_endpoint: endpoint(&["LAMBDA"]),
             mock_config: variable("SFN_MOCK_CONFIG").map(PathBuf::from),
-            cloudwatch_logs_endpoint: endpoint("LOGS"),
+            cloudwatch_logs_endpoint: endpoint(&["CLOUDWATCH_LOGS", "LOGS"]),
+            eventbridge_endpoint: endpoint(&["EVENTBRIDGE", "EVENTS"]),
             ..defaults
         }
     }

@@ -9,7 +9,7 @@ mod outlets;
 mod serve;
 mod waiting;
 
-pub use config::{LogDestination, ServerConfig, Storage};
+pub use config::{LogDestination, ServerConfig, StatusEventDestination, Storage};
 pub use outlets::OutletError;
 
 use std::net::SocketAddr;
@@ -44,7 +44,7 @@ const WORKER_ROUTE: &str = "/baton.worker.v1.Worker/{call}";
 const BACKLOG: u32 = 1_024;
 /// How long connections may take to end when nothing is under way on them any more.
 const CONNECTIONS_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long the end waits until execution logs have left.
+/// How long the end waits until execution logs and status-change events have left.
 const OUTLETS_TIMEOUT: Duration = Duration::from_secs(8);
 /// How long the end waits for those who still use the store, and how often it looks.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -80,7 +80,7 @@ pub enum StartError {
     /// The key that seals task tokens cannot be used.
     #[error(transparent)]
     TokenKey(#[from] TokenKeyError),
-    /// Execution logs cannot go where they are to go.
+    /// Execution logs or status-change events cannot go where they are to go.
     #[error(transparent)]
     Outlet(#[from] OutletError),
     /// The address is taken or is not one of this machine's.
@@ -139,7 +139,7 @@ impl Server {
         &self.catalog
     }
 
-    /// Where execution logs go, a line for people each.
+    /// Where execution logs and status-change events go, a line for people each.
     pub fn outlets(&self) -> &[String] {
         self.outlets.descriptions()
     }

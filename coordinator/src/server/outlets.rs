@@ -1,16 +1,19 @@
-//! What leaves the server unasked: execution logs.
+//! What leaves the server unasked: execution logs and status-change events.
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::config::{LogDestination, ServerConfig, Storage};
+use super::config::{LogDestination, ServerConfig, StatusEventDestination, Storage};
 use super::is_own_address;
 use crate::cluster::{ExecutionListener, Listeners};
-use crate::execution_logs::{ExecutionLogs, ExecutionLogsConfig, ExecutionLogsError, Rotation};
+use crate::execution_logs::{ExecutionLogs, ExecutionLogsConfig, ExecutionLogsError};
+use crate::status_events::{StatusEvents, StatusEventsConfig, StatusEventsError};
 
 /// Folder of execution logs, in the data folder.
 const EXECUTION_LOGS_FOLDER: &str = "execution-logs";
+/// File of status-change events, in the data folder.
+const STATUS_EVENTS_FILE: &str = "status-events.jsonl";
 
 /// Why what is to leave the server cannot.
 #[derive(Debug, thiserror::Error)]
@@ -31,26 +34,33 @@ pub enum OutletError {
     /// Execution logs cannot begin.
     #[error(transparent)]
     ExecutionLogs(#[from] ExecutionLogsError),
+    /// Status-change events cannot begin.
+    #[error(transparent)]
+    StatusEvents(#[from] StatusEventsError),
 }
 
 /// See the module.
 pub(super) struct Outlets {
     execution_logs: Option<Arc<ExecutionLogs>>,
+    status_events: Option<Arc<StatusEvents>>,
     descriptions: Vec<String>,
 }
 
 impl Outlets {
     /// What the configuration asks for.
     pub(super) fn start(config: &ServerConfig) -> Result<Self, OutletError> {
-        let logs = execution_logs(config)?;
-        let descriptions = describe_logs(&logs).into_iter().collect();
-        Ok(Self { execution_logs: ExecutionLogs::start(logs)?.map(Arc::new), descriptions })
+        let (logs, events) = (execution_logs(config)?, status_events(config)?);
+        let descriptions = [describe_logs(&logs), describe_events(&events)].into_iter().flatten().collect();
+        let execution_logs = ExecutionLogs::start(logs)?.map(Arc::new);
+        let status_events = StatusEvents::start(events)?.map(Arc::new);
+        Ok(Self { execution_logs, status_events, descriptions })
     }
 
     /// Those who are to hear of executions.
     pub(super) fn listeners(&self) -> Listeners {
         let logs = self.execution_logs.clone().map(|logs| logs as Arc<dyn ExecutionListener>);
-        Listeners::new(logs)
+        let events = self.status_events.clone().map(|events| events as Arc<dyn ExecutionListener>);
+        Listeners::new(logs.into_iter().chain(events))
     }
 
     /// What goes where, a line each.
@@ -60,9 +70,17 @@ impl Outlets {
 
     /// Hands on what is there; what cannot be handed on within `timeout` is dropped.
     pub(super) async fn close(&self, timeout: Duration) {
-        if let Some(logs) = &self.execution_logs {
-            logs.close(timeout).await;
-        }
+        let logs = async {
+            if let Some(logs) = &self.execution_logs {
+                logs.close(timeout).await;
+            }
+        };
+        let events = async {
+            if let Some(events) = &self.status_events {
+                events.close(timeout).await;
+            }
+        };
+        tokio::join!(logs, events);
     }
 }
 
@@ -70,7 +88,7 @@ fn execution_logs(config: &ServerConfig) -> Result<ExecutionLogsConfig, OutletEr
     const WHAT: &str = "execution logs";
     let folder = data_folder(config).map(|folder| folder.join(EXECUTION_LOGS_FOLDER));
     let endpoint = other_endpoint(config, config.cloudwatch_logs_endpoint.as_deref());
-    let mut logs = ExecutionLogsConfig { rotation: Rotation::default(), region: config.region.clone(), ..ExecutionLogsConfig::default() };
+    let mut logs = ExecutionLogsConfig { region: config.region.clone(), ..ExecutionLogsConfig::default() };
     let Some(destinations) = &config.execution_logs else {
         logs.cloudwatch_endpoint = endpoint.filter(|url| is_usable(url, WHAT));
         logs.folder = folder;
@@ -95,6 +113,38 @@ fn describe_logs(logs: &ExecutionLogsConfig) -> Option<String> {
     let cloudwatch = logs.cloudwatch_endpoint.as_ref().map(|url| format!("CloudWatch Logs at {url}"));
     let places: Vec<_> = [folder, stdout, cloudwatch].into_iter().flatten().collect();
     (!places.is_empty()).then(|| format!("execution logs of state machines with a loggingConfiguration: {}", places.join(", ")))
+}
+
+fn status_events(config: &ServerConfig) -> Result<StatusEventsConfig, OutletError> {
+    const WHAT: &str = "status-change events";
+    let endpoint = other_endpoint(config, config.eventbridge_endpoint.as_deref());
+    let mut events = StatusEventsConfig { region: config.region.clone(), limits: config.limits.clone(), ..StatusEventsConfig::default() };
+    let Some(destinations) = &config.status_events else {
+        events.eventbridge_endpoint = endpoint.filter(|url| is_usable(url, WHAT));
+        return Ok(events);
+    };
+    for destination in destinations {
+        match destination {
+            StatusEventDestination::EventBridge => {
+                let missing = OutletError::NoEndpoint { what: WHAT, service: "EventBridge", variable: "AWS_ENDPOINT_URL_EVENTS" };
+                events.eventbridge_endpoint = Some(endpoint.clone().ok_or(missing)?);
+            }
+            StatusEventDestination::File => {
+                let folder = data_folder(config).ok_or(OutletError::NoDataFolder(WHAT))?;
+                events.file = Some(folder.join(STATUS_EVENTS_FILE));
+            }
+            StatusEventDestination::Webhook(url) => events.webhook = Some(url.clone()),
+        }
+    }
+    Ok(events)
+}
+
+fn describe_events(events: &StatusEventsConfig) -> Option<String> {
+    let eventbridge = events.eventbridge_endpoint.as_ref().map(|url| format!("EventBridge at {url}"));
+    let webhook = events.webhook.as_ref().map(|url| format!("the webhook {url}"));
+    let file = events.file.as_ref().map(|file| file.display().to_string());
+    let places: Vec<_> = [eventbridge, webhook, file].into_iter().flatten().collect();
+    (!places.is_empty()).then(|| format!("status changes of executions: {}", places.join(", ")))
 }
 
 fn data_folder(config: &ServerConfig) -> Option<&Path> {

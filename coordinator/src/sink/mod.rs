@@ -2,14 +2,16 @@
 //! answer, and the account of what was lost. Both are best effort, as AWS's are: whatever cannot be handed on is dropped and counted,
 //! and nothing here ever holds an execution up.
 
+mod account;
 mod backoff;
 mod budget;
 mod losses;
 mod rotated_file;
 mod thread;
 
+pub(crate) use account::Account;
 pub(crate) use backoff::Backoff;
-pub(crate) use budget::{Budget, Held};
+pub(crate) use budget::Held;
 pub(crate) use losses::Losses;
 pub(crate) use rotated_file::RotatedFile;
 pub use rotated_file::Rotation;

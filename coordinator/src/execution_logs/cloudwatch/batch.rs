@@ -77,10 +77,11 @@ pub(super) fn put_log_events(log_group_name: &str, log_stream_name: &str, lines:
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sink::Budget;
+    use crate::sink::Account;
 
     fn line(text: &str) -> Line {
-        Line { state_machine_name: "m".into(), at: 5, text: text.to_owned(), _held: Budget::new(1 << 20).hold(1).expect("there is room") }
+        let account = Account::new(super::super::losses("test"), 1 << 20);
+        Line { state_machine_name: "m".into(), at: 5, text: text.to_owned(), _held: account.admit(1).expect("there is room") }
     }
 
     #[tokio::test]

@@ -86,7 +86,7 @@ impl Destination {
         while let Some(first) = self.lines.first().await {
             tokio::select! {
                 () = tokio::time::sleep(LINGER) => {}
-                () = self.shared.closing.cancelled() => {}
+                () = self.shared.account.closing() => {}
             }
             for (state_machine_name, lines) in by_state_machine(self.lines.batch(first)) {
                 self.send(&state_machine_name, lines).await;
@@ -97,22 +97,22 @@ impl Destination {
     async fn send(&mut self, state_machine_name: &Arc<str>, mut lines: Vec<Line>) {
         let count = lines.len() as u64;
         if self.absent_until.is_some_and(|until| Instant::now() < until) {
-            return self.shared.lost(count, "no_log_group", format_args!("there is no log group '{}'", self.log_group_name));
+            return self.shared.account.lost(count, "no_log_group", format_args!("there is no log group '{}'", self.log_group_name));
         }
         // Steps of several executions may have overtaken each other on their way here.
         lines.sort_by_key(|line| line.at);
         match self.put(state_machine_name, &lines).await {
-            Ok(0) => self.shared.sent(count),
+            Ok(0) => self.shared.account.sent(count),
             Ok(rejected) => {
-                self.shared.sent(count - rejected);
-                self.shared.lost(rejected, "rejected", "CloudWatch Logs finds them too old or too new");
+                self.shared.account.sent(count - rejected);
+                self.shared.account.lost(rejected, "rejected", "CloudWatch Logs finds them too old or too new");
             }
             Err(error) if error.is(NOT_FOUND) => {
                 self.absent_until = Some(Instant::now() + ABSENT_FOR);
                 self.is_validated = false;
-                self.shared.lost(count, "no_log_group", format_args!("'{}': {error}", self.log_group_name));
+                self.shared.account.lost(count, "no_log_group", format_args!("'{}': {error}", self.log_group_name));
             }
-            Err(error) => self.shared.lost(count, "not_taken", format_args!("{}: {error}", self.shared.client.url())),
+            Err(error) => self.shared.account.lost(count, "not_taken", format_args!("{}: {error}", self.shared.client.url())),
         }
     }
 
