@@ -8,6 +8,7 @@ mod history;
 mod hostile;
 mod map_runs;
 mod mocks;
+mod redrive;
 mod restart;
 mod routes;
 mod state_machines;

@@ -7,6 +7,7 @@ mod delivery;
 mod durability;
 mod reads;
 mod recovery;
+mod redrive;
 mod sessions;
 mod support;
 mod waiting;

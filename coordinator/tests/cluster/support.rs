@@ -167,6 +167,12 @@ impl System {
         self.kill().await;
     }
 
+    /// As [`close`](Self::close), when the test keeps the store.
+    pub(crate) async fn close_keeping(self) {
+        within(self.cluster.close()).await;
+        self.kill_keeping().await;
+    }
+
     /// As a process that is killed ends: whatever it was about to do is not done. Answers when its store is free.
     pub(crate) async fn kill(self) {
         let Self { cluster, gateway, store, runtime, .. } = self;

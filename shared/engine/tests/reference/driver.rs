@@ -15,11 +15,56 @@ use super::script::{Answer, Script};
 
 /// Steps after which a run is taken for endless.
 const STEPS_MAX: usize = 100_000;
+/// When runs begin that are redriven: no execution is older than RedriveExecution.
+const LATER: i64 = 1_800_000_000_000;
 
 /// How a run of the engine ended.
 pub(crate) struct Run {
     pub(crate) result: Result<Value, Failed>,
     pub(crate) events: Vec<Event>,
+}
+
+/// A run that is stopped now and then, and redriven whenever it has not succeeded, so many times at most. Whatever was out before still
+/// answers, too late.
+pub(crate) fn run_redriven(machine: &StateMachine, input: &Value, script: &Script, redrives_max: u32) -> (Execution, Vec<Event>) {
+    let limits = Limits::default();
+    let env = Env { machine, limits: &limits, services: &NoServices };
+    let mut out = Decision::default();
+    let mut execution = Execution::start(&env, Start { at: LATER, ..start(input) }, &mut out);
+    let mut workers = Workers { script: *script, answers: BTreeMap::new(), sequence: 0 };
+    let mut events = Vec::new();
+    let mut now = LATER;
+    for step in 0..STEPS_MAX {
+        let effects = std::mem::take(&mut out.effects);
+        events.append(&mut out.events);
+        check_restart(machine, &execution, &events);
+        if execution.status() != Status::Running {
+            assert_eq!(execution.outstanding(machine).count(), 0, "nothing is out after an end");
+            assert_eq!((execution.next_due(), execution.wants_continue()), (None, false), "nothing is due after an end");
+            if execution.status() == Status::Succeeded || execution.redrive_count().count == redrives_max {
+                return (execution, events);
+            }
+            assert_eq!(execution.redrive(&env, None, now, &mut out), Ok(now));
+            continue;
+        }
+        if let Some(input) = workers.take_up(&effects, now) {
+            for (task, claim) in input {
+                execution.decide(&env, Input::TaskStarted { task, claim }, now, &mut out).expect("an offered task can be claimed");
+            }
+            if !out.events.is_empty() {
+                continue;
+            }
+        }
+        if script.draw(&format!("stop {step}")) % 25 == 0 {
+            execution.decide(&env, Input::Stop { error: None, cause: None }, now, &mut out).expect("it runs");
+            continue;
+        }
+        let (then, input) = workers.next(execution.next_due()).expect("a running execution waits for something");
+        now = then;
+        // A late answer is refused.
+        let _ = execution.decide(&env, input, now, &mut out);
+    }
+    panic!("the run does not end");
 }
 
 /// Runs `machine` to its end.

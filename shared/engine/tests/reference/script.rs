@@ -32,6 +32,11 @@ impl Script {
         (answer, takes)
     }
 
+    /// A number for whatever else is left to chance.
+    pub(crate) fn draw(&self, what: &str) -> u64 {
+        self.hash(what)
+    }
+
     /// FNV-1a, then a finalizer: stable, and good enough to deal cards.
     fn hash(&self, text: &str) -> u64 {
         let mut hash = 0xcbf2_9ce4_8422_2325 ^ self.seed;
