@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 corpus=${CONFORMANCE_DIR:-../shared/conformance}
 baton=${BATON:-${CARGO_TARGET_DIR:-target}/debug/baton}
 python=.venv/bin/python
-only=(--only lambda,lambda:invoke,activity)
+only=(--only lambda,lambda:invoke,activity,test-state)
 [ -z "${CONFORMANCE_ALL:-}" ] || only=()
 work=$(mktemp -d)
 pids=()

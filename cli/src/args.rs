@@ -12,7 +12,7 @@ const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong command line or 
 #[derive(Debug, Parser)]
 #[command(name = "baton", version, about, propagate_version = true, after_help = EXIT_CODES)]
 pub(crate) struct Args {
-    /// URL of the server that exec, env and doctor speak to.
+    /// URL of the server that exec, test-state, env and doctor speak to.
     #[arg(long, global = true, value_name = "URL", env = "AWS_ENDPOINT_URL_SFN", default_value = "http://127.0.0.1:8083")]
     pub(crate) endpoint: String,
     #[command(subcommand)]
@@ -32,6 +32,8 @@ pub(crate) enum Command {
     /// Executions: start, list, describe, history, watch, redrive, stop.
     #[command(subcommand)]
     Exec(ExecCommand),
+    /// Test one state by itself at a server: its data at every step, with a mock or for real.
+    TestState(TestStateArgs),
     /// Check definitions as AWS does, with positions.
     #[command(after_help = "Exit codes: 0 without errors (warnings are none), 6 with errors, 3 if a file is not there.")]
     Lint(LintArgs),
@@ -219,6 +221,32 @@ pub(crate) struct CommonArgs {
 pub(crate) enum Format {
     Table,
     Json,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct TestStateArgs {
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+    /// A file with the definition of a state or a state machine, or the name or ARN of a state machine of the server.
+    pub(crate) definition: String,
+    /// Name of the state, however deep inside; needed unless the definition is that of a single state.
+    #[arg(long, short, value_name = "NAME")]
+    pub(crate) state: Option<String>,
+    /// Input: JSON text, a file's path, or - for standard input.
+    #[arg(long, short, default_value = "{}")]
+    pub(crate) input: String,
+    /// Workflow variables: a JSON object, or a file with one.
+    #[arg(long, value_name = "JSON")]
+    pub(crate) variables: Option<String>,
+    /// What the state's work gives, instead of doing it: JSON text or a file's path.
+    #[arg(long, value_name = "JSON", conflicts_with = "mock_error")]
+    pub(crate) mock: Option<String>,
+    /// The error that the state's work fails with, instead of doing it.
+    #[arg(long, value_name = "ERROR")]
+    pub(crate) mock_error: Option<String>,
+    /// Show the data at every step.
+    #[arg(long)]
+    pub(crate) inspect: bool,
 }
 
 #[derive(Clone, Debug, clap::Args)]

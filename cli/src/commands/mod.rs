@@ -10,6 +10,7 @@ pub(crate) mod lint;
 mod outlets;
 mod run;
 mod serve;
+mod test_state;
 mod up;
 mod worker;
 
@@ -25,6 +26,7 @@ pub(crate) fn run(args: Args) -> CliResult {
         Command::Worker(args) => worker::run(args),
         Command::Run(args) => run::run(args),
         Command::Exec(command) => exec::run(command, &args.endpoint),
+        Command::TestState(command) => test_state::run(command, &args.endpoint),
         Command::Lint(args) => lint::run(args),
         Command::Env => env::run(&args.endpoint),
         Command::Doctor(command) => doctor::run(&command, &args.endpoint),

@@ -1,6 +1,7 @@
 //! The binary as people use it: what it prints where, and how it ends. One module for each family of commands.
 
 mod support;
+mod test_state;
 
 mod handler_logs;
 mod lint;

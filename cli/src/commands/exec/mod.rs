@@ -5,7 +5,7 @@ mod history;
 pub(crate) use history::details;
 mod list;
 mod redrive;
-mod resolve;
+pub(super) mod resolve;
 mod start;
 mod stop;
 mod watch;
