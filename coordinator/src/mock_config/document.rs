@@ -54,6 +54,8 @@ impl<'a> Place<'a> {
 
 /// What the format itself names; everything else has names that users give.
 const MEMBER: &str = "member";
+/// Bytes of an answer beside its outcome.
+const ANSWER_BYTES: usize = 32;
 const FILE: &str = "an object with the members StateMachines and MockedResponses";
 const STATE_MACHINES: &str = "an object of state machines by their name";
 const STATE_MACHINE: &str = "an object with the member TestCases";
@@ -91,9 +93,9 @@ impl Document {
     }
 
     fn read(&self, name: &str, case: &Place<'_>) -> Result<TestCase, Problem> {
-        let states = case.members(TEST_CASE)?.map(|(state, place)| Ok((Arc::from(state), self.state(&place)?)));
+        let states = case.members(TEST_CASE)?.map(|(state, place)| Ok((Arc::<str>::from(state), self.state(&place)?)));
         let states = states.collect::<Result<BTreeMap<_, _>, Problem>>()?;
-        if states.values().map(bytes).sum::<usize>() > TEST_CASE_BYTES_MAX {
+        if states.iter().map(|(name, state)| name.len() + bytes(state)).sum::<usize>() > TEST_CASE_BYTES_MAX {
             return Err(Problem::TestCaseTooLarge { place: case.pointer.clone(), bytes_max: TEST_CASE_BYTES_MAX });
         }
         Ok(TestCase { name: name.into(), states })
@@ -136,11 +138,12 @@ impl Document {
     }
 }
 
+/// What it takes to store a state's answers, roughly: many small ones count too.
 fn bytes(state: &MockedState) -> usize {
     let text = |text: &Option<Arc<str>>| text.as_ref().map_or(0, |text| text.len());
     let outcomes = state.answers.iter().map(|answer| match &answer.outcome {
         MockedOutcome::Return(result) => result.len(),
         MockedOutcome::Throw(failure) => text(&failure.error) + text(&failure.cause),
     });
-    outcomes.sum()
+    state.response.len() + outcomes.map(|bytes| bytes + ANSWER_BYTES).sum::<usize>()
 }

@@ -118,6 +118,10 @@ async fn what_is_wrong_with_the_file_is_told_with_its_place() {
     write(&file, json!({"0": {"Return": "x".repeat(5_000_000)}}));
     refused(case.clone(), "the answers of /StateMachines/m/TestCases/Case have more than 4194304 bytes: make them smaller").await;
 
+    let many: serde_json::Map<String, Value> = (0..150_000).map(|number| (number.to_string(), json!({"Return": 1}))).collect();
+    write(&file, Value::Object(many));
+    refused(case.clone(), "the answers of /StateMachines/m/TestCases/Case have more than 4194304 bytes: make them smaller").await;
+
     // Nothing of it has harmed the server.
     write(&file, json!({"0": {"Return": 1}}));
     let execution = server.begin(&case).await;
