@@ -31,7 +31,7 @@ pub use model::*;
 pub use revision::CatalogRevision;
 pub use state::{State, StateMachineEntry};
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use baton_engine::Timestamp;
 use futures_util::FutureExt;
@@ -40,7 +40,7 @@ use parking_lot::RwLock;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::cluster::{Activities, Functions, Revision, Revisions};
-use crate::store::ShardStore;
+use crate::store::{ShardStore, StoreError};
 
 /// The catalog. Clones are cheap and are the same catalog.
 #[derive(Clone)]
@@ -48,6 +48,7 @@ pub struct Catalog {
     /// What is durable.
     state: Arc<RwLock<State>>,
     writer: mpsc::Sender<writer::Message>,
+    lost: Arc<OnceLock<StoreError>>,
 }
 
 impl Catalog {
@@ -55,8 +56,14 @@ impl Catalog {
     pub async fn open(store: Arc<dyn ShardStore>) -> Result<Self, OpenError> {
         let loaded = load::load(&*store).await?;
         let state = Arc::new(RwLock::new(loaded.state.clone()));
-        let writer = writer::spawn(store, loaded, state.clone());
-        Ok(Self { state, writer })
+        let lost = Arc::default();
+        let writer = writer::spawn(store, loaded, state.clone(), Arc::clone(&lost));
+        Ok(Self { state, writer, lost })
+    }
+
+    /// Why the store takes nothing from this catalog any more; `None` as long as it does.
+    pub fn lost(&self) -> Option<&StoreError> {
+        self.lost.get()
     }
 
     /// Carries out a command. When this answers, it is durable and every read sees it.

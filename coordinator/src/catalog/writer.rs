@@ -1,7 +1,7 @@
 //! The catalog's single writer: takes the commands that wait, decides them one after another, makes all their events durable in one
 //! append, applies them, answers.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -26,6 +26,9 @@ const BATCH_BYTES: usize = 1024 * 1024;
 const CHECKPOINT_BYTES: usize = 1024 * 1024;
 /// How often it is asked whether a checkpoint is due.
 const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(2);
+
+/// How often the store is asked whether the shard is still ours.
+const RENEW_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Decides a command against the state.
 type Decide = Box<dyn FnOnce(&State, Stamp) -> Decided + Send>;
@@ -61,7 +64,12 @@ impl Message {
 }
 
 /// Starts the writer.
-pub(super) fn spawn(store: Arc<dyn ShardStore>, loaded: Loaded, durable: Arc<RwLock<State>>) -> mpsc::Sender<Message> {
+pub(super) fn spawn(
+    store: Arc<dyn ShardStore>,
+    loaded: Loaded,
+    durable: Arc<RwLock<State>>,
+    lost: Arc<OnceLock<StoreError>>,
+) -> mpsc::Sender<Message> {
     let (sender, inbox) = mpsc::channel(INBOX_LEN_MAX);
     let (done, ends) = DurableSender::channel();
     let writer = Writer {
@@ -74,6 +82,7 @@ pub(super) fn spawn(store: Arc<dyn ShardStore>, loaded: Loaded, durable: Arc<RwL
         appended_bytes: 0,
         done,
         ends,
+        lost,
     };
     tokio::spawn(writer.run(inbox));
     sender
@@ -91,12 +100,16 @@ struct Writer {
     appended_bytes: usize,
     done: DurableSender,
     ends: DurableReceiver,
+    /// Why the store takes nothing from here any more.
+    lost: Arc<OnceLock<StoreError>>,
 }
 
 impl Writer {
     async fn run(mut self, mut inbox: mpsc::Receiver<Message>) {
         let mut interval = tokio::time::interval(CHECKPOINT_INTERVAL);
         interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut renewal = tokio::time::interval(RENEW_INTERVAL);
+        renewal.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 message = inbox.recv() => match message {
@@ -110,6 +123,7 @@ impl Writer {
                     None => return,
                 },
                 _ = interval.tick() => self.checkpoint_if_due().await,
+                _ = renewal.tick() => self.renew().await,
             }
         }
     }
@@ -155,10 +169,14 @@ impl Writer {
         let (token, expected_seq, done) = (self.token, self.seq, self.done.clone());
         self.store.append(Append { shard: ShardId::CATALOG, token, expected_seq, batch, done });
         let Durable { seq, result, .. } = self.ends.recv().await.expect("the writer holds a sender of its own");
-        result.inspect(|()| {
-            self.seq = seq;
-            self.appended_bytes += len;
-        })
+        match &result {
+            Ok(()) => {
+                self.seq = seq;
+                self.appended_bytes += len;
+            }
+            Err(error) => self.note(error),
+        }
+        result
     }
 
     fn applied(&mut self, batch: &Batch) {
@@ -166,6 +184,22 @@ impl Writer {
         for event in &batch.events {
             durable.apply(event);
             self.dirty.mark(event);
+        }
+    }
+
+    /// One that only reads would not learn otherwise that another process has taken its shard.
+    async fn renew(&self) {
+        if let Some(Err(error)) = self.store.renew(vec![(ShardId::CATALOG, self.token)]).await.pop() {
+            self.note(&error);
+        }
+    }
+
+    fn note(&self, error: &StoreError) {
+        if !error.is_retryable() && *error != StoreError::Closed && self.lost.set(error.clone()).is_ok() {
+            tracing::error!(
+                %error,
+                "the catalog is lost: nothing can be created or changed here. End whatever else uses the same store, then restart this server"
+            );
         }
     }
 

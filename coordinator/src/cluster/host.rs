@@ -3,6 +3,7 @@
 
 mod checkpoints;
 mod outputs;
+mod ownership;
 mod timers;
 
 use std::collections::VecDeque;
@@ -26,6 +27,8 @@ use crate::shard::{ExecutionId, ExecutionSummary, Grant, Output, Shard, ShardInp
 use crate::store::{Append, DurableSender, ShardId, ShardStore, StoreError, Token};
 use checkpoints::Checkpoints;
 pub(crate) use outputs::{read_history, report_code};
+pub(crate) use ownership::LostShards;
+use ownership::Renewal;
 use timers::Timers;
 pub(crate) use timers::{HORIZON_MS, read_rows};
 
@@ -61,6 +64,8 @@ pub(crate) enum HostMessage {
     TimerRows { shard: ShardId, rows: Vec<(Timestamp, ExecutionId)> },
     /// The ends of a call for checkpoints.
     Checkpointed(Vec<(ShardId, Result<(), StoreError>)>),
+    /// Whether these shards are still this process's.
+    Renewed(Vec<(ShardId, Result<(), StoreError>)>),
     /// A sweep of executions whose retention is over has ended, after so many groups of them.
     Swept { groups: usize },
     /// Everything is to be settled and written.
@@ -73,6 +78,7 @@ pub(crate) struct Shared {
     pub(crate) queues: Arc<Queues>,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) deliver: Option<Deliver>,
+    pub(crate) lost: Arc<LostShards>,
     /// How long ended executions are kept, milliseconds.
     pub(crate) retention_ms: i64,
     pub(crate) host_count: usize,
@@ -107,6 +113,7 @@ pub(crate) struct Host {
     shards_held_back: usize,
     next_care: Instant,
     next_absent: Instant,
+    renewal: Renewal,
     closing: Option<(oneshot::Sender<()>, Instant)>,
 }
 
@@ -151,6 +158,7 @@ impl Host {
             shards_held_back: 0,
             next_care: now,
             next_absent: now + ABSENT_INTERVAL,
+            renewal: Renewal::new(now),
             closing: None,
         }
     }
@@ -239,6 +247,7 @@ impl Host {
             HostMessage::Count { reply } => drop(reply.send(self.shards.iter().map(|owned| owned.shard.live_count()).sum())),
             HostMessage::TimerRows { shard, rows } => rows.into_iter().for_each(|(due, id)| self.timers.ask(due, shard, id)),
             HostMessage::Checkpointed(results) => self.checkpointed(now, results),
+            HostMessage::Renewed(answers) => self.renewed(now, answers),
             HostMessage::Swept { groups } => self.swept(now, groups),
             HostMessage::Close { reply } => {
                 self.closing = Some((reply, Instant::now() + CLOSE_TIMEOUT));
@@ -301,6 +310,7 @@ impl Host {
         self.advance_horizon(now);
         self.sweep_retention(now);
         self.retry_refused(now);
+        self.look_after_ownership(instant);
         if instant >= self.next_absent {
             self.next_absent = instant + ABSENT_INTERVAL;
             for owned in &mut self.shards {

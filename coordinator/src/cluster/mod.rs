@@ -39,8 +39,8 @@ use tokio_util::sync::CancellationToken;
 use crate::clock;
 use crate::dispatch::{QueueStatus, Queues, Router, Sessions, TokenKey};
 use crate::shard::{Answer, ShardInput};
-use crate::store::{ShardId, ShardStore};
-use host::HostMessage;
+use crate::store::{ShardId, ShardStore, StoreError};
+use host::{HostMessage, LostShards};
 use inbox::Inbox;
 
 /// The server is going away.
@@ -61,6 +61,7 @@ struct Inner {
     hosts: Vec<Arc<Inbox<HostMessage>>>,
     queues: Arc<Queues>,
     sessions: Arc<Sessions>,
+    lost: Arc<LostShards>,
     router: Arc<Router>,
     key: Arc<TokenKey>,
     limits: Limits,
@@ -117,6 +118,11 @@ impl Cluster {
     /// How the task queues stand.
     pub fn queues(&self) -> Vec<QueueStatus> {
         self.inner.queues.status()
+    }
+
+    /// Shards that the store has taken from this process, and why. Their executions stand still here.
+    pub fn lost_shards(&self) -> Vec<(ShardId, StoreError)> {
+        self.inner.lost.all()
     }
 
     /// How many executions are in memory. Those that only wait are not.

@@ -130,6 +130,7 @@ impl Parts {
             queues,
             sessions: Arc::new(Sessions::default()),
             deliver: config.deliver.clone(),
+            lost: Arc::default(),
             retention_ms: i64::try_from(config.retention.as_millis()).unwrap_or(i64::MAX / 2),
             host_count,
         };
@@ -164,6 +165,7 @@ impl Parts {
             hosts: self.inboxes.clone(),
             queues: self.shared.queues.clone(),
             sessions: self.shared.sessions.clone(),
+            lost: self.shared.lost.clone(),
             router: self.router.clone(),
             key: config.token_key.clone(),
             limits: config.limits.clone(),

@@ -8,7 +8,7 @@ use axum::routing::get;
 use metrics::gauge;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
-use crate::cluster::Cluster;
+use super::health::Health;
 
 /// Queues that have figures of their own.
 const QUEUES_MAX: usize = 1_000;
@@ -23,13 +23,14 @@ pub(super) fn recorder() -> Option<&'static PrometheusHandle> {
 }
 
 /// The route.
-pub(super) fn routes(cluster: Cluster) -> Router {
-    Router::new().route("/metrics", get(render)).with_state(cluster)
+pub(super) fn routes(health: Health) -> Router {
+    Router::new().route("/metrics", get(render)).with_state(health)
 }
 
 /// The figures as they stand. Those of queues are taken when they are asked for.
-async fn render(State(cluster): State<Cluster>) -> String {
-    for queue in cluster.queues().into_iter().take(QUEUES_MAX) {
+async fn render(State(health): State<Health>) -> String {
+    gauge!("baton_shards_lost").set(health.lost().len() as f64);
+    for queue in health.cluster.queues().into_iter().take(QUEUES_MAX) {
         let name = queue.name.to_string();
         gauge!("baton_queue_waiting", "queue" => name.clone()).set(queue.waiting as f64);
         gauge!("baton_queue_served_by", "queue" => name.clone()).set(queue.served_by as f64);

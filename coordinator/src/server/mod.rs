@@ -32,6 +32,7 @@ use crate::mock_config::MockConfig;
 use crate::store::local::{LocalOptions, LocalStore};
 use crate::store::memory::MemoryStore;
 use crate::store::{self, ShardStore};
+use health::Health;
 use outlets::Outlets;
 
 /// Shards of a store in memory.
@@ -113,7 +114,12 @@ impl Server {
         let (accepting, connections) = (CancellationToken::new(), TaskTracker::new());
         let weak_store = Arc::downgrade(&store);
         let gateway = Gateway::new(cluster.clone());
-        tokio::spawn(serve::serve(listener, router(&api, &cluster, &gateway, store), accepting.clone(), connections.clone()));
+        tokio::spawn(serve::serve(
+            listener,
+            router(&api, &gateway, Health { store, cluster: cluster.clone(), catalog: catalog.clone(), closing: api.closing().clone() }),
+            accepting.clone(),
+            connections.clone(),
+        ));
         tokio::spawn(api::abort_executions(api.clone()));
         let drain_timeout = config.drain_timeout;
         Ok(Self { address, api, catalog, cluster, gateway, accepting, connections, outlets, drain_timeout, store: weak_store })
@@ -236,7 +242,7 @@ fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> 
 }
 
 /// Everything that is served. What is nobody else's is the AWS API's: it takes any path.
-fn router(api: &Api, cluster: &Cluster, gateway: &Gateway, store: Arc<dyn ShardStore>) -> Router {
+fn router(api: &Api, gateway: &Gateway, health: Health) -> Router {
     let aws = {
         let api = api.clone();
         move |request: axum::extract::Request| {
@@ -246,8 +252,8 @@ fn router(api: &Api, cluster: &Cluster, gateway: &Gateway, store: Arc<dyn ShardS
     };
     Router::new()
         .merge(executions::routes(api.clone()))
-        .merge(health::routes(health::Health { store, closing: api.closing().clone() }))
-        .merge(metrics::routes(cluster.clone()))
+        .merge(health::routes(health.clone()))
+        .merge(metrics::routes(health))
         .route_service(WORKER_ROUTE, gateway.service())
         .method_not_allowed_fallback(aws.clone())
         .fallback(aws)

@@ -193,12 +193,8 @@ impl<W: World> Shard<W> {
     }
 
     /// The store takes nothing from this shard any more. Whatever was not durable has not happened; everybody is told to come again.
-    fn lose(&mut self, error: &StoreError, out: &mut Vec<Output<W>>) {
-        match error {
-            StoreError::Closed => {}
-            other => tracing::error!(shard = %self.id, error = %other, "the store takes nothing from this shard any more"),
-        }
-        self.lost = Some(CLOSED);
+    pub(super) fn lose(&mut self, error: &StoreError, out: &mut Vec<Output<W>>) {
+        self.lost = Some(error.clone());
         let held: Vec<_> = self.log.abandon().collect();
         for output in held {
             match output {

@@ -171,6 +171,11 @@ pub enum ShardInput<W: World> {
         /// Whether it is durable.
         result: Result<(), StoreError>,
     },
+    /// The store has said, without being asked to write, that it takes nothing from the shard any more.
+    Lost {
+        /// Why.
+        error: StoreError,
+    },
 }
 
 impl<W: World> ShardInput<W> {
@@ -196,7 +201,8 @@ impl<W: World> ShardInput<W> {
             | ShardInput::HistoryLoaded { .. }
             | ShardInput::Durable { .. }
             | ShardInput::Retry
-            | ShardInput::Checkpointed { .. } => None,
+            | ShardInput::Checkpointed { .. }
+            | ShardInput::Lost { .. } => None,
         }
     }
 
@@ -213,7 +219,8 @@ impl<W: World> ShardInput<W> {
             | ShardInput::WaitEnd { .. }
             | ShardInput::Durable { .. }
             | ShardInput::Retry
-            | ShardInput::Checkpointed { .. } => true,
+            | ShardInput::Checkpointed { .. }
+            | ShardInput::Lost { .. } => true,
             ShardInput::Start { .. }
             | ShardInput::Send { .. }
             | ShardInput::Redrive { .. }

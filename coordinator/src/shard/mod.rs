@@ -53,7 +53,7 @@ use baton_engine::Timestamp;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use crate::store::ShardId;
+use crate::store::{ShardId, StoreError};
 use checkpoint::CheckpointState;
 use live::{Ended, Live};
 use log::Log;
@@ -90,7 +90,7 @@ pub struct Shard<W: World> {
     /// Executions that ended before this time are being forgotten.
     forgotten_before: Timestamp,
     /// Why the store no longer takes anything from this shard.
-    lost: Option<&'static str>,
+    lost: Option<StoreError>,
     scratch: Scratch<W>,
 }
 
@@ -141,8 +141,8 @@ impl<W: World> Shard<W> {
     }
 
     /// Why the store no longer takes anything from this shard; `None` as long as it does.
-    pub fn lost(&self) -> Option<&'static str> {
-        self.lost
+    pub fn lost(&self) -> Option<&StoreError> {
+        self.lost.as_ref()
     }
 
     /// Whether the store has refused batches that come again with [`ShardInput::Retry`].
@@ -221,6 +221,7 @@ impl<W: World> Shard<W> {
             ShardInput::Durable { seq, result } => self.durable(seq, result, out),
             ShardInput::Retry => self.log.retry(out),
             ShardInput::Checkpointed { result } => self.checkpointed(result),
+            ShardInput::Lost { error } => self.lose(&error, out),
         }
         if self.log.is_full() {
             self.log.close(out);

@@ -144,8 +144,7 @@ impl<W: World> Shard<W> {
 
     /// Answers an input that nobody takes any more: the store has let the shard go.
     pub(super) fn turn_away(&mut self, input: ShardInput<W>, out: &mut Vec<Output<W>>) {
-        let reason = self.lost.unwrap_or(CLOSED);
-        self.reject(input, &SendError::Unavailable(reason), out);
+        self.reject(input, &SendError::Unavailable(CLOSED), out);
     }
 
     /// Answers an input without having done anything, and gives back what came with it.
@@ -189,7 +188,8 @@ impl<W: World> Shard<W> {
             | ShardInput::HistoryLoaded { .. }
             | ShardInput::Durable { .. }
             | ShardInput::Retry
-            | ShardInput::Checkpointed { .. } => {}
+            | ShardInput::Checkpointed { .. }
+            | ShardInput::Lost { .. } => {}
         }
     }
 
