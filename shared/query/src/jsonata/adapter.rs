@@ -3,14 +3,15 @@
 use std::fmt;
 
 use jlens_core::audit::{Outcome, Tracer};
-use jlens_core::{Bindings, Document, Error, Options};
+use jlens_core::{Bindings, CancelToken, Document, Error, Options};
 use serde_json::Value;
 use thiserror::Error as ThisError;
 
 use super::Expression;
-use super::documents::Documents;
+use super::documents::{self, Documents};
 use super::fast_path::whole_states;
 use super::functions::{Functions, draws_random};
+use super::memory::{ARRAY_TIERS, Bound, Meter, TIERS, Tier};
 use crate::{QueryError, Scope};
 
 /// How much one evaluation may do. Never measured by the clock, so that the same evaluation always ends the same way.
@@ -48,12 +49,12 @@ pub(super) fn evaluate(
     field: &dyn fmt::Display,
 ) -> Result<Value, QueryError> {
     let drawn_before = scope.random.counter();
-    let options = options(expression, scope);
-    let functions = Functions::new(draws(expression), scope.random);
-    // No context exists; the restrictions see to it that none is asked for.
-    let context = Document::new(&Value::Null);
-    let outcome = expression.program().evaluate_document_with(&context, &documents.bound(), functions.bindings(), &options);
-    functions.finish(scope.random);
+    let outcome = match expression.bound() {
+        Bound::Steps => unmetered(expression, documents, scope),
+        Bound::Meter => metered(expression, scope, &options(expression, scope)),
+        Bound::Tiers => tiered(expression, scope, &TIERS),
+        Bound::ArrayTiers => tiered(expression, scope, &ARRAY_TIERS),
+    };
     match outcome {
         Ok(Some(value)) => Ok(value),
         Ok(None) if gives_function(expression, scope, drawn_before) => {
@@ -64,6 +65,52 @@ pub(super) fn evaluate(
             Err(QueryError::Thrown { expression: expression.text().to_owned(), field: field.to_string(), reason: reason(&error) })
         }
     }
+}
+
+type Evaluated = jlens_core::Result<Option<Value>>;
+
+fn unmetered(expression: &Expression, documents: &Documents, scope: &Scope<'_>) -> Evaluated {
+    let options = options(expression, scope);
+    let functions = Functions::new(draws(expression), scope.random);
+    // No context exists; the restrictions see to it that none is asked for.
+    let context = Document::new(&Value::Null);
+    let outcome = expression.program().evaluate_document_with(&context, &documents.bound(), functions.bindings(), &options);
+    functions.finish(scope.random);
+    outcome
+}
+
+/// Stops when all that it builds comes to too much.
+fn metered(expression: &Expression, scope: &Scope<'_>, options: &Options) -> Evaluated {
+    let stop = CancelToken::new();
+    let options = options.clone().cancel_token(stop.clone());
+    let functions = Functions::new(draws(expression), scope.random);
+    let bindings = bound_values(expression, scope, functions.bindings().clone());
+    let outcome = expression.metered_program().evaluate_traced(Some(&Value::Null), &bindings, &options, &mut Meter::new(stop));
+    functions.finish(scope.random);
+    outcome
+}
+
+/// Tries again with other bounds as long as an evaluation meets those that it was given.
+fn tiered(expression: &Expression, scope: &Scope<'_>, tiers: &[Tier]) -> Evaluated {
+    let options = options(expression, scope);
+    let drawn = scope.random.counter();
+    let attempt = |tier: &Tier| {
+        scope.random.set_counter(drawn);
+        let bounded = options.clone().max_steps(tier.steps).max_string_length(tier.text_bytes);
+        metered(expression, scope, &tier.items.map_or(bounded.clone(), |items| bounded.max_array_length(items)))
+    };
+    let (last, others) = tiers.split_last().expect("there are tiers");
+    let ends = others.iter().map(attempt).find(|outcome| !meets_bounds(outcome));
+    ends.unwrap_or_else(|| attempt(last))
+}
+
+fn meets_bounds(outcome: &Evaluated) -> bool {
+    outcome.as_ref().is_err_and(|error| matches!(error.code(), "U1001" | "U1006"))
+}
+
+/// `$states` and the workflow variables, as far as the expression reads them.
+fn bound_values(expression: &Expression, scope: &Scope<'_>, bindings: Bindings) -> Bindings {
+    documents::values(expression.needs(), scope).into_iter().fold(bindings, |bindings, (name, value)| bindings.var(name, value))
 }
 
 fn draws(expression: &Expression) -> bool {
@@ -85,7 +132,7 @@ fn options(expression: &Expression, scope: &Scope<'_>) -> Options {
 /// JSONata's code and message. The codes of limits are the engine's own, so their texts are AWS's instead.
 fn reason(error: &Error) -> String {
     match error.code() {
-        "U1001" => "Expression evaluation memory limit exceeded".to_owned(),
+        "U1001" | "U1003" => "Expression evaluation memory limit exceeded".to_owned(),
         "U1006" => "Expression evaluation step limit exceeded".to_owned(),
         code => format!("{code}: {}", message(error)),
     }

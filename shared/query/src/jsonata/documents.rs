@@ -37,11 +37,7 @@ pub(super) struct Documents {
 impl Documents {
     /// Converts what `needs` asks for.
     pub(super) fn build(needs: &Needs, scope: &Scope<'_>) -> Result<Self, TooDeep> {
-        let shadowed: Vec<&String> = needs.functions.iter().filter(|name| scope.variables.get(name).is_some()).collect();
-        let reads = needs.reads.iter().filter(|(name, _)| !shadowed.contains(name));
-        let reads = reads.map(|(name, read)| (name, if shadowed.is_empty() { read } else { &Read::Whole }));
-        let shadowing = shadowed.iter().map(|name| (*name, &Read::Whole));
-        let named = reads.chain(shadowing).filter_map(|(name, read)| {
+        let named = named(needs, scope).into_iter().filter_map(|(name, read)| {
             let document = convert(name, read, scope).transpose()?;
             Some(document.map(|document| (name.clone(), document)))
         });
@@ -51,6 +47,44 @@ impl Documents {
     /// The documents by the name they are bound to.
     pub(super) fn bound(&self) -> Vec<(&str, &Document)> {
         self.named.iter().map(|(name, document)| (name.as_str(), document)).collect()
+    }
+}
+
+/// What is to be bound, and how much of it is read.
+fn named<'n>(needs: &'n Needs, scope: &Scope<'_>) -> Vec<(&'n String, &'n Read)> {
+    let shadowed: Vec<&String> = needs.functions.iter().filter(|name| scope.variables.get(name).is_some()).collect();
+    let reads = needs.reads.iter().filter(|(name, _)| !shadowed.contains(name));
+    let reads = reads.map(|(name, read)| (name, if shadowed.is_empty() { read } else { &Read::Whole }));
+    let shadowing = shadowed.iter().map(|name| (*name, &Read::Whole));
+    reads.chain(shadowing).collect()
+}
+
+/// The same as plain values. Only of what has been converted before, which shows that nothing nests too deeply.
+pub(super) fn values(needs: &Needs, scope: &Scope<'_>) -> Vec<(String, Value)> {
+    let value = |name: &str, read: &Read| match name {
+        "states" => {
+            let fields = states_fields(scope).filter_map(|(name, value)| {
+                let read = match read {
+                    Read::Whole => read,
+                    Read::Fields(fields) => fields.get(name)?,
+                };
+                Some((name.to_owned(), cut(value(), read)))
+            });
+            Some(Value::Object(fields.collect()))
+        }
+        name => scope.variables.get(name).map(|value| cut(value, read)),
+    };
+    named(needs, scope).into_iter().filter_map(|(name, read)| Some((name.clone(), value(name, read)?))).collect()
+}
+
+fn cut(value: &Value, read: &Read) -> Value {
+    match (read, value) {
+        (Read::Fields(fields), Value::Object(members)) => {
+            let read = members.iter().filter_map(|(name, value)| Some((name.clone(), cut(value, fields.get(name)?))));
+            Value::Object(read.collect())
+        }
+        (Read::Fields(_), Value::Array(items)) => Value::Array(items.iter().map(|item| cut(item, read)).collect()),
+        (_, value) => value.clone(),
     }
 }
 

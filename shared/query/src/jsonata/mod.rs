@@ -8,6 +8,7 @@ mod adapter;
 mod documents;
 mod fast_path;
 mod functions;
+mod memory;
 mod needs;
 mod restrictions;
 
@@ -22,6 +23,7 @@ use crate::{QueryError, Scope, SyntaxError};
 pub use adapter::{JsonataError, Limits, evaluate_plain};
 use documents::Documents;
 use fast_path::FastPath;
+use memory::Bound;
 pub(crate) use needs::Needs;
 
 const OPENING: &str = "{%";
@@ -35,6 +37,9 @@ struct Compiled {
     text: String,
     program: jlens_core::Expression,
     fast_path: Option<FastPath>,
+    bound: Bound,
+    /// The same program for evaluations with a meter.
+    metered: Option<jlens_core::Expression>,
     needs: Needs,
     variables: Vec<String>,
     states_fields: Vec<String>,
@@ -68,7 +73,8 @@ impl Expression {
         if !errors.is_empty() {
             return Err(errors);
         }
-        Ok(Expression(Arc::new(Compiled::new(body, program))))
+        let compiled = Compiled::new(body, program).map_err(|error| vec![invalid(&error)])?;
+        Ok(Expression(Arc::new(compiled)))
     }
 
     /// The value of the expression. `field` names its place in the state for errors: `Arguments/FunctionName`.
@@ -100,22 +106,36 @@ impl Expression {
         &self.0.program
     }
 
+    fn metered_program(&self) -> &jlens_core::Expression {
+        self.0.metered.as_ref().unwrap_or(&self.0.program)
+    }
+
+    fn bound(&self) -> Bound {
+        self.0.bound
+    }
+
     pub(crate) fn needs(&self) -> &Needs {
         &self.0.needs
     }
 }
 
 impl Compiled {
-    fn new(body: &str, program: jlens_core::Expression) -> Self {
+    /// An error if the program nests as deeply as the engine takes it, so that no call of it can be put into a block.
+    fn new(body: &str, program: jlens_core::Expression) -> jlens_core::Result<Self> {
         let needs = Needs::of(&program);
-        Compiled {
+        let bound = Bound::of(program.ast());
+        let reporting = (bound != Bound::Steps).then(|| memory::with_reporting_calls(program.ast(), body)).flatten();
+        let metered = reporting.map(|text| jlens_core::Expression::compile(&text)).transpose()?;
+        Ok(Compiled {
             text: body.to_owned(),
+            bound,
+            metered,
             fast_path: FastPath::of(&program.ast().root),
             variables: needs::variables_read(&program),
             states_fields: needs::states_fields(program.ast()),
             needs,
             program,
-        }
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod fixture;
 mod hostile;
+mod hostile_memory;
 mod intrinsics;
 mod jsonata;
 mod jsonata_functions;
