@@ -5,4 +5,5 @@ mod test_state;
 
 mod handler_logs;
 mod lint;
+mod redrive;
 mod server;

@@ -55,7 +55,7 @@ pub(crate) fn run_redriven(machine: &StateMachine, input: &Value, script: &Scrip
                 continue;
             }
         }
-        if script.draw(&format!("stop {step}")) % 25 == 0 {
+        if script.draw(&format!("stop {step}")).is_multiple_of(25) {
             execution.decide(&env, Input::Stop { error: None, cause: None }, now, &mut out).expect("it runs");
             continue;
         }
