@@ -22,13 +22,14 @@ def pytest_addoption(parser):
 class Server:
     """`baton up` on a folder of its own, with a data folder that survives kill -9."""
 
-    def __init__(self, binary, folder, port=0):
-        self.binary, self.folder, self.port = binary, Path(folder), port
+    def __init__(self, binary, folder, port=0, variables=None):
+        self.binary, self.folder, self.port, self.variables = binary, Path(folder), port, variables or {}
         self.process = None
 
     def start(self):
         log = open(self.folder / "baton.log", "ab")
-        self.process = subprocess.Popen([self.binary, "up", str(self.folder), "--port", str(self.port)], stdout=subprocess.PIPE, stderr=log, text=True)
+        self.process = subprocess.Popen([self.binary, "up", str(self.folder), "--port", str(self.port)], stdout=subprocess.PIPE, stderr=log, text=True,
+                                        env={**os.environ, **self.variables})
         line = self.process.stdout.readline()
         match = re.fullmatch(r"baton ready (http://127\.0\.0\.1:(\d+))\n", line)
         assert match, f"no ready line but {line!r}: {(self.folder / 'baton.log').read_text()[-2000:]}"

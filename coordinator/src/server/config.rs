@@ -39,7 +39,7 @@ pub struct ServerConfig {
     pub status_events: Option<Vec<StatusEventDestination>>,
     /// Where EventBridge is.
     pub eventbridge_endpoint: Option<String>,
-    /// How long requests that are under way may take at the end.
+    /// How long requests that are under way may take at the end, and after that what has to leave: execution logs, status changes.
     pub drain_timeout: Duration,
 }
 

@@ -45,8 +45,6 @@ const WORKER_ROUTE: &str = "/baton.worker.v1.Worker/{call}";
 const BACKLOG: u32 = 1_024;
 /// How long connections may take to end when nothing is under way on them any more.
 const CONNECTIONS_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long the end waits until execution logs and status-change events have left.
-const OUTLETS_TIMEOUT: Duration = Duration::from_secs(8);
 /// How long the end waits for those who still use the store, and how often it looks.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
 const RELEASE_INTERVAL: Duration = Duration::from_millis(5);
@@ -161,7 +159,7 @@ impl Server {
         }
         self.cluster.close().await;
         self.catalog.close().await;
-        self.outlets.close(OUTLETS_TIMEOUT).await;
+        self.outlets.close(self.drain_timeout).await;
         // Workers' sessions have ended with the cluster.
         self.connections.close();
         if tokio::time::timeout(CONNECTIONS_TIMEOUT, self.connections.wait()).await.is_err() {

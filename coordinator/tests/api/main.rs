@@ -3,7 +3,9 @@
 mod activities;
 mod aliases;
 mod constraints;
+mod execution_logs;
 mod executions;
+mod fake_aws;
 mod history;
 mod hostile;
 mod map_runs;
@@ -12,6 +14,7 @@ mod redrive;
 mod restart;
 mod routes;
 mod state_machines;
+mod status_events;
 mod support;
 mod tags;
 mod test_state;
