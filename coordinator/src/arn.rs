@@ -204,6 +204,11 @@ impl<'a> Owner<'a> {
     pub fn execution(&self, machine: &str, name: &str) -> String {
         format!("{self}:execution:{machine}:{name}")
     }
+
+    /// ARN of an Express execution. `id` tells it from others of the same name.
+    pub fn express(&self, machine: &str, name: &str, id: &str) -> String {
+        format!("{self}:express:{machine}:{name}:{id}")
+    }
 }
 
 impl fmt::Display for Owner<'_> {

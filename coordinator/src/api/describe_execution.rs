@@ -6,7 +6,7 @@ use crate::cluster::ExecutionRecord;
 
 use super::constraint::{ARN, Constraints};
 use super::epoch::EpochSeconds;
-use super::execution::{self, INCLUDED_DATA};
+use super::execution::{self, DataDetails, INCLUDED_DATA};
 use super::{Api, ApiError, Call, json};
 
 #[derive(Deserialize)]
@@ -49,11 +49,6 @@ pub(super) struct Response<'a> {
     redrive_status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     redrive_status_reason: Option<String>,
-}
-
-#[derive(Serialize)]
-struct DataDetails {
-    included: bool,
 }
 
 /// The answer, as text, since it borrows from the record.

@@ -77,9 +77,6 @@ pub enum ApiError {
     /// The operation is for the other type of state machine.
     #[error("This operation is not supported by this type of state machine")]
     StateMachineTypeNotSupported,
-    /// As [`Self::StateMachineTypeNotSupported`], but AWS would do it and we do not do it yet.
-    #[error("{0}")]
-    ExpressNotYet(&'static str),
     /// Carries the ARN.
     #[error("Execution Does Not Exist: '{0}'")]
     ExecutionDoesNotExist(String),
@@ -190,7 +187,7 @@ impl ApiError {
             Self::MissingRequiredParameter => (BAD, "MissingRequiredParameter"),
             Self::StateMachineDoesNotExist(_) => (BAD, "StateMachineDoesNotExist"),
             Self::StateMachineAlreadyExists(_) => (BAD, "StateMachineAlreadyExists"),
-            Self::StateMachineTypeNotSupported | Self::ExpressNotYet(_) => (BAD, "StateMachineTypeNotSupported"),
+            Self::StateMachineTypeNotSupported => (BAD, "StateMachineTypeNotSupported"),
             Self::ExecutionDoesNotExist(_) => (BAD, "ExecutionDoesNotExist"),
             Self::ExecutionAlreadyExists(_) => (BAD, "ExecutionAlreadyExists"),
             Self::ExecutionNotRedrivable(_) => (BAD, "ExecutionNotRedrivable"),

@@ -25,6 +25,12 @@ pub(super) const STATUS_FILTERS: [(&str, Option<Status>); 6] = [
 /// `includedData`
 pub(super) const INCLUDED_DATA: [(&str, bool); 2] = [("ALL_DATA", true), ("METADATA_ONLY", false)];
 
+/// `inputDetails` and `outputDetails`
+#[derive(serde::Serialize)]
+pub(super) struct DataDetails {
+    pub(super) included: bool,
+}
+
 /// The id of the Standard execution with this ARN.
 pub(super) fn id(arn: &str) -> Result<ExecutionId, ApiError> {
     resource::check_execution(arn)?;

@@ -17,6 +17,7 @@ mod operation;
 mod page;
 mod request_id;
 mod resource;
+mod start;
 mod sts;
 mod tag;
 mod test_case;
@@ -199,7 +200,7 @@ async fn dispatch(api: &Api, operation: Operation, call: &Call<'_>) -> Result<Ve
         Operation::ListTagsForResource => answer(list_tags_for_resource::run(api, call)),
         Operation::PublishStateMachineVersion => answer(publish_state_machine_version::run(api, call).await),
         Operation::RedriveExecution => answer(redrive_execution::run(api, call).await),
-        Operation::StartSyncExecution => answer(start_sync_execution::run(api, call)),
+        Operation::StartSyncExecution => start_sync_execution::run(api, call).await,
         Operation::TagResource => answer(tag_resource::run(api, call).await),
         Operation::TestState => answer(test_state::run(api, call).await),
         Operation::UntagResource => answer(untag_resource::run(api, call).await),

@@ -223,6 +223,9 @@ impl Host {
         for (shard, id) in self.timers.due(now) {
             self.next.push_back((self.index(shard), ShardInput::Due { id }));
         }
+        for shard in self.timers.wakes(now) {
+            self.next.push_back((self.index(shard), ShardInput::Wake));
+        }
         self.settle(now);
         self.resume_touched(now);
         self.append_last();

@@ -6,6 +6,7 @@
 
 mod counters;
 mod error;
+mod express;
 mod host;
 mod inbox;
 mod listener;
@@ -16,8 +17,8 @@ mod watch;
 mod world;
 
 pub use crate::shard::{
-    Activities, Cursor, ExecutionId, ExecutionRecord, ExecutionSummary, Functions, Grant, ListQuery, LogLevel, Logging, ReadError,
-    RedriveError, Revision, Revisions, SendError, StartError, Started, StepEvents,
+    Activities, Cursor, ExecutionId, ExecutionRecord, ExecutionSummary, ExpressEnd, ExpressLimits, ExpressPool, Functions, Grant,
+    ListQuery, LogLevel, Logging, ReadError, RedriveError, Revision, Revisions, SendError, StartError, Started, StepEvents,
 };
 pub use baton_engine::{NotRedrivable, Rejected, Status, Verdict, Waiting, WaitingFor};
 pub use error::*;
@@ -63,6 +64,7 @@ struct Inner {
     sessions: Arc<Sessions>,
     lost: Arc<LostShards>,
     router: Arc<Router>,
+    express: Arc<ExpressPool>,
     key: Arc<TokenKey>,
     limits: Limits,
     /// The next seed of an execution.

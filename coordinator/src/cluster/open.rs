@@ -12,7 +12,7 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use super::host::{Asked, HORIZON_MS, Host, HostMessage, Shared, read_history, read_rows};
 use super::inbox::Inbox;
 use super::world::HostWorld;
-use super::{Cluster, Grant, Inner, Listeners, OpenError, Revisions};
+use super::{Cluster, ExpressLimits, ExpressPool, Grant, Inner, Listeners, OpenError, Revisions};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock;
@@ -40,6 +40,8 @@ pub struct ClusterConfig {
     pub activities: Arc<dyn Activities>,
     /// Limits of one execution.
     pub limits: Limits,
+    /// Limits of Express executions.
+    pub express: ExpressLimits,
     /// Seals task tokens.
     pub token_key: Arc<TokenKey>,
     /// Region of short names.
@@ -72,6 +74,7 @@ impl ClusterConfig {
             functions,
             activities,
             limits: Limits::default(),
+            express: ExpressLimits::default(),
             token_key: Arc::new(TokenKey::ephemeral()),
             region: "us-east-1".to_owned(),
             account: "123456789012".to_owned(),
@@ -107,6 +110,7 @@ struct Parts {
     inboxes: Vec<Arc<Inbox<HostMessage>>>,
     services: Arc<TaskServices>,
     router: Arc<Router>,
+    express: Arc<ExpressPool>,
     incarnation: u64,
 }
 
@@ -140,6 +144,7 @@ impl Parts {
             inboxes,
             services: Arc::new(TaskServices::new(config.token_key.clone(), config.activities.clone())),
             router: Arc::new(router),
+            express: ExpressPool::new(config.express.clone()),
             incarnation,
         }
     }
@@ -150,6 +155,8 @@ impl Parts {
             config.revisions.clone(),
             self.services.clone(),
             config.limits.clone(),
+            limits_of_express(config),
+            self.express.clone(),
             queues,
             self.router.clone(),
             self.incarnation,
@@ -167,12 +174,18 @@ impl Parts {
             sessions: self.shared.sessions.clone(),
             lost: self.shared.lost.clone(),
             router: self.router.clone(),
+            express: self.express.clone(),
             key: config.token_key.clone(),
             limits: config.limits.clone(),
             seed: AtomicU64::new(Random::from_system().next_u64()),
             closing: CancellationToken::new(),
         }
     }
+}
+
+/// An Express execution has as many events as it takes and less time.
+fn limits_of_express(config: &ClusterConfig) -> Limits {
+    Limits { history_events_max: u64::MAX, execution_seconds_max: config.express.execution_seconds_max, ..config.limits.clone() }
 }
 
 async fn recover_host(

@@ -12,7 +12,7 @@ use super::counters::ExecutionCounters;
 use super::listener::{Announcement, Listeners};
 use super::watch::Watcher;
 use crate::dispatch::{Queues, Random, Route, Router, Session, SharedQueue, Slot, TaskServices};
-use crate::shard::{Answer, ExecutionId, PlaceRequest, Placement, QueuedTask, Revision, Revisions, StepEvents, World};
+use crate::shard::{Answer, ExecutionId, ExpressPool, PlaceRequest, Placement, QueuedTask, Revision, Revisions, StepEvents, World};
 
 /// Entries of a host's memory of revisions and of ways; it is emptied when it is full.
 const REMEMBERED_MAX: usize = 4_096;
@@ -41,6 +41,8 @@ pub(crate) struct HostWorld {
     remembered_revisions: HashMap<u128, Arc<Revision>, FixedState>,
     services: Arc<TaskServices>,
     limits: Limits,
+    express_limits: Limits,
+    express_pool: Arc<ExpressPool>,
     queues: Arc<Queues>,
     router: Arc<Router>,
     /// Queues of functions and activities by their ARN, as definitions name them.
@@ -57,6 +59,8 @@ impl HostWorld {
         revisions: Arc<dyn Revisions>,
         services: Arc<TaskServices>,
         limits: Limits,
+        express_limits: Limits,
+        express_pool: Arc<ExpressPool>,
         queues: Arc<Queues>,
         router: Arc<Router>,
         incarnation: u64,
@@ -67,6 +71,8 @@ impl HostWorld {
             remembered_revisions: HashMap::default(),
             services,
             limits,
+            express_limits,
+            express_pool,
             queues,
             router,
             ways: HashMap::default(),
@@ -152,6 +158,14 @@ impl World for HostWorld {
 
     fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    fn express_limits(&self) -> &Limits {
+        &self.express_limits
+    }
+
+    fn express_pool(&self) -> &Arc<ExpressPool> {
+        &self.express_pool
     }
 
     fn place(&mut self, request: &PlaceRequest<'_>) -> Placement<Slot> {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::api::{ApiLimits, Defaults};
+use crate::cluster::ExpressLimits;
 
 /// Port of Step Functions Local, and ours.
 const PORT: u16 = 8083;
@@ -27,6 +28,8 @@ pub struct ServerConfig {
     pub api_limits: ApiLimits,
     /// Limits of executions.
     pub limits: baton_engine::Limits,
+    /// Limits of Express executions.
+    pub express: ExpressLimits,
     /// Where functions that no worker serves are invoked.
     pub lambda_endpoint: Option<String>,
     /// Mock configuration in Step Functions Local's format.
@@ -83,6 +86,7 @@ impl Default for ServerConfig {
             region: REGION.to_owned(),
             api_limits: ApiLimits::default(),
             limits: baton_engine::Limits::default(),
+            express: ExpressLimits::default(),
             lambda_endpoint: None,
             mock_config: None,
             execution_logs: None,

@@ -200,6 +200,7 @@ fn cluster_config(config: &ServerConfig, store: Arc<dyn ShardStore>, catalog: &C
     let catalog = Arc::new(catalog.clone());
     ClusterConfig {
         limits: config.limits.clone(),
+        express: config.express.clone(),
         token_key: Arc::new(token_key),
         region: config.region.clone(),
         account: config.account.clone(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use baton_engine::{NotRedrivable, Rejected, Timestamp, Verdict};
 use bytes::Bytes;
 
-use super::{ExecutionRecord, Grant};
+use super::{ExecutionRecord, ExpressEnd, Grant};
 
 /// Answer to a start.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub enum StartError {
         /// ARN of the one that exists.
         execution_arn: String,
     },
-    /// The shard's inbox is full: `ThrottlingException`.
+    /// The shard's inbox is full, or as many Express executions run as there may be: `ThrottlingException`.
     #[error("Rate exceeded")]
     Throttled,
     /// The store refuses writes (a full disk, a shutdown): 503, try again.
@@ -85,6 +85,8 @@ pub enum ReadError {
 pub enum Answer {
     /// To a start.
     Started(Result<Started, StartError>),
+    /// To the start of an Express execution whose end is waited for.
+    ExpressEnded(Box<ExpressEnd>),
     /// To an input.
     Sent(Result<Verdict, SendError>),
     /// To a redrive: when it came.

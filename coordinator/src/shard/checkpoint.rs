@@ -13,7 +13,9 @@ use xxhash_rust::xxh3::xxh3_128;
 use super::live::{Ended, Live, Rows};
 use super::log::is_passing;
 use super::start::CLOSED;
-use super::stored::{Retained, Stored, StoredEnded, StoredIndexEntry, StoredRetention, encode_value, tasks_row_name};
+use super::stored::{
+    Retained, Stored, StoredEnded, StoredExpress, StoredIndexEntry, StoredRetention, encode_value, express_row_name, tasks_row_name,
+};
 use super::{Answer, EVICT_IF_DUE_AFTER, ExecutionId, Output, Shard, World};
 use crate::store::keys::{ExecutionIndexKey, ExecutionKey, HistoryKey, MetaKey, RetentionKey, TimerKey};
 use crate::store::{KvOp, ShardId, StoreError, Table};
@@ -29,7 +31,10 @@ pub(super) struct CheckpointState {
     dirty: Vec<ExecutionId>,
     /// Read back from the key-value side; they leave memory again when there is nothing to keep them.
     reconsidered: Vec<ExecutionId>,
+    /// Since when there is something in the log that no checkpoint covers.
     dirty_since: Option<Timestamp>,
+    /// Express executions that have ended and have a row.
+    pub(super) express_rows_gone: Vec<ExecutionId>,
     under_way: Option<UnderWay>,
     /// The log is needed as it is.
     is_stopped: bool,
@@ -50,6 +55,11 @@ impl CheckpointState {
         if !std::mem::replace(is_dirty, true) {
             self.dirty.push(id);
         }
+        self.note_change(now);
+    }
+
+    /// Something has come into the log of which nothing need be written but that it is covered.
+    pub(super) fn note_change(&mut self, now: Timestamp) {
         self.dirty_since.get_or_insert(now);
     }
 
@@ -74,7 +84,7 @@ impl<W: World> Shard<W> {
 
     /// Whether something has changed since the last checkpoint, or one is under way.
     pub fn is_dirty(&self) -> bool {
-        self.lost.is_none() && !self.checkpoint.is_stopped && (self.checkpoint.under_way.is_some() || !self.checkpoint.dirty.is_empty())
+        self.lost.is_none() && !self.checkpoint.is_stopped && (self.checkpoint.under_way.is_some() || self.checkpoint.dirty_since.is_some())
     }
 
     /// Bytes of the log that the next checkpoints take over. Something like as much memory is held for them.
@@ -109,9 +119,9 @@ impl<W: World> Shard<W> {
             self.evict(id);
         }
         let executions = std::mem::take(&mut self.checkpoint.dirty);
-        self.checkpoint.dirty_since = None;
+        let has_changed = self.checkpoint.dirty_since.take().is_some();
         let bytes = std::mem::take(&mut self.log.bytes_since_checkpoint);
-        if executions.is_empty() {
+        if !has_changed {
             return;
         }
         let mut ops =
@@ -119,13 +129,14 @@ impl<W: World> Shard<W> {
         for id in &executions {
             if let Some(live) = self.live.get_mut(id) {
                 live.is_dirty = false;
-                ops.live(*id, live);
+                if live.express.is_some() { ops.express(*id, live) } else { ops.live(*id, live) }
             } else if let Some(ended) = self.ended.get_mut(id) {
                 ended.is_saving = true;
                 ended.is_dirty = false;
                 ops.ended(*id, ended);
             }
         }
+        std::mem::take(&mut self.checkpoint.express_rows_gone).into_iter().for_each(|id| ops.express_row(id, None));
         let upto_seq = self.log.closed_seq;
         let ops = ops.finish(upto_seq);
         self.checkpoint.under_way = Some(UnderWay { upto_seq, bytes, ops: Some(ops), executions });
@@ -174,6 +185,7 @@ impl<W: World> Shard<W> {
             || live.is_held()
             || live.is_yielded
             || live.quarantined.is_some()
+            || live.express.is_some()
             || self.watchers.contains_key(&id);
         if due_late && is_clean && !is_needed {
             self.live.remove(&id);
@@ -209,6 +221,7 @@ impl<W: World> Shard<W> {
                 | Output::Deliver(_)
                 | Output::Cancel { .. }
                 | Output::Timer { .. }
+                | Output::Wake { .. }
                 | Output::Watched(..)
                 | Output::Announce(_) => {}
             }
@@ -255,6 +268,23 @@ impl Ops {
             self.index(id, &summary.state_machine_arn, summary.start_at, &entry);
         }
         self.execution(id, &Stored::Live(live.stored()));
+    }
+
+    /// A restart must find the start of an open Express execution although the log lets it go.
+    fn express(&mut self, id: ExecutionId, live: &mut Live) {
+        let Some(express) = live.express.as_mut().filter(|express| !express.has_row) else { return };
+        express.has_row = true;
+        let start = StoredExpress(live.execution.started().clone());
+        self.express_row(id, Some(encode_value(&start)));
+    }
+
+    fn express_row(&mut self, id: ExecutionId, start: Option<Bytes>) {
+        let name = express_row_name(id.0);
+        let key = MetaKey { shard: self.shard, name: &name }.encode();
+        self.ops.push(match start {
+            Some(start) => KvOp::put(Table::Meta, key, start),
+            None => KvOp::delete(Table::Meta, key),
+        });
     }
 
     fn ended(&mut self, id: ExecutionId, ended: &mut Ended) {

@@ -5,6 +5,9 @@
 //! length of their text, and the text, which the engine writes and reads. Chunks stand for themselves, so the history of an
 //! execution is nothing but its chunks behind each other ([`Chunks`]): they are encoded once, for the log.
 //!
+//! Of an asynchronous Express execution the log has two entries, at positions that no event ever has: one that it has begun, with its
+//! ExecutionStarted, and one that it has ended, without any event.
+//!
 //! All numbers are little-endian. Whatever is read is checked; bytes that no encoder made are a [`CodecError`].
 
 use std::ops::Range;
@@ -16,6 +19,10 @@ use super::ExecutionId;
 
 /// First byte of everything that this module writes.
 const VERSION: u8 = 1;
+/// Position of the entry that tells of the beginning of an Express execution.
+const EXPRESS_STARTED: u64 = u64::MAX - 1;
+/// Position of the entry that tells of its end.
+const EXPRESS_ENDED: u64 = u64::MAX;
 /// Bytes of a chunk before its text: number of events and length.
 const CHUNK_HEAD: usize = 4 + 4;
 
@@ -57,6 +64,16 @@ impl BatchBuilder {
         start..self.bytes.len()
     }
 
+    /// Appends that an Express execution has begun; `started` is its ExecutionStarted.
+    pub fn append_express_started(&mut self, id: ExecutionId, started: Event) {
+        self.append(id, EXPRESS_STARTED, &[started]);
+    }
+
+    /// Appends that an Express execution has ended.
+    pub fn append_express_ended(&mut self, id: ExecutionId) {
+        self.append(id, EXPRESS_ENDED, &[]);
+    }
+
     /// The bytes of a chunk that was appended.
     pub fn chunk(&self, place: Range<usize>) -> &[u8] {
         &self.bytes[place]
@@ -64,7 +81,7 @@ impl BatchBuilder {
 
     /// Whether nothing was appended.
     pub fn is_empty(&self) -> bool {
-        self.event_count == 0
+        self.bytes.len() == 1
     }
 
     /// Number of events.
@@ -85,6 +102,17 @@ impl BatchBuilder {
     }
 }
 
+/// What an entry of a batch tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EntryKind {
+    /// Events of an execution whose history is kept; the first of them has this position.
+    Events(u64),
+    /// An Express execution has begun.
+    ExpressStarted,
+    /// An Express execution has ended.
+    ExpressEnded,
+}
+
 /// One entry of a batch.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry<'a> {
@@ -94,6 +122,17 @@ pub struct Entry<'a> {
     pub position: u64,
     /// The events.
     pub chunk: Chunk<'a>,
+}
+
+impl Entry<'_> {
+    /// What it tells.
+    pub fn kind(&self) -> EntryKind {
+        match self.position {
+            EXPRESS_STARTED => EntryKind::ExpressStarted,
+            EXPRESS_ENDED => EntryKind::ExpressEnded,
+            position => EntryKind::Events(position),
+        }
+    }
 }
 
 /// The entries of a batch, in order.
@@ -258,6 +297,22 @@ mod tests {
         let all = read_events(&history.take()).expect("it was just written");
         assert_eq!(all, [events(2), events(3)].concat());
         assert!(history.is_empty());
+    }
+
+    #[test]
+    fn an_express_execution_has_two_entries() {
+        let mut batch = BatchBuilder::default();
+        batch.append_express_started(ExecutionId(7), events(1).remove(0));
+        batch.append_express_ended(ExecutionId(7));
+        assert!(!batch.is_empty());
+        let bytes = batch.take();
+        let entries = read_batch(&bytes).expect("it was just written");
+        let kinds: Vec<_> = entries.iter().map(|entry| (entry.id.0, entry.kind(), entry.chunk.event_count)).collect();
+        assert_eq!(kinds, [(7, EntryKind::ExpressStarted, 1), (7, EntryKind::ExpressEnded, 0)]);
+        assert_eq!(entries[1].chunk.events(), Ok(Vec::new()));
+
+        batch.append_express_ended(ExecutionId(7));
+        assert!(!batch.is_empty(), "an end alone is something to write");
     }
 
     #[test]

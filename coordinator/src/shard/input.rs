@@ -5,7 +5,7 @@ use std::sync::Arc;
 use baton_engine::{Claim, Input, Start, TaskRef};
 use bytes::Bytes;
 
-use super::{ExecutionId, StoredEnded, World};
+use super::{ExecutionId, ExpressStart, StoredEnded, World};
 use crate::store::StoreError;
 
 /// Everything that can happen to a shard.
@@ -16,6 +16,13 @@ pub enum ShardInput<W: World> {
         start: Box<Start>,
         /// Who asks.
         reply: W::Reply,
+    },
+    /// Start an execution of an Express state machine, under an ARN that was made for it. `start.at` is set by the shard.
+    StartExpress {
+        /// What it starts with.
+        start: Box<Start>,
+        /// In which way.
+        how: ExpressStart<W::Reply>,
     },
     /// Something happens to an execution.
     Send {
@@ -141,6 +148,8 @@ pub enum ShardInput<W: World> {
         /// Which.
         id: ExecutionId,
     },
+    /// The time has come that [`Output::Wake`](super::Output::Wake) asked for.
+    Wake,
     /// What the key-value side has of an execution, as asked by [`Output::Load`](super::Output::Load).
     Loaded {
         /// Which.
@@ -194,7 +203,9 @@ impl<W: World> ShardInput<W> {
             | ShardInput::Task { id, .. }
             | ShardInput::Watch { id, .. }
             | ShardInput::Due { id } => Some(*id),
-            ShardInput::Describe { .. }
+            ShardInput::StartExpress { .. }
+            | ShardInput::Wake
+            | ShardInput::Describe { .. }
             | ShardInput::History { .. }
             | ShardInput::WaitEnd { .. }
             | ShardInput::Loaded { .. }
@@ -211,17 +222,21 @@ impl<W: World> ShardInput<W> {
         matches!(self, ShardInput::Redrive { .. })
     }
 
-    /// Whether this adds nothing to the log by itself, so that it is taken even while the log is held up.
+    /// Whether this adds nothing to the log by itself (or no more than that an Express execution has ended), so that it is taken even
+    /// while the log is held up.
     pub(super) fn is_light(&self) -> bool {
         match self {
-            ShardInput::Describe { .. }
+            ShardInput::StartExpress { how: ExpressStart::Awaited(_), .. }
+            | ShardInput::Wake
+            | ShardInput::Describe { .. }
             | ShardInput::History { .. }
             | ShardInput::WaitEnd { .. }
             | ShardInput::Durable { .. }
             | ShardInput::Retry
             | ShardInput::Checkpointed { .. }
             | ShardInput::Lost { .. } => true,
-            ShardInput::Start { .. }
+            ShardInput::StartExpress { how: ExpressStart::Recorded(_) | ExpressStart::Again { .. }, .. }
+            | ShardInput::Start { .. }
             | ShardInput::Send { .. }
             | ShardInput::Redrive { .. }
             | ShardInput::SlotFree { .. }

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::codec::{Chunks, CodecError, read_chunks};
+use super::express::Express;
 use super::stored::{StoredEnded, StoredLive, StoredTask, StoredTasks};
 use super::{ExecutionRecord, ExecutionSummary, Revision, World};
 use crate::shard::ExecutionId;
@@ -39,6 +40,8 @@ pub(super) struct Live {
     pub(super) quarantined: Option<Arc<str>>,
     /// As it is listed until the batch with its redrive is durable.
     pub(super) told_as: Option<Box<(u64, ExecutionSummary)>>,
+    /// What there is to know of it when its state machine is an Express one.
+    pub(super) express: Option<Box<Express>>,
 }
 
 /// Which rows beside its own an execution has in the key-value side.
@@ -140,6 +143,7 @@ impl Live {
             is_yielded: false,
             quarantined: None,
             told_as: None,
+            express: None,
         }
     }
 
@@ -215,6 +219,8 @@ impl Live {
         };
         match self.task(task).map(|open| &open.holder) {
             Some(TaskHolder::Claimed(claim)) if claim.claim_id != claim_id => Err(Rejected::AlreadyClaimed),
+            // It may be the outcome of a run before a restart.
+            Some(TaskHolder::Queued(_) | TaskHolder::Unplaced) if self.express.is_some() => Err(Rejected::AlreadyClaimed),
             Some(TaskHolder::Claimed(_) | TaskHolder::Queued(_) | TaskHolder::Unplaced | TaskHolder::Submitted) | None => Ok(()),
         }
     }
@@ -225,8 +231,9 @@ impl Live {
     }
 
     /// Where it decides.
-    pub(super) fn env<'a>(revision: &'a Revision, world: &'a impl World) -> Env<'a> {
-        Env { machine: &revision.machine, limits: world.limits(), services: world.services() }
+    pub(super) fn env<'a>(revision: &'a Revision, is_express: bool, world: &'a impl World) -> Env<'a> {
+        let limits = if is_express { world.express_limits() } else { world.limits() };
+        Env { machine: &revision.machine, limits, services: world.services() }
     }
 
     /// As DescribeExecution shows it.

@@ -12,6 +12,8 @@ mod answer;
 mod checkpoint;
 pub mod codec;
 mod execution_id;
+mod express;
+mod express_pool;
 mod input;
 mod list;
 mod live;
@@ -32,6 +34,8 @@ mod world;
 pub use answer::*;
 pub use codec::{CodecError, read_chunk, read_events};
 pub use execution_id::ExecutionId;
+pub use express::{ExpressEnd, ExpressStart};
+pub use express_pool::{ExpressLimits, ExpressPermit, ExpressPool};
 pub use input::ShardInput;
 pub use list::*;
 pub use output::{Grant, Output};
@@ -55,6 +59,7 @@ use hashbrown::HashMap;
 
 use crate::store::{ShardId, StoreError};
 use checkpoint::CheckpointState;
+use express::ExpressTimers;
 use live::{Ended, Live};
 use log::Log;
 use step::Scratch;
@@ -80,6 +85,7 @@ pub struct Shard<W: World> {
     /// Who waits for an end.
     waiting_for_end: Map<ExecutionId, Vec<W::Reply>>,
     watchers: Map<ExecutionId, Vec<W::Watcher>>,
+    express_timers: ExpressTimers,
     /// Inputs that came while the log was held up, in order.
     backlog: VecDeque<ShardInput<W>>,
     /// The shard's own inputs for the next batch.
@@ -107,6 +113,7 @@ impl<W: World> Shard<W> {
             rebuilding: Map::default(),
             waiting_for_end: Map::default(),
             watchers: Map::default(),
+            express_timers: ExpressTimers::default(),
             backlog: VecDeque::new(),
             own: VecDeque::new(),
             checkpoint: CheckpointState::default(),
@@ -167,7 +174,8 @@ impl<W: World> Shard<W> {
             return self.turn_away(input, out);
         }
         let must_wait = !input.is_light() && (self.log.is_blocked() || !self.backlog.is_empty());
-        if must_wait && !matches!(input, ShardInput::Loaded { .. } | ShardInput::HistoryLoaded { .. }) {
+        let is_reading = matches!(input, ShardInput::Loaded { .. } | ShardInput::HistoryLoaded { .. });
+        if must_wait && !is_reading && !input.needs().is_some_and(|id| self.is_express(id)) {
             self.backlog.push_back(input);
             return;
         }
@@ -202,6 +210,7 @@ impl<W: World> Shard<W> {
         }
         match input {
             ShardInput::Start { start, reply } => self.start_known(*start, reply, out),
+            ShardInput::StartExpress { start, how } => self.start_express(*start, how, world, out),
             ShardInput::Send { id, input, claim_id, reply } => self.send(id, input, claim_id, reply, world, out),
             ShardInput::SlotFree { id, task, slot, claim } => self.slot_free(id, task, slot, claim, world, out),
             ShardInput::Claim { id, task, slot, claim } => self.claim(id, task, slot, claim, world, out),
@@ -216,6 +225,7 @@ impl<W: World> Shard<W> {
             ShardInput::WaitEnd { id, is_absent_running, reply } => self.wait_end(id, is_absent_running, reply, out),
             ShardInput::Watch { id, watcher, reply } => self.watch(id, watcher, reply, out),
             ShardInput::Due { id } => self.due(id, world, out),
+            ShardInput::Wake => self.wake(world, out),
             ShardInput::Loaded { id, result } => self.loaded(id, result, world, out),
             ShardInput::HistoryLoaded { id, stored, result } => self.history_loaded(id, stored, result, world, out),
             ShardInput::Durable { seq, result } => self.durable(seq, result, out),

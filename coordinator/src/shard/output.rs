@@ -69,6 +69,11 @@ pub enum Output<W: World> {
         /// Which execution.
         id: ExecutionId,
     },
+    /// Tell [`ShardInput::Wake`](super::ShardInput::Wake) then.
+    Wake {
+        /// When.
+        due: Timestamp,
+    },
     /// New events, durable: a chunk as it stands in the log.
     Watched(W::Watcher, Bytes),
     /// The execution that is followed has ended.

@@ -61,7 +61,8 @@ impl<W: World> Shard<W> {
     /// Executions of a state machine that the index does not show as they stand. What is not durable is not told.
     pub fn list(&self, state_machine_arn: &str, listed: &mut Vec<ExecutionSummary>) {
         let durable_seq = self.log.durable_seq;
-        let live = self.live.iter().filter(|(_, live)| live.is_dirty || live.history.saving.is_some());
+        let is_listed = |live: &Live| live.express.is_none() && (live.is_dirty || live.history.saving.is_some());
+        let live = self.live.iter().filter(|(_, live)| is_listed(live));
         let live =
             live.filter(|(_, live)| live.first_seq <= durable_seq && *live.execution.started().state_machine_arn == *state_machine_arn);
         listed.extend(live.map(|(id, live)| live.told(*id, durable_seq)));

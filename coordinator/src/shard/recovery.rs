@@ -3,14 +3,14 @@
 //! Only the executions that the log speaks of come into memory. The others wait where they are; what a restart must know of them stands in
 //! their timer rows and their rows of open tasks.
 
-use baton_engine::{Claim, EventKind, Execution, Holder, Status, TaskRef, Timestamp};
+use baton_engine::{Claim, EventKind, Execution, Holder, Start, Status, TaskRef, Timestamp};
 use bytes::Bytes;
 
-use super::codec::{Chunk, CodecError, Entry, read_batch};
+use super::codec::{Chunk, CodecError, Entry, EntryKind, read_batch};
 use super::live::{Ended, History, Live, LoadError, Remains, TaskHolder};
 use super::step::{Panicked, ask_for_timer, catching};
-use super::stored::{Stored, StoredEnded, StoredTasks, decode_value, execution_of_tasks_row};
-use super::{ExecutionId, Map, Output, Shard, ShardInput, World};
+use super::stored::{Stored, StoredEnded, StoredExpress, StoredTasks, decode_value, execution_of_express_row, execution_of_tasks_row};
+use super::{ExecutionId, ExpressStart, Map, Output, Shard, ShardInput, World};
 use crate::store::ShardId;
 use crate::store::keys::MetaKey;
 
@@ -54,6 +54,14 @@ pub struct Recovering<W: World> {
     rows: Map<ExecutionId, StoredTasks>,
     /// Executions that had ended when the log begins, or that end in it and are written down already.
     over: Map<ExecutionId, StoredEnded>,
+    /// Express executions that run.
+    express: Map<ExecutionId, OpenExpress>,
+}
+
+/// An Express execution that has begun and has not ended.
+struct OpenExpress {
+    start: Box<Start>,
+    has_row: bool,
 }
 
 /// A claim that a session held when the server ended. It counts until its worker has had time to come back.
@@ -70,15 +78,18 @@ pub struct HeldClaim {
 impl<W: World> Recovering<W> {
     /// A shard whose log ends with batch `seq`.
     pub fn new(shard: ShardId, seq: u64, now: Timestamp, horizon: Timestamp) -> Self {
-        Self { shard: Shard::new(shard, seq, now, horizon), rows: Map::default(), over: Map::default() }
+        Self { shard: Shard::new(shard, seq, now, horizon), rows: Map::default(), over: Map::default(), express: Map::default() }
     }
 
     /// One record of the shard's own.
     pub fn record(&mut self, key: &[u8], value: &Bytes) -> Result<(), RecoveryError> {
-        let execution = MetaKey::decode(key).and_then(|key| execution_of_tasks_row(key.name));
-        if let Some(execution) = execution {
+        let Some(key) = MetaKey::decode(key) else { return Ok(()) };
+        if let Some(execution) = execution_of_tasks_row(key.name) {
             let tasks = decode_value(value).map_err(|source| self.codec(source))?;
             self.rows.insert(ExecutionId(execution), tasks);
+        } else if let Some(execution) = execution_of_express_row(key.name) {
+            let StoredExpress(start) = decode_value(value).map_err(|source| self.codec(source))?;
+            self.express.insert(ExecutionId(execution), OpenExpress { start: Box::new(start), has_row: true });
         }
         Ok(())
     }
@@ -86,8 +97,7 @@ impl<W: World> Recovering<W> {
     /// Executions that the batch goes on with and whose snapshots are needed first.
     pub fn missing(&self, batch: &[u8]) -> Result<Vec<ExecutionId>, RecoveryError> {
         let entries = read_batch(batch).map_err(|source| self.codec(source))?;
-        let mut missing: Vec<_> =
-            entries.iter().filter(|entry| entry.position > 0 && !self.knows(entry.id)).map(|entry| entry.id).collect();
+        let mut missing: Vec<_> = entries.iter().filter(|entry| goes_on(entry) && !self.knows(entry.id)).map(|entry| entry.id).collect();
         // An execution that begins in this batch may go on in it.
         missing.retain(|id| !entries.iter().any(|entry| entry.id == *id && entry.position == 0));
         missing.dedup();
@@ -136,7 +146,15 @@ impl<W: World> Recovering<W> {
     }
 
     fn replay_entry(&mut self, seq: u64, entry: Entry<'_>, world: &mut W) -> Result<(), RecoveryError> {
-        let Entry { id, position, chunk } = entry;
+        let position = match entry.kind() {
+            EntryKind::Events(position) => position,
+            EntryKind::ExpressStarted => return self.express_started(entry.id, entry.chunk),
+            EntryKind::ExpressEnded => {
+                self.express_ended(entry.id);
+                return Ok(());
+            }
+        };
+        let Entry { id, chunk, .. } = entry;
         // What has ended has seen everything up to its end.
         if self.over.get(&id).is_some_and(|stored| position < stored.position)
             || self.shard.ended.get(&id).is_some_and(|ended| position < ended.history.events)
@@ -192,6 +210,24 @@ impl<W: World> Recovering<W> {
         Ok(Box::new(Live::new(execution, revision, History::default())))
     }
 
+    fn express_started(&mut self, id: ExecutionId, chunk: Chunk<'_>) -> Result<(), RecoveryError> {
+        let events = chunk.events().map_err(|source| self.codec(source))?;
+        let Some(EventKind::ExecutionStarted(start)) = events.into_iter().next().map(|event| event.kind) else {
+            return Err(self.codec(CodecError::Malformed("an Express execution that does not begin with ExecutionStarted".to_owned())));
+        };
+        // A checkpoint of which only a part was written may have its row already.
+        self.express.entry(id).or_insert(OpenExpress { start, has_row: false });
+        self.shard.checkpoint.note_change(self.shard.now);
+        Ok(())
+    }
+
+    fn express_ended(&mut self, id: ExecutionId) {
+        if self.express.remove(&id).is_some_and(|open| open.has_row) {
+            self.shard.checkpoint.express_rows_gone.push(id);
+        }
+        self.shard.checkpoint.note_change(self.shard.now);
+    }
+
     fn apply(&self, id: ExecutionId, live: &mut Live, chunk: Chunk<'_>) -> Result<(), RecoveryError> {
         let events = chunk.events().map_err(|source| self.codec(source))?;
         let (machine, execution) = (&live.revision.machine, &mut live.execution);
@@ -237,7 +273,16 @@ impl<W: World> Recovering<W> {
                 }
             }
         }
+        self.run_express_again();
         (self.shard, held)
+    }
+
+    /// In the order in which they were started.
+    fn run_express_again(&mut self) {
+        let mut open: Vec<_> = std::mem::take(&mut self.express).into_iter().collect();
+        open.sort_unstable_by_key(|(id, open)| (open.start.at, *id));
+        let again = |(_, OpenExpress { start, has_row })| ShardInput::StartExpress { start, how: ExpressStart::Again { has_row } };
+        self.shard.own.extend(open.into_iter().map(again));
     }
 
     fn wake(&mut self, id: ExecutionId, had_row: bool, held: &mut Vec<HeldClaim>, out: &mut Vec<Output<W>>) {
@@ -268,4 +313,9 @@ impl<W: World> Recovering<W> {
             Holder::Poller => {}
         }
     }
+}
+
+/// Whether the entry's execution has begun in an earlier one.
+fn goes_on(entry: &Entry<'_>) -> bool {
+    matches!(entry.kind(), EntryKind::Events(position) if position > 0)
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use super::live::{Live, LoadError};
 use super::step::{Panicked, ask_for_timer};
 use super::stored::{Stored, StoredEnded};
-use super::{Answer, ExecutionId, Output, RedriveError, SendError, Shard, ShardInput, StartError, Started, World};
+use super::{Answer, ExecutionId, ExpressStart, Output, RedriveError, SendError, Shard, ShardInput, StartError, Started, World};
 use crate::store::StoreError;
 
 /// The key-value side could not be read.
@@ -36,7 +36,7 @@ impl<W: World> Shard<W> {
                 .push(Output::Reply(reply, Answer::Started(Err(StartError::Unavailable("The state machine's definition is not there.")))));
         };
         let arn = start.execution_arn.clone();
-        let result = match self.create(id, revision, start, world, out) {
+        let result = match self.create(id, revision, start, None, world, out) {
             Ok(()) => Ok(Started { arn, start_at: self.now, created: true }),
             Err(Panicked(reason)) => {
                 tracing::error!(execution = %arn, %reason, "a defect has met this execution at its start, it was not started");
@@ -154,7 +154,10 @@ impl<W: World> Shard<W> {
             SendError::NoSuchExecution | SendError::Rejected(_) | SendError::Throttled => CANNOT_READ,
         };
         match input {
-            ShardInput::Start { reply, .. } => out.push(Output::Reply(reply, Answer::Started(Err(StartError::Unavailable(unavailable))))),
+            ShardInput::Start { reply, .. }
+            | ShardInput::StartExpress { how: ExpressStart::Recorded(reply) | ExpressStart::Awaited(reply), .. } => {
+                out.push(Output::Reply(reply, Answer::Started(Err(StartError::Unavailable(unavailable)))))
+            }
             ShardInput::Send { reply: Some(reply), .. } | ShardInput::Assert { reply, .. } => {
                 out.push(Output::Reply(reply, Answer::Sent(Err(error.clone()))))
             }
@@ -180,6 +183,8 @@ impl<W: World> Shard<W> {
             | ShardInput::Watch { reply, .. } => out.push(Output::Reply(reply, Answer::Unavailable(unavailable))),
             // A timer of an execution that is gone, a task that nobody waits for: nothing to be done.
             ShardInput::Send { reply: None, .. }
+            | ShardInput::StartExpress { how: ExpressStart::Again { .. }, .. }
+            | ShardInput::Wake
             | ShardInput::HolderLost { .. }
             | ShardInput::GrantLost { .. }
             | ShardInput::Place { .. }
@@ -203,9 +208,11 @@ impl<W: World> Shard<W> {
         world: &mut W,
         out: &mut Vec<Output<W>>,
     ) {
+        // It may be gone after this.
+        let is_express = reply.is_some() && self.is_express(id);
         let result = self.send_checked(id, input, claim_id, world, out);
         if let Some(reply) = reply {
-            self.log.hold(Output::Reply(reply, Answer::Sent(result)), out);
+            self.hand_on(is_express, Output::Reply(reply, Answer::Sent(result)), out);
         }
     }
 

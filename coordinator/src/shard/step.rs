@@ -6,6 +6,7 @@ use std::sync::Arc;
 use baton_engine::{Claim, Decision, Effect, Execution, Input, Outstanding, Rejected, Start, TaskActivation, TaskRef, Timestamp, Verdict};
 use bytes::Bytes;
 
+use super::express::Express;
 use super::live::{Ended, History, Live, OpenTask, TaskHolder, is_function};
 use super::{Answer, ExecutionId, Grant, Output, PlaceRequest, Placement, Revision, Seen, Shard, ShardInput, StepEvents, World};
 use crate::store::ShardId;
@@ -14,13 +15,13 @@ use crate::store::ShardId;
 pub(super) struct Scratch<W: World> {
     pub(super) decision: Decision,
     /// What the step asks for, once it is durable.
-    held: Vec<Output<W>>,
+    pub(super) held: Vec<Output<W>>,
     /// What the shard does next by itself.
-    own: Vec<ShardInput<W>>,
+    pub(super) own: Vec<ShardInput<W>>,
     /// Slots that were reserved in vain.
-    returned: Vec<W::Slot>,
-    yielded: bool,
-    ended: bool,
+    pub(super) returned: Vec<W::Slot>,
+    pub(super) yielded: bool,
+    pub(super) ended: bool,
 }
 
 impl<W: World> Default for Scratch<W> {
@@ -47,14 +48,16 @@ impl<W: World> Shard<W> {
         id: ExecutionId,
         revision: Arc<Revision>,
         start: Start,
+        express: Option<Box<Express>>,
         world: &mut W,
         out: &mut Vec<Output<W>>,
     ) -> Result<(), Panicked> {
         let scratch = &mut self.scratch;
         scratch.clear();
-        let execution = catching(|| Execution::start(&Live::env(&revision, world), start, &mut scratch.decision))?;
+        let execution = catching(|| Execution::start(&Live::env(&revision, express.is_some(), world), start, &mut scratch.decision))?;
         let mut live = Box::new(Live::new(execution, revision, History::default()));
         live.first_seq = self.log.open_seq();
+        live.express = express;
         let at = At { shard: self.id, id, now: self.now };
         let outcome = catching(|| scratch.follow(at, &mut live, world));
         // Nothing of it was logged, so there is nothing to set aside: the start is answered and forgotten.
@@ -77,7 +80,8 @@ impl<W: World> Shard<W> {
         scratch.clear();
         let closes = closes(&input);
         let outcome = catching(|| {
-            let verdict = live.execution.decide(&Live::env(&live.revision, world), input, at.now, &mut scratch.decision)?;
+            let env = Live::env(&live.revision, live.express.is_some(), world);
+            let verdict = live.execution.decide(&env, input, at.now, &mut scratch.decision)?;
             if verdict == Verdict::Applied {
                 closes.apply(at.id, &mut live, world);
             }
@@ -92,6 +96,10 @@ impl<W: World> Shard<W> {
             }
             Err(panicked) => {
                 self.scratch.returned_all(out);
+                if live.express.is_some() {
+                    self.fail_express(id, live, &panicked.0, world, out);
+                    return Err(panicked);
+                }
                 self.quarantine(id, live, panicked.0.clone(), out);
                 Err(panicked)
             }
@@ -126,6 +134,9 @@ impl<W: World> Shard<W> {
 
     /// Puts the step's events into the open batch, and what follows from them behind it.
     pub(super) fn commit(&mut self, id: ExecutionId, mut live: Box<Live>, announcement: Option<W::Announcement>, out: &mut Vec<Output<W>>) {
+        if live.express.is_some() {
+            return self.commit_express(id, live, announcement, out);
+        }
         let events = &self.scratch.decision.events;
         if !events.is_empty() {
             let place = self.log.batch.append(id, live.history.events, events);
@@ -216,9 +227,14 @@ impl<W: World> Scratch<W> {
         }
         if self.ended {
             self.yielded = false;
-            while let Some(open) = live.tasks.first() {
-                self.cancel(at.id, live, open.task, world);
-            }
+            self.cancel_all(at.id, live, world);
+        }
+    }
+
+    /// No outcome of an open task counts any more.
+    pub(super) fn cancel_all(&mut self, id: ExecutionId, live: &mut Live, world: &mut W) {
+        while let Some(open) = live.tasks.first() {
+            self.cancel(id, live, open.task, world);
         }
     }
 
@@ -257,7 +273,7 @@ impl<W: World> Scratch<W> {
 
     /// Scheduled and started become one append. False if the execution has cancelled the task since.
     fn start(&mut self, at: At, live: &mut Live, task: TaskRef, claim: Claim, world: &W) -> bool {
-        let env = Live::env(&live.revision, world);
+        let env = Live::env(&live.revision, live.express.is_some(), world);
         live.execution.decide(&env, Input::TaskStarted { task, claim }, at.now, &mut self.decision).is_ok()
     }
 
@@ -300,7 +316,7 @@ pub(super) fn grant(id: ExecutionId, live: &Live, activation: TaskActivation, cl
 /// Asks for the next timer, if it is near and not asked for yet.
 pub(super) fn ask_for_timer<W: World>(id: ExecutionId, live: &mut Live, horizon: Timestamp, out: &mut Vec<Output<W>>) {
     let Some(due) = live.execution.next_due() else { return };
-    if due < horizon && live.timer_at.is_none_or(|at| due < at) {
+    if live.express.is_none() && due < horizon && live.timer_at.is_none_or(|at| due < at) {
         live.timer_at = Some(due);
         out.push(Output::Timer { due, id });
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use baton_engine::{Claim, RedriveCount, Status, TaskRef, Timestamp, decode_with_table, encode_with_table};
+use baton_engine::{Claim, PayloadTable, RedriveCount, Start, Status, TaskRef, Timestamp, decode_with_table, encode_with_table};
 use bytes::Bytes;
 
 use super::codec::{CodecError, version_checked, versioned};
@@ -148,6 +148,22 @@ pub(crate) fn execution_of_tasks_row(name: &str) -> Option<u128> {
     u128::from_str_radix(name.strip_prefix("tasks/")?, 16).ok()
 }
 
+/// Value in the table of open Express executions (a record of the shard's own, under [`express_row_name`]): those that a restart runs
+/// again from their beginning, and whose start the log may have let go.
+#[derive(Clone, Debug, PartialEq, bincode::Encode, bincode::Decode)]
+#[bincode(decode_context = "PayloadTable")]
+pub(crate) struct StoredExpress(pub Start);
+
+/// Name of the record that holds the start of an open Express execution.
+pub(crate) fn express_row_name(execution: u128) -> String {
+    format!("express/{execution:032x}")
+}
+
+/// The inverse of [`express_row_name`]; `None` for other records.
+pub(crate) fn execution_of_express_row(name: &str) -> Option<u128> {
+    u128::from_str_radix(name.strip_prefix("express/")?, 16).ok()
+}
+
 /// Value in the index of executions.
 #[derive(Clone, Debug, PartialEq, bincode::Encode, bincode::Decode)]
 pub(crate) struct StoredIndexEntry {
@@ -216,6 +232,7 @@ mod tests {
             }
             let _ = Stored::decode(&Bytes::from(bytes.clone()));
             let _ = decode_value::<StoredTasks>(&bytes);
+            let _ = decode_value::<StoredExpress>(&bytes);
             let _ = decode_value::<StoredIndexEntry>(&bytes);
             let _ = decode_value::<StoredRetention>(&bytes);
         }
@@ -237,5 +254,12 @@ mod tests {
         assert_eq!(execution_of_tasks_row(&tasks_row_name(7)), Some(7));
         assert_eq!(execution_of_tasks_row("checkpoint"), None);
         assert_eq!(execution_of_tasks_row("tasks/no-number"), None);
+    }
+
+    #[test]
+    fn rows_of_express_executions_are_told_from_other_records() {
+        assert_eq!(execution_of_express_row(&express_row_name(7)), Some(7));
+        assert_eq!(execution_of_express_row(&tasks_row_name(7)), None);
+        assert_eq!(execution_of_tasks_row(&express_row_name(7)), None);
     }
 }

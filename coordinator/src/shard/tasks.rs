@@ -19,19 +19,23 @@ impl<W: World> Shard<W> {
         world: &mut W,
         out: &mut Vec<Output<W>>,
     ) {
-        let holder = self.live.get(&id).and_then(|live| live.task(task)).map(|open| &open.holder);
+        let live = self.live.get(&id);
+        let is_express = live.is_some_and(|live| live.express.is_some());
+        let holder = live.and_then(|live| live.task(task)).map(|open| &open.holder);
         if !matches!(holder, Some(TaskHolder::Queued(_))) {
             return out.push(Output::Return(slot));
         }
         match self.start_task(id, task, claim, world, out) {
-            Some(grant) => self.log.hold(Output::Grant(slot, grant), out),
+            Some(grant) => self.hand_on(is_express, Output::Grant(slot, grant), out),
             None => out.push(Output::Return(slot)),
         }
     }
 
     /// A worker claims what it was offered.
     pub(super) fn claim(&mut self, id: ExecutionId, task: TaskRef, slot: W::Slot, claim: Claim, world: &mut W, out: &mut Vec<Output<W>>) {
-        let holder = self.live.get(&id).and_then(|live| live.task(task)).map(|open| open.holder.clone());
+        let live = self.live.get(&id);
+        let is_express = live.is_some_and(|live| live.express.is_some());
+        let holder = live.and_then(|live| live.task(task)).map(|open| open.holder.clone());
         let claim_id = claim.claim_id;
         let grant = match holder {
             Some(TaskHolder::Claimed(present)) if present == claim => self.grant_again(id, task, claim),
@@ -43,8 +47,8 @@ impl<W: World> Shard<W> {
             Some(TaskHolder::Claimed(_) | TaskHolder::Submitted) | None => None,
         };
         match grant {
-            Some(grant) => self.log.hold(Output::Grant(slot, grant), out),
-            None => self.log.hold(Output::Deny { slot, id, task, claim_id }, out),
+            Some(grant) => self.hand_on(is_express, Output::Grant(slot, grant), out),
+            None => self.hand_on(is_express, Output::Deny { slot, id, task, claim_id }, out),
         }
     }
 
@@ -58,7 +62,8 @@ impl<W: World> Shard<W> {
     /// A worker that has come back says that it holds a claim.
     pub(super) fn assert_claim(&mut self, id: ExecutionId, task: TaskRef, claim: Claim, reply: W::Reply, out: &mut Vec<Output<W>>) {
         let result = self.asserted(id, task, claim);
-        self.log.hold(Output::Reply(reply, Answer::Sent(result)), out);
+        let is_express = self.is_express(id);
+        self.hand_on(is_express, Output::Reply(reply, Answer::Sent(result)), out);
     }
 
     fn asserted(&mut self, id: ExecutionId, task: TaskRef, claim: Claim) -> Result<Verdict, SendError> {
@@ -82,7 +87,8 @@ impl<W: World> Shard<W> {
         let claim = |outstanding: Outstanding| Some((outstanding.activation, outstanding.claim.filter(|claim| !claim.is_nobody())?));
         let claimed = live.and_then(|live| live.outstanding(task)).and_then(claim);
         let grant = live.zip(claimed).map(|(live, (activation, claim))| Box::new(grant(id, live, activation, claim)));
-        self.log.hold(Output::Reply(reply, Answer::Task(grant)), out);
+        let is_express = live.is_some_and(|live| live.express.is_some());
+        self.hand_on(is_express, Output::Reply(reply, Answer::Task(grant)), out);
     }
 
     /// Whoever held a claim is gone for good: the attempt fails, and the state's Retry decides what follows.
@@ -116,6 +122,7 @@ impl<W: World> Shard<W> {
     /// Finds somebody for a task that has nobody and stands in no queue.
     pub(super) fn place(&mut self, id: ExecutionId, task: TaskRef, world: &mut W, out: &mut Vec<Output<W>>) {
         let Some(live) = self.live.get_mut(&id).filter(|live| live.quarantined.is_none()) else { return };
+        let is_express = live.express.is_some();
         let is_unplaced = matches!(live.task(task).map(|open| &open.holder), Some(TaskHolder::Unplaced));
         let Some(outstanding) = live.outstanding(task).filter(|_| is_unplaced) else { return };
         let request = PlaceRequest { shard: self.id, execution: id, start: live.execution.started(), activation: &outstanding.activation };
@@ -126,12 +133,12 @@ impl<W: World> Shard<W> {
                 self.own.extend(refusal(id, task, started, error, cause));
             }
             Placement::Slot { slot, claim } => match self.start_task(id, task, claim, world, out) {
-                Some(grant) => self.log.hold(Output::Grant(slot, grant), out),
+                Some(grant) => self.hand_on(is_express, Output::Grant(slot, grant), out),
                 None => out.push(Output::Return(slot)),
             },
             Placement::Delivery { claim } => {
                 if let Some(grant) = self.start_task(id, task, claim, world, out) {
-                    self.log.hold(Output::Deliver(grant), out);
+                    self.hand_on(is_express, Output::Deliver(grant), out);
                 }
             }
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use baton_engine::{Claim, Event, Execution, Limits, Services, Start, TaskActivation, TaskRef};
 
-use super::{ExecutionId, Revision};
+use super::{ExecutionId, ExpressPool, Revision};
 use crate::store::ShardId;
 
 /// What a shard asks while it steps. The answers are quick and do not wait for anything.
@@ -26,6 +26,12 @@ pub trait World {
 
     /// Limits of one execution.
     fn limits(&self) -> &Limits;
+
+    /// Limits of one execution of an Express state machine.
+    fn express_limits(&self) -> &Limits;
+
+    /// Room for executions of Express state machines.
+    fn express_pool(&self) -> &Arc<ExpressPool>;
 
     /// Finds somebody for a task that has just been scheduled.
     fn place(&mut self, request: &PlaceRequest<'_>) -> Placement<Self::Slot>;

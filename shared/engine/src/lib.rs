@@ -62,6 +62,7 @@ mod error_handling;
 mod evaluator;
 mod event;
 mod execution;
+mod footprint;
 mod input;
 mod limits;
 mod mock;

@@ -48,6 +48,7 @@ impl Host {
             Output::Deliver(grant) => self.deliver(index, grant),
             Output::Cancel { id, task, claim } => self.cancel(id, task, &claim),
             Output::Timer { due, id } => self.timers.ask(due, shard, id),
+            Output::Wake { due } => self.timers.ask_to_wake(due, shard),
             Output::Watched(watcher, chunk) => watcher.tell(chunk),
             Output::WatchedEnd(watcher) => watcher.end(),
             Output::Announce(announcement) => announcement.tell(),
@@ -165,7 +166,12 @@ fn code_of(answer: Answer) -> Code {
     match answer {
         Answer::Sent(result) => report_code(result),
         Answer::Unavailable(_) => Code::RetryLater,
-        Answer::Started(_) | Answer::Redriven(_) | Answer::Seen(_) | Answer::History(_) | Answer::Task(_) => {
+        Answer::Started(_)
+        | Answer::ExpressEnded(_)
+        | Answer::Redriven(_)
+        | Answer::Seen(_)
+        | Answer::History(_)
+        | Answer::Task(_) => {
             unreachable!("a report is answered as an input is")
         }
     }

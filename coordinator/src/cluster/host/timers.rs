@@ -32,16 +32,32 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// See the module.
 pub(super) struct Timers {
     heap: BinaryHeap<Reverse<(Timestamp, ShardId, ExecutionId)>>,
+    /// Shards that are to be woken: a few for each.
+    wakes: BinaryHeap<Reverse<(Timestamp, ShardId)>>,
     horizon: Timestamp,
 }
 
 impl Timers {
     pub(super) fn new(horizon: Timestamp) -> Self {
-        Self { heap: BinaryHeap::new(), horizon }
+        Self { heap: BinaryHeap::new(), wakes: BinaryHeap::new(), horizon }
     }
 
     pub(super) fn ask(&mut self, due: Timestamp, shard: ShardId, id: ExecutionId) {
         self.heap.push(Reverse((due, shard, id)));
+    }
+
+    pub(super) fn ask_to_wake(&mut self, due: Timestamp, shard: ShardId) {
+        self.wakes.push(Reverse((due, shard)));
+    }
+
+    /// Shards that are to be woken now.
+    pub(super) fn wakes(&mut self, now: Timestamp) -> Vec<ShardId> {
+        let mut shards = Vec::new();
+        while self.wakes.peek().is_some_and(|Reverse((at, _))| *at <= now) {
+            let Reverse((_, shard)) = self.wakes.pop().expect("the heap was just looked at");
+            shards.push(shard);
+        }
+        shards
     }
 
     /// Those that are due, the earliest first.
@@ -60,7 +76,9 @@ impl Timers {
 
     /// When the earliest is due.
     pub(super) fn next_instant(&self) -> Option<Instant> {
-        let Reverse((due, _, _)) = self.heap.peek()?;
+        let timer = self.heap.peek().map(|Reverse((due, _, _))| *due);
+        let wake = self.wakes.peek().map(|Reverse((due, _))| *due);
+        let due = timer.into_iter().chain(wake).min()?;
         let wait = u64::try_from(due - clock::now()).unwrap_or(0);
         Some(Instant::now() + Duration::from_millis(wait))
     }

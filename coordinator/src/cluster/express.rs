@@ -1,0 +1,50 @@
+//! Starting executions of Express state machines.
+
+use baton_engine::Start;
+
+use super::{CLOSING, Cluster, ExecutionId, ExpressEnd, ExpressPool, FULL, NotAsked, StartError, Started};
+use crate::shard::{Answer, ExpressStart, ShardInput};
+
+impl Cluster {
+    /// StartExecution of an Express state machine: at least once. Answers when the start is durable; after a crash the execution runs again
+    /// from its beginning. The ARN must have been made for this start alone. `start.seed` is set here, `start.at` by the shard.
+    pub async fn start_express(&self, start: Start) -> Result<Started, StartError> {
+        if !self.inner.store.accepts_intake() {
+            return Err(StartError::Unavailable(FULL));
+        }
+        match self.ask_express(start, ExpressStart::Recorded).await? {
+            Answer::Started(result) => result,
+            _ => unreachable!("a start is answered as a start is"),
+        }
+    }
+
+    /// StartSyncExecution: at most once. Answers when the execution has ended, however it has. It goes on when nobody waits for the answer.
+    pub async fn start_sync(&self, start: Start) -> Result<ExpressEnd, StartError> {
+        match self.ask_express(start, ExpressStart::Awaited).await? {
+            Answer::ExpressEnded(end) => Ok(*end),
+            Answer::Started(Err(error)) => Err(error),
+            _ => unreachable!("a start whose end is waited for is answered with the end or not done"),
+        }
+    }
+
+    /// How many Express executions run, and what they hold.
+    pub fn express(&self) -> &ExpressPool {
+        &self.inner.express
+    }
+
+    async fn ask_express(
+        &self,
+        mut start: Start,
+        how: impl FnOnce(super::ReplyTo) -> ExpressStart<super::ReplyTo>,
+    ) -> Result<Answer, StartError> {
+        start.seed = self.inner.next_seed();
+        let shard = self.shard_of(ExecutionId::of_arn(&start.execution_arn));
+        let answer = self.ask(shard, |reply| ShardInput::StartExpress { start: Box::new(start), how: how(reply) }).await;
+        match answer {
+            Ok(Answer::Unavailable(text)) => Err(StartError::Unavailable(text)),
+            Ok(answer) => Ok(answer),
+            Err(NotAsked::Throttled) => Err(StartError::Throttled),
+            Err(NotAsked::Closing) => Err(StartError::Unavailable(CLOSING)),
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! Executions of Express state machines. They are in memory and nowhere else: nothing of what happens to them is logged, nothing that
+//! they ask of the world waits for the log, and nothing of them is kept after their end.
+//!
+//! An asynchronous one runs at least once. Its start is in the log before it is answered, and so is its end; what is open at a checkpoint
+//! has a row beside. After a restart the open ones run again from their beginning. A synchronous one runs at most once: nothing is written
+//! of it, its caller is answered at its end, and a restart knows nothing of it.
+
+use std::collections::BTreeSet;
+
+use baton_engine::{Event, EventKind, Execution, Failure, Input, Start, ThreadId, Timestamp};
+
+use super::express_pool::ExpressPermit;
+use super::live::Live;
+use super::step::Panicked;
+use super::{Answer, ExecutionId, ExecutionRecord, Output, Shard, ShardInput, StartError, Started, World};
+
+/// Executions whose time has come that are seen to in one step.
+const DUE_MAX: usize = 512;
+/// What the caller is told of an execution that a defect of ours has met.
+const DEFECT: &str = "A defect of the server has met this execution.";
+
+/// How an Express execution is started, and who is answered.
+#[derive(Debug)]
+pub enum ExpressStart<Reply> {
+    /// StartExecution: answered when the start is durable.
+    Recorded(Reply),
+    /// StartSyncExecution: answered at the end.
+    Awaited(Reply),
+    /// By a restart, which found it open.
+    Again {
+        /// Whether it has a row in the key-value side.
+        has_row: bool,
+    },
+}
+
+/// How an execution ended whose caller has waited for that.
+#[derive(Clone, Debug)]
+pub struct ExpressEnd {
+    /// As it ended.
+    pub record: ExecutionRecord,
+    /// The most that its payloads took at once, bytes.
+    pub payload_bytes_max: usize,
+}
+
+/// What the shard knows of an Express execution beyond what it knows of any.
+pub(super) struct Express {
+    /// Its start is in the log, and its end will be.
+    is_recorded: bool,
+    /// Whether it has a row in the key-value side.
+    pub(super) has_row: bool,
+    /// Where it stands among the shard's Express timers.
+    due: Option<Timestamp>,
+    permit: ExpressPermit,
+    payload_bytes_max: usize,
+    /// Events since its payloads were measured, and strands that it had then.
+    unmeasured_events: usize,
+    strands: usize,
+}
+
+impl Express {
+    /// Measures the payloads. An execution with many strands is measured the less often, so that a step costs the same in all.
+    pub(super) fn measure(&mut self, execution: &Execution, events: usize) {
+        self.unmeasured_events += events;
+        if self.unmeasured_events < self.strands {
+            return;
+        }
+        let bytes = execution.payload_bytes();
+        self.permit.resize(bytes);
+        self.payload_bytes_max = self.payload_bytes_max.max(bytes);
+        (self.unmeasured_events, self.strands) = (0, execution.strand_count());
+    }
+}
+
+/// When which Express executions are due. They have timers of their own: most end long before their deadline, and whatever is asked of
+/// the world as a timer stays there until then.
+#[derive(Default)]
+pub(super) struct ExpressTimers {
+    due: BTreeSet<(Timestamp, ExecutionId)>,
+    /// The earliest time at which the shard is going to be woken.
+    asked: Option<Timestamp>,
+}
+
+impl ExpressTimers {
+    fn change(&mut self, id: ExecutionId, before: Option<Timestamp>, after: Option<Timestamp>) {
+        if before == after {
+            return;
+        }
+        before.map(|due| self.due.remove(&(due, id)));
+        after.map(|due| self.due.insert((due, id)));
+    }
+
+    /// Asks to be woken when the first one is due, unless that has been asked for.
+    fn ask<W: World>(&mut self, out: &mut Vec<Output<W>>) {
+        let Some((due, _)) = self.due.first() else { return };
+        if self.asked.is_none_or(|asked| *due < asked) {
+            self.asked = Some(*due);
+            out.push(Output::Wake { due: *due });
+        }
+    }
+}
+
+impl<W: World> Shard<W> {
+    /// Starts an Express execution. Its ARN was made for this start alone.
+    pub(super) fn start_express(&mut self, mut start: Start, how: ExpressStart<W::Reply>, world: &mut W, out: &mut Vec<Output<W>>) {
+        let id = ExecutionId::of_arn(&start.execution_arn);
+        start.at = self.now;
+        let payload_bytes = start.input.len();
+        let (is_recorded, has_row, permit) = match &how {
+            ExpressStart::Recorded(_) => (true, false, world.express_pool().admit(payload_bytes)),
+            ExpressStart::Awaited(_) => (false, false, world.express_pool().admit(payload_bytes)),
+            ExpressStart::Again { has_row } => (true, *has_row, Some(world.express_pool().readmit(payload_bytes))),
+        };
+        let Some(permit) = permit else { return self.refuse_express(id, how, StartError::Throttled, out) };
+        let Some(revision) = world.revision(start.revision) else {
+            let error = StartError::Unavailable("The state machine's definition is not there.");
+            return self.refuse_express(id, how, error, out);
+        };
+        let express =
+            Express { is_recorded, has_row, due: None, permit, payload_bytes_max: payload_bytes, unmeasured_events: 0, strands: 1 };
+        let started = Started { arn: start.execution_arn.clone(), start_at: self.now, created: true };
+        let reply = match how {
+            ExpressStart::Recorded(reply) => {
+                self.log.batch.append_express_started(id, started_event(&start));
+                Some(reply)
+            }
+            ExpressStart::Awaited(reply) => {
+                self.waiting_for_end.insert(id, vec![reply]);
+                None
+            }
+            ExpressStart::Again { .. } => None,
+        };
+        let outcome = self.create(id, revision, start, Some(Box::new(express)), world, out);
+        if let Err(Panicked(reason)) = outcome {
+            tracing::error!(execution = %started.arn, %reason, "a defect has met this execution at its start");
+            self.forget_express(id, is_recorded, has_row);
+            let replies = self.waiting_for_end.remove(&id).into_iter().flatten().chain(reply);
+            let error = StartError::Unavailable("A defect prevents this execution from being started.");
+            return out.extend(replies.map(|reply| Output::Reply(reply, Answer::Started(Err(error.clone())))));
+        }
+        if is_recorded {
+            self.note_open_express(id);
+        }
+        if let Some(reply) = reply {
+            self.log.hold(Output::Reply(reply, Answer::Started(Ok(started))), out);
+        }
+    }
+
+    fn refuse_express(&mut self, id: ExecutionId, how: ExpressStart<W::Reply>, error: StartError, out: &mut Vec<Output<W>>) {
+        match how {
+            ExpressStart::Recorded(reply) | ExpressStart::Awaited(reply) => out.push(Output::Reply(reply, Answer::Started(Err(error)))),
+            ExpressStart::Again { has_row } => {
+                tracing::error!(execution = %id, %error, "an Express execution cannot be run again");
+                self.forget_express(id, true, has_row);
+            }
+        }
+    }
+
+    /// The next checkpoint writes the row of the execution, if it runs then, and lets its part of the log go in any case.
+    fn note_open_express(&mut self, id: ExecutionId) {
+        match self.live.get_mut(&id) {
+            Some(live) => self.checkpoint.touch(id, &mut live.is_dirty, self.now),
+            None => self.checkpoint.note_change(self.now),
+        }
+    }
+
+    /// What the step asks for is asked for at once: nothing of it is written down.
+    pub(super) fn commit_express(
+        &mut self,
+        id: ExecutionId,
+        mut live: Box<Live>,
+        announcement: Option<W::Announcement>,
+        out: &mut Vec<Output<W>>,
+    ) {
+        out.extend(announcement.map(Output::Announce));
+        let events = self.scratch.decision.events.len();
+        out.extend(self.scratch.returned.drain(..).map(Output::Return));
+        out.append(&mut self.scratch.held);
+        if let Some(express) = &mut live.express {
+            express.measure(&live.execution, events);
+        }
+        if self.scratch.ended {
+            return self.end_express(id, *live, out);
+        }
+        self.own.extend(self.scratch.own.drain(..));
+        live.is_yielded = self.scratch.yielded;
+        if live.is_yielded {
+            self.own.push_back(ShardInput::Send { id, input: Input::Continue, claim_id: None, reply: None });
+        }
+        if let Some(express) = &mut live.express {
+            let due = live.execution.next_due();
+            self.express_timers.change(id, express.due, due);
+            express.due = due;
+            self.express_timers.ask(out);
+        }
+        self.live.insert(id, live);
+    }
+
+    /// The execution is over: whoever waits is told, and nothing of it stays.
+    fn end_express(&mut self, id: ExecutionId, live: Live, out: &mut Vec<Output<W>>) {
+        let record = live.record();
+        let express = live.express.expect("only Express executions end so");
+        self.express_timers.change(id, express.due, None);
+        self.forget_express(id, express.is_recorded, express.has_row);
+        let end = ExpressEnd { record, payload_bytes_max: express.payload_bytes_max };
+        for reply in self.waiting_for_end.remove(&id).unwrap_or_default() {
+            out.push(Output::Reply(reply, Answer::ExpressEnded(Box::new(end.clone()))));
+        }
+        for watcher in self.watchers.remove(&id).unwrap_or_default() {
+            out.push(Output::WatchedEnd(watcher));
+        }
+    }
+
+    /// Nobody runs it again.
+    fn forget_express(&mut self, id: ExecutionId, is_recorded: bool, has_row: bool) {
+        if is_recorded {
+            self.log.batch.append_express_ended(id);
+            self.checkpoint.note_change(self.now);
+        }
+        if has_row {
+            self.checkpoint.express_rows_gone.push(id);
+        }
+    }
+
+    /// A defect of ours has met the execution. There is no history to find out more from, so it ends here, as failed.
+    pub(super) fn fail_express(&mut self, id: ExecutionId, mut live: Box<Live>, reason: &str, world: &mut W, out: &mut Vec<Output<W>>) {
+        tracing::error!(execution = %live.execution.started().execution_arn, %reason, "a defect has met this execution, it fails");
+        self.scratch.cancel_all(id, &mut live, world);
+        let failure = Failure::new("States.Runtime", DEFECT);
+        let failed = Event { at: self.now, previous: 0, thread: ThreadId::ROOT, kind: EventKind::ExecutionFailed { failure } };
+        live.execution.apply(&live.revision.machine, &failed);
+        self.scratch.decision.events.push(failed);
+        self.scratch.ended = true;
+        let announcement = self.scratch.notice(&live, world);
+        self.commit_express(id, live, announcement, out);
+    }
+
+    /// The time of some Express executions has come.
+    pub(super) fn wake(&mut self, world: &mut W, out: &mut Vec<Output<W>>) {
+        let timers = &mut self.express_timers;
+        timers.asked = None;
+        let due: Vec<_> = timers.due.iter().take_while(|(due, _)| *due <= self.now).take(DUE_MAX).map(|(_, id)| *id).collect();
+        for id in due {
+            // A panic has ended the execution by now, and has been reported.
+            let _ = self.advance(id, Input::Tick, world, out);
+        }
+        self.express_timers.ask(out);
+    }
+
+    /// Whether the execution is an Express one that runs.
+    pub(super) fn is_express(&self, id: ExecutionId) -> bool {
+        self.live.get(&id).is_some_and(|live| live.express.is_some())
+    }
+
+    /// Hands on what an Express execution asks for at once, and anybody else's when everything that was decided so far is durable.
+    pub(super) fn hand_on(&mut self, is_express: bool, output: Output<W>, out: &mut Vec<Output<W>>) {
+        if is_express { out.push(output) } else { self.log.hold(output, out) }
+    }
+}
+
+/// What the log has of a start.
+fn started_event(start: &Start) -> Event {
+    let kind = EventKind::ExecutionStarted(Box::new(start.clone()));
+    Event { at: start.at, previous: 0, thread: ThreadId::ROOT, kind }
+}
