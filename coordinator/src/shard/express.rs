@@ -11,7 +11,7 @@ use baton_engine::{Event, EventKind, Execution, Failure, Input, Start, ThreadId,
 
 use super::express_pool::ExpressPermit;
 use super::live::Live;
-use super::step::Panicked;
+use super::step::{Panicked, catching};
 use super::{Answer, ExecutionId, ExecutionRecord, Output, Shard, ShardInput, StartError, Started, World};
 
 /// Executions whose time has come that are seen to in one step.
@@ -76,8 +76,8 @@ impl Express {
 #[derive(Default)]
 pub(super) struct ExpressTimers {
     due: BTreeSet<(Timestamp, ExecutionId)>,
-    /// The earliest time at which the shard is going to be woken.
-    asked: Option<Timestamp>,
+    /// When the shard is going to be woken. Each time was asked for while none before it was.
+    asked: BTreeSet<Timestamp>,
 }
 
 impl ExpressTimers {
@@ -92,10 +92,18 @@ impl ExpressTimers {
     /// Asks to be woken when the first one is due, unless that has been asked for.
     fn ask<W: World>(&mut self, out: &mut Vec<Output<W>>) {
         let Some((due, _)) = self.due.first() else { return };
-        if self.asked.is_none_or(|asked| *due < asked) {
-            self.asked = Some(*due);
+        if self.asked.first().is_none_or(|asked| due < asked) {
+            self.asked.insert(*due);
             out.push(Output::Wake { due: *due });
         }
+    }
+
+    /// The first ones that are due, at most [`DUE_MAX`].
+    fn take_due(&mut self, now: Timestamp) -> Vec<ExecutionId> {
+        while self.asked.first().is_some_and(|asked| *asked <= now) {
+            self.asked.pop_first();
+        }
+        self.due.iter().take_while(|(due, _)| *due <= now).take(DUE_MAX).map(|(_, id)| *id).collect()
     }
 }
 
@@ -227,7 +235,12 @@ impl<W: World> Shard<W> {
         self.scratch.cancel_all(id, &mut live, world);
         let failure = Failure::new("States.Runtime", DEFECT);
         let failed = Event { at: self.now, previous: 0, thread: ThreadId::ROOT, kind: EventKind::ExecutionFailed { failure } };
-        live.execution.apply(&live.revision.machine, &failed);
+        let machine = &live.revision.machine;
+        if catching(|| live.execution.apply(machine, &failed)).is_err() {
+            // What the defect has left of it does not even end.
+            live.execution = Execution::recover(machine, &started_event(live.execution.started()));
+            live.execution.apply(machine, &failed);
+        }
         self.scratch.decision.events.push(failed);
         self.scratch.ended = true;
         let announcement = self.scratch.notice(&live, world);
@@ -236,10 +249,7 @@ impl<W: World> Shard<W> {
 
     /// The time of some Express executions has come.
     pub(super) fn wake(&mut self, world: &mut W, out: &mut Vec<Output<W>>) {
-        let timers = &mut self.express_timers;
-        timers.asked = None;
-        let due: Vec<_> = timers.due.iter().take_while(|(due, _)| *due <= self.now).take(DUE_MAX).map(|(_, id)| *id).collect();
-        for id in due {
+        for id in self.express_timers.take_due(self.now) {
             // A panic has ended the execution by now, and has been reported.
             let _ = self.advance(id, Input::Tick, world, out);
         }

@@ -111,14 +111,6 @@ async fn wrong_starts_are_refused() {
     let message =
         "1 validation error detected: Value '' at 'name' failed to satisfy constraint: Member must have length greater than or equal to 1";
     assert_refused(start(&machine, "").await, "ValidationException", message);
-    let express = json!({"name": "x", "definition": PASS, "roleArn": ROLE, "type": "EXPRESS"});
-    let express = text(&server.call("CreateStateMachine", express).await.expect("it is new"), "stateMachineArn");
-    let message = "baton does not run state machines of the type EXPRESS yet";
-    assert_refused(start(&express, "e").await, "StateMachineTypeNotSupported", message);
-    let message = "This operation is not supported by this type of state machine";
-    let sync = server.call("StartSyncExecution", json!({"stateMachineArn": machine})).await;
-    assert_refused(sync, "StateMachineTypeNotSupported", message);
-    assert_refused(server.call("ListExecutions", json!({"stateMachineArn": express})).await, "StateMachineTypeNotSupported", message);
     server.stop().await;
 }
 

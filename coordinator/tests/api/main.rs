@@ -6,6 +6,7 @@ mod constraints;
 mod execution_logs;
 mod executions;
 mod fake_aws;
+mod express;
 mod history;
 mod hostile;
 mod map_runs;

@@ -1,5 +1,6 @@
 //! A server on a free port and a client that speaks to it as SDKs do.
 
+use baton_coordinator::cluster::Cluster;
 use baton_coordinator::server::{Server, ServerConfig, Storage};
 use bytes::Bytes;
 use http::{Method, Request, StatusCode};
@@ -66,6 +67,25 @@ impl TestServer {
         let (status, body) = self.send(request).await;
         let answer: Value = serde_json::from_slice(&body).expect("answers are JSON");
         if status == StatusCode::OK { Ok(answer) } else { Err(refused(status, &answer)) }
+    }
+
+    /// The executions that it runs.
+    pub(crate) fn cluster(&self) -> &Cluster {
+        self.server.cluster()
+    }
+
+    /// As [`call`](Self::call), for a task of its own.
+    pub(crate) fn call_apart(&self, operation: &str, members: Value) -> impl Future<Output = Result<Value, Refused>> + use<> {
+        let mut request = Self::request("test", operation).body(Full::from(members.to_string())).expect("a request");
+        *request.uri_mut() = format!("{}/", self.endpoint).parse().expect("a URI");
+        let http = self.http.clone();
+        async move {
+            let response = http.request(request).await.expect("the server answers");
+            let status = response.status();
+            let body = response.into_body().collect().await.expect("the body arrives").to_bytes();
+            let answer: Value = serde_json::from_slice(&body).expect("answers are JSON");
+            if status == StatusCode::OK { Ok(answer) } else { Err(refused(status, &answer)) }
+        }
     }
 
     /// What an operation answers that is called with these bytes.

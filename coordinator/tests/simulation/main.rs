@@ -3,6 +3,7 @@
 //! that is slow, fills up and loses what it has not flushed, and crashes in between. `SEED=n` runs one seed, `SEEDS=n` that many;
 //! `cargo test --release … -- --ignored` runs thousands. The same seed gives the same log, byte for byte.
 
+mod express;
 mod machine;
 mod random;
 mod redrives;

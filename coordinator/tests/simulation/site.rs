@@ -12,6 +12,7 @@ use baton_coordinator::store::{KvOp, ShardId, StoreError, Table};
 use baton_engine::{Execution, Input, Payload, Start, Status, TaskRef};
 use bytes::Bytes;
 
+use super::express::{Book, EXPRESS_ORDERS};
 use super::machine;
 use super::random::Random;
 use super::redrives::{Care, Redrives};
@@ -24,6 +25,8 @@ const SLOTS: usize = 3;
 const BEGIN: i64 = 1_800_000_000_000;
 /// Everything must have ended by then: a day.
 const END: i64 = BEGIN + 86_400_000;
+/// An Express execution that is run again from its beginning must get to its end between two crashes, so that there is a last one.
+const LAST_CRASH: i64 = BEGIN + 300_000;
 /// All timers are asked for at once; the driver's paging of far ones is not simulated here.
 const HORIZON: i64 = i64::MAX;
 /// A worker that has lost the server comes back within this time.
@@ -46,16 +49,20 @@ impl Faults {
 }
 
 /// Things to come.
-enum Happening {
+pub(crate) enum Happening {
     Start(u64),
     /// A client looks after its order: it stops it, or redrives it if it has not succeeded.
     Care(u64),
     HistoryLoaded(ExecutionId, StoredEnded),
+    StartExpress(u64),
+    StartSync(u64),
     /// The store has finished with the oldest append.
     Flushed,
     Checkpointed(Result<(), StoreError>),
     Retry,
     Due(ExecutionId),
+    /// Some Express execution is due.
+    Wake,
     /// The session that a grant was meant for was gone before the grant had left.
     GrantLost(ExecutionId, TaskRef, u64),
     /// A handler has finished.
@@ -93,13 +100,14 @@ pub(crate) struct Site {
     /// Public events of each execution that were ever durable.
     durable_events: BTreeMap<ExecutionId, u64>,
     refusing: bool,
-    table: BTreeMap<(Table, Vec<u8>), Bytes>,
+    pub(crate) table: BTreeMap<(Table, Vec<u8>), Bytes>,
     checkpoint_seq: u64,
     writing: Option<(u64, Vec<KvOp>)>,
     // Clients and workers.
     /// Orders that are known to exist, and their start dates if those were told.
     acknowledged: BTreeMap<u64, Option<i64>>,
     redrives: Redrives,
+    pub(crate) express: Book,
     held: BTreeMap<u64, Held>,
     unasserted: Vec<HeldClaim>,
     /// Every run of a handler: execution, entry, attempt.
@@ -127,6 +135,7 @@ impl Site {
             writing: None,
             acknowledged: BTreeMap::new(),
             redrives: Redrives::default(),
+            express: Book::default(),
             held: BTreeMap::new(),
             unasserted: Vec::new(),
             ledger: BTreeSet::new(),
@@ -137,6 +146,10 @@ impl Site {
         for n in 0..ORDERS {
             let after = site.random.below(30_000) as i64;
             site.later(after, Happening::Start(n));
+        }
+        for n in 0..EXPRESS_ORDERS {
+            site.soon(30_000, Happening::StartExpress(n));
+            site.soon(30_000, Happening::StartSync(n));
         }
         site.later(500, Happening::Tick);
         site
@@ -162,7 +175,7 @@ impl Site {
 
     fn is_over(&self) -> bool {
         let all_acknowledged = self.acknowledged.len() as u64 == ORDERS;
-        all_acknowledged && (0..ORDERS).all(|n| self.ended_in_table(n))
+        all_acknowledged && (0..ORDERS).all(|n| self.ended_in_table(n)) && self.express.is_over() && self.express_rows_left() == 0
     }
 
     fn ended_in_table(&self, n: u64) -> bool {
@@ -173,7 +186,8 @@ impl Site {
 
     fn stuck(&self) -> Vec<String> {
         let open = (0..ORDERS).filter(|n| !self.ended_in_table(*n));
-        open.map(|n| format!("{n}: {:?}", self.events(n).last().map(|event| event.kind.clone()))).collect()
+        let open = open.map(|n| format!("{n}: {:?}", self.events(n).last().map(|event| event.kind.clone())));
+        open.chain(self.express.open()).collect()
     }
 
     fn later(&mut self, after: i64, happening: Happening) {
@@ -181,7 +195,7 @@ impl Site {
         self.agenda.insert((self.now + after, self.sequence), happening);
     }
 
-    fn soon(&mut self, within: u64, happening: Happening) {
+    pub(crate) fn soon(&mut self, within: u64, happening: Happening) {
         let after = 1 + self.random.below(within) as i64;
         self.later(after, happening);
     }
@@ -194,6 +208,8 @@ impl Site {
                 let result = Ok(self.segments(id));
                 self.step(ShardInput::HistoryLoaded { id, stored, result });
             }
+            Happening::StartExpress(n) => self.start_express(n),
+            Happening::StartSync(n) => self.start_sync(n),
             Happening::Flushed => self.flushed(),
             Happening::Checkpointed(result) => self.checkpointed(result),
             Happening::Retry => {
@@ -201,6 +217,7 @@ impl Site {
                 self.step(ShardInput::Retry);
             }
             Happening::Due(id) => self.step(ShardInput::Due { id }),
+            Happening::Wake => self.step(ShardInput::Wake),
             Happening::GrantLost(id, task, claim_id) => self.step(ShardInput::GrantLost { id, task, claim_id }),
             Happening::Finished(claim) => self.finished(claim),
             Happening::Report(claim) => self.report(claim),
@@ -213,7 +230,7 @@ impl Site {
     }
 
     fn draw_faults(&mut self) {
-        if self.faults.crash > 0 && self.random.once_in(self.faults.crash) {
+        if self.faults.crash > 0 && self.now < LAST_CRASH && self.random.once_in(self.faults.crash) {
             self.later(0, Happening::Crash);
         }
         if self.faults.worker_death > 0 && self.random.once_in(self.faults.worker_death) {
@@ -286,7 +303,7 @@ impl Site {
 
     // The shard.
 
-    fn step(&mut self, input: ShardInput<SimWorld>) {
+    pub(crate) fn step(&mut self, input: ShardInput<SimWorld>) {
         let mut out = Vec::new();
         self.shard.as_mut().expect("the server is up").step(self.now, input, &mut self.world, &mut out);
         self.carry_out(out);
@@ -318,16 +335,22 @@ impl Site {
                 }
                 Output::Reply(Asker::Client(n), Answer::Started(result)) => self.started(n, result),
                 Output::Reply(Asker::Redriver(n, token), Answer::Redriven(result)) => self.redrives.told(n, token, result),
+                Output::Reply(Asker::Express(id) | Asker::Sync(id), answer) => self.express_answered(id, answer),
                 Output::Reply(Asker::Worker(claim), Answer::Sent(result)) => self.acknowledged_report(claim, result.is_err()),
                 Output::Reply(..) | Output::Watched(..) | Output::WatchedEnd(()) => {}
                 Output::Announce((id, last_event)) => {
-                    assert!(self.durable_events.get(&id).is_some_and(|events| last_event <= *events), "only what is durable is announced");
+                    let is_express = self.express.knows(id);
+                    assert!(
+                        is_express || self.durable_events.get(&id).is_some_and(|events| last_event <= *events),
+                        "only what is durable is announced"
+                    );
                 }
                 Output::Grant((), grant) => self.granted(*grant),
                 Output::Return(()) | Output::Deny { .. } => self.world.slots += 1,
                 Output::Deliver(_) => panic!("nothing is delivered here"),
                 Output::Cancel { claim, .. } => self.cancelled(claim.claim_id),
                 Output::Timer { due, id } => self.later((due - self.now).max(0), Happening::Due(id)),
+                Output::Wake { due } => self.later((due - self.now).max(0), Happening::Wake),
             }
         }
     }
@@ -384,6 +407,7 @@ impl Site {
     /// The batch is durable.
     fn keep(&mut self, seq: u64, batch: Bytes) {
         for entry in read_batch(&batch).expect("a batch that was just written") {
+            self.express.logged(&entry);
             let events = entry.chunk.events().expect("a batch that was just written");
             *self.durable_events.entry(entry.id).or_default() += events.iter().filter(|event| event.kind.is_public()).count() as u64;
         }
@@ -407,12 +431,14 @@ impl Site {
                     | Happening::Checkpointed(_)
                     | Happening::Retry
                     | Happening::Due(_)
+                    | Happening::Wake
                     | Happening::GrantLost(..)
                     | Happening::Reconnect
                     | Happening::GraceOver
                     | Happening::HistoryLoaded(..)
             )
         });
+        self.express.crashed();
         self.world.queues.clear();
         self.world.slots = 0;
         self.recover();
@@ -467,12 +493,21 @@ impl Site {
         if self.faults.grant_loss > 0 && self.random.once_in(self.faults.grant_loss) {
             return self.lose_grant(grant.execution, task, grant.claim.claim_id);
         }
-        let is_first = self.ledger.insert((grant.execution, task.entry, task.attempt));
-        assert!(is_first, "attempt {} of entry {} runs twice", task.attempt, task.entry);
-        assert!(self.events_durable(&grant), "a task is granted only after its start is durable");
+        if self.express.knows(grant.execution) {
+            self.express_granted(&grant);
+        } else {
+            self.standard_granted(&grant);
+        }
         let claim = grant.claim.claim_id;
         self.held.insert(claim, Held { execution: grant.execution, task, outcome: None, claim: grant.claim });
         self.soon(4_000, Happening::Finished(claim));
+    }
+
+    fn standard_granted(&mut self, grant: &Grant) {
+        let task = grant.activation.task;
+        let is_first = self.ledger.insert((grant.execution, task.entry, task.attempt));
+        assert!(is_first, "attempt {} of entry {} runs twice", task.attempt, task.entry);
+        assert!(self.events_durable(grant), "a task is granted only after its start is durable");
     }
 
     /// The grant does not leave; the shard is told, sometimes twice. Its worker is back at once and has the slot.
@@ -575,6 +610,7 @@ impl Site {
 
     /// Every accepted order has come to what it must, by a history without gaps that replays to the same end.
     pub(crate) fn verify(&self) {
+        self.verify_express();
         let revision = machine::revision();
         for n in self.acknowledged.keys() {
             let events = self.events(*n);
@@ -605,7 +641,7 @@ fn arn_of(n: u64) -> String {
     format!("arn:aws:states:us-east-1:123456789012:execution:orders:order-{n}")
 }
 
-fn start_of(n: u64) -> Start {
+pub(crate) fn start_of(n: u64) -> Start {
     let text = |text: &str| Arc::<str>::from(text);
     Start {
         execution_arn: arn_of(n).into(),

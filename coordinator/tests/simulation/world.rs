@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use baton_asl::Resource;
-use baton_coordinator::shard::{ExecutionId, PlaceRequest, Placement, QueuedTask, Revision, StepEvents, World};
+use baton_coordinator::shard::{ExecutionId, ExpressLimits, ExpressPool, PlaceRequest, Placement, QueuedTask, Revision, StepEvents, World};
 use baton_engine::{Claim, Holder, Limits, NoServices, Services, TaskRef};
 
 use super::machine;
@@ -16,6 +16,10 @@ pub(crate) enum Asker {
     Client(u64),
     /// A client that redrives order `n` with this token.
     Redriver(u64, Arc<str>),
+    /// A client that starts an Express execution, this one.
+    Express(ExecutionId),
+    /// A client that waits for the end of an Express execution, this one.
+    Sync(ExecutionId),
     /// A worker that reports or asserts this claim.
     Worker(u64),
     /// The final inspection.
@@ -25,6 +29,8 @@ pub(crate) enum Asker {
 pub(crate) struct SimWorld {
     revision: Arc<Revision>,
     limits: Limits,
+    express_limits: Limits,
+    pub(crate) express_pool: Arc<ExpressPool>,
     /// Free slots of the workers that are up.
     pub(crate) slots: usize,
     /// Incarnation of the workers' process.
@@ -35,8 +41,17 @@ pub(crate) struct SimWorld {
 
 impl SimWorld {
     pub(crate) fn new(slots: usize) -> Self {
-        let limits = Limits::default();
-        Self { revision: machine::revision(), limits, slots, incarnation: 1, next_claim: 0, queues: BTreeMap::new() }
+        let express_limits = Limits { execution_seconds_max: 300, history_events_max: u64::MAX, ..Limits::default() };
+        Self {
+            revision: machine::revision(),
+            limits: Limits::default(),
+            express_limits,
+            express_pool: ExpressPool::new(ExpressLimits::default()),
+            slots,
+            incarnation: 1,
+            next_claim: 0,
+            queues: BTreeMap::new(),
+        }
     }
 
     pub(crate) fn claim(&mut self) -> Claim {
@@ -77,6 +92,14 @@ impl World for SimWorld {
     fn announce(&mut self, step: &StepEvents<'_>) -> Option<(ExecutionId, u64)> {
         let (last_id, _) = step.public().last()?;
         Some((ExecutionId::of_arn(&step.execution.started().execution_arn), last_id))
+    }
+
+    fn express_limits(&self) -> &Limits {
+        &self.express_limits
+    }
+
+    fn express_pool(&self) -> &Arc<ExpressPool> {
+        &self.express_pool
     }
 
     fn place(&mut self, request: &PlaceRequest<'_>) -> Placement<()> {
