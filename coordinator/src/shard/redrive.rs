@@ -58,7 +58,7 @@ impl<W: World> Shard<W> {
         let scratch = &mut self.scratch;
         scratch.clear();
         let decided = catching(|| {
-            let env = Live::env(&revision, world);
+            let env = Live::env(&revision, false, world);
             execution.redrive(&env, client_token.as_ref(), self.now, &mut scratch.decision)
         });
         let redriven_at = decided.map_err(|panicked| defect(id, &panicked))??;
