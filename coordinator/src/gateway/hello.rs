@@ -127,12 +127,7 @@ fn verdict(answer: Answer) -> Result<Verdict, SendError> {
     match answer {
         Answer::Sent(result) => result,
         Answer::Unavailable(text) => Err(SendError::Unavailable(text)),
-        Answer::Started(_)
-        | Answer::ExpressEnded(_)
-        | Answer::Redriven(_)
-        | Answer::Seen(_)
-        | Answer::History(_)
-        | Answer::Task(_) => {
+        Answer::Started(_) | Answer::ExpressEnded(_) | Answer::Redriven(_) | Answer::Seen(_) | Answer::History(_) | Answer::Task(_) => {
             unreachable!("a claim is answered as an input is")
         }
     }

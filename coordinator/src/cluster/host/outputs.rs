@@ -166,12 +166,7 @@ fn code_of(answer: Answer) -> Code {
     match answer {
         Answer::Sent(result) => report_code(result),
         Answer::Unavailable(_) => Code::RetryLater,
-        Answer::Started(_)
-        | Answer::ExpressEnded(_)
-        | Answer::Redriven(_)
-        | Answer::Seen(_)
-        | Answer::History(_)
-        | Answer::Task(_) => {
+        Answer::Started(_) | Answer::ExpressEnded(_) | Answer::Redriven(_) | Answer::Seen(_) | Answer::History(_) | Answer::Task(_) => {
             unreachable!("a report is answered as an input is")
         }
     }
