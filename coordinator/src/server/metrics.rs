@@ -36,7 +36,7 @@ async fn render(State(health): State<Health>) -> String {
         gauge!("baton_queue_served_by", "queue" => name.clone()).set(queue.served_by as f64);
         gauge!("baton_queue_free_slots", "queue" => name).set(queue.credits as f64);
     }
-    gauge!("baton_express_open").set(cluster.express().open() as f64);
-    gauge!("baton_express_bytes").set(cluster.express().bytes() as f64);
+    gauge!("baton_express_open").set(health.cluster.express().open() as f64);
+    gauge!("baton_express_bytes").set(health.cluster.express().bytes() as f64);
     recorder().map(PrometheusHandle::render).unwrap_or_default()
 }
