@@ -36,6 +36,26 @@ def test_a_test_case_runs_by_its_arn(server):
         client.start_execution(stateMachineArn=f"{machine}#Other")
 
 
+def test_a_test_case_survives_a_kill(server):
+    mocks = server.folder / "MockConfigFile.json"
+    mocks.write_text(json.dumps(MOCKS))
+    server.stop()
+    server.start()
+    definition = json.loads(json.dumps(DEFINITION))
+    definition["States"]["Charge"]["Retry"][0]["IntervalSeconds"] = 2
+    client = server.client()
+    machine = client.create_state_machine(name="order", definition=json.dumps(definition), roleArn=ROLE)["stateMachineArn"]
+    arns = [client.start_execution(stateMachineArn=f"{machine}#Paid")["executionArn"] for _ in range(20)]
+    server.kill()
+    mocks.unlink()
+    server.start()
+    client = server.client()
+    for arn in arns:
+        assert json.loads(wait_end(client, arn)["output"]) == {"MessageId": "m-1"}
+        types = [event["type"] for event in client.get_execution_history(executionArn=arn)["events"]]
+        assert (types.count("TaskScheduled"), types.count("TaskFailed"), types.count("TaskSucceeded")) == (3, 1, 2)
+
+
 def test_a_test_case_runs_without_a_server(binary, tmp_path):
     (tmp_path / "order.asl.json").write_text(json.dumps(DEFINITION))
     (tmp_path / "MockConfigFile.json").write_text(json.dumps(MOCKS))

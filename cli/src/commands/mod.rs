@@ -10,6 +10,7 @@ pub(crate) mod lint;
 mod outlets;
 mod run;
 mod serve;
+mod stop_signal;
 mod test_state;
 mod up;
 mod worker;

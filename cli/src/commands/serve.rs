@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::args::ServeArgs;
 use crate::client::Client;
+use crate::commands::stop_signal::StopSignal;
 use crate::commands::{env, outlets};
 use crate::exit::{CliError, CliResult, Exit};
 use crate::project::{Project, deploy, mocks, watch};
@@ -51,12 +52,13 @@ async fn serve(args: ServeArgs, mode: Mode) -> CliResult {
         let mock_config = mocks::file(args.mock_config.as_deref(), &args.dir);
         watch::start(args.dir.clone(), data_dir(&args), mock_config, client, handle.clone(), project.clone());
     }
+    let stop = StopSignal::listen();
     announce(&endpoint, &project, mode);
     tell_outlets(server.outlets(), mode);
     for missing in handle.missing_interpreters().await {
         tracing::warn!("{missing}");
     }
-    stop_signal().await;
+    stop.received().await;
     tracing::info!("draining");
     handle.drain(DRAIN).await;
     stopping.cancel();
@@ -124,14 +126,5 @@ fn tell_outlets(outlets: &[String], mode: Mode) {
             Mode::Dev => eprintln!("{outlet}"),
             Mode::Up => tracing::info!("{outlet}"),
         }
-    }
-}
-
-pub(crate) async fn stop_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate()).expect("signal handlers can be installed");
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
     }
 }

@@ -8,6 +8,7 @@ use baton_worker::functions::{FunctionTable, Location};
 use tokio_util::sync::CancellationToken;
 
 use crate::args::WorkerArgs;
+use crate::commands::stop_signal::StopSignal;
 use crate::exit::{CliError, CliResult, Exit};
 use crate::logs;
 
@@ -39,9 +40,10 @@ async fn work(args: WorkerArgs) -> CliResult {
         tracing::warn!("{missing}");
     }
     handle.ready().await;
+    let stop = StopSignal::listen();
     println!("baton worker ready");
     let _ = std::io::stdout().flush();
-    super::serve::stop_signal().await;
+    stop.received().await;
     handle.drain(DRAIN).await;
     stopping.cancel();
     let _ = working.await;
