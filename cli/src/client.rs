@@ -1,5 +1,6 @@
 //! A client of the AWS JSON API and of baton's own routes, for the commands that talk to a server.
 
+use baton_worker::functions::Location;
 use futures_util::StreamExt;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
@@ -9,7 +10,8 @@ use crate::exit::{CliError, CliResult, Exit};
 /// Any key is accepted; the scope tells account and region.
 fn authorization() -> String {
     let key = std::env::var("AWS_ACCESS_KEY_ID").unwrap_or_else(|_| "baton".into());
-    let region = std::env::var("AWS_REGION").or_else(|_| std::env::var("AWS_DEFAULT_REGION")).unwrap_or_else(|_| "us-east-1".into());
+    let region =
+        std::env::var("AWS_REGION").or_else(|_| std::env::var("AWS_DEFAULT_REGION")).unwrap_or_else(|_| Location::default().region);
     format!("AWS4-HMAC-SHA256 Credential={key}/20260101/{region}/states/aws4_request, SignedHeaders=host, Signature=0")
 }
 

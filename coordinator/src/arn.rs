@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+pub use baton_proto::names::partition_of;
+
 /// An ARN, taken apart. Borrowed from its text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Arn<'a> {
@@ -214,15 +216,6 @@ impl<'a> Owner<'a> {
 impl fmt::Display for Owner<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "arn:{}:states:{}:{}", self.partition, self.region, self.account)
-    }
-}
-
-/// The partition that a region is part of.
-pub fn partition_of(region: &str) -> &'static str {
-    match region.split('-').next() {
-        Some("cn") => "aws-cn",
-        Some("us") if region.starts_with("us-gov-") => "aws-us-gov",
-        _ => "aws",
     }
 }
 

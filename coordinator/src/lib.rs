@@ -14,6 +14,7 @@ pub mod execution_logs;
 pub mod gateway;
 mod history;
 pub mod json_text;
+mod lambda_error;
 pub mod mock_config;
 pub mod server;
 pub mod shard;

@@ -1,5 +1,10 @@
-//! What baton's processes say to each other. Nothing but generated code; the contracts are the `.proto` files beside it.
+//! What baton's processes say to each other: generated code, the contracts being the `.proto` files beside it, and what both sides must agree on.
 #![allow(missing_docs, unreachable_pub, clippy::all)]
+
+pub mod names;
+
+/// Largest message of a session, either way. A batch of grants or outcomes holds many payloads of up to 256 KiB.
+pub const MESSAGE_BYTES_MAX: usize = 64 * 1_048_576;
 
 /// The worker session: how task activations reach workers and how outcomes come back.
 pub mod worker {

@@ -1,6 +1,6 @@
 //! What AWS accepts and this release cannot run yet. It is said when a definition is loaded, not first when an execution fails.
 
-use baton_asl::{MapMode, Pattern, Resource, StateKind, StateMachine};
+use baton_asl::{MapMode, Resource, StateKind, StateMachine};
 
 /// One sentence for each state that would fail.
 pub(super) fn of(machine: &StateMachine) -> Vec<String> {
@@ -24,9 +24,7 @@ fn asks_for(kind: &StateKind) -> Option<(String, &'static str)> {
         StateKind::Task(task) => match &task.resource {
             Resource::Function { .. } | Resource::Activity { .. } => None,
             Resource::Integration(integration) => {
-                let is_lambda = &*integration.service == "lambda" && &*integration.action == "invoke";
-                let runs = is_lambda && matches!(integration.pattern, Pattern::RequestResponse | Pattern::WaitForTaskToken);
-                (!runs).then(|| (integration.arn.to_string(), " unless a test case mocks it"))
+                (!integration.is_lambda_invoke()).then(|| (integration.arn.to_string(), " unless a test case mocks it"))
             }
         },
         StateKind::Pass(_)

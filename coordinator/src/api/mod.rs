@@ -93,7 +93,7 @@ pub struct ApiLimits {
 
 impl Default for ApiLimits {
     fn default() -> Self {
-        Self { request_bytes_max: 1_049_600, payload_bytes_max: 262_144 }
+        Self { request_bytes_max: 1_049_600, payload_bytes_max: baton_engine::PAYLOAD_BYTES_MAX }
     }
 }
 

@@ -12,6 +12,7 @@ mod inbox;
 mod listener;
 mod open;
 mod read;
+mod sessions;
 mod tasks;
 mod watch;
 mod world;
@@ -28,7 +29,8 @@ pub use tasks::{ActivityTask, TaskOutcome};
 pub use watch::Watch;
 
 pub(crate) use host::report_code;
-pub(crate) use world::ReplyTo;
+pub(crate) use sessions::SessionReport;
+use world::ReplyTo;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -165,7 +167,7 @@ impl Cluster {
     }
 
     /// The shard of an execution.
-    pub(crate) fn shard_of(&self, id: ExecutionId) -> ShardId {
+    fn shard_of(&self, id: ExecutionId) -> ShardId {
         ShardId(id.shard(self.inner.shard_bits))
     }
 
@@ -174,12 +176,12 @@ impl Cluster {
     }
 
     /// Hands in what must not be refused: what running work brings with it.
-    pub(crate) fn push(&self, shard: ShardId, input: ShardInput<world::HostWorld>) {
+    fn push(&self, shard: ShardId, input: ShardInput<world::HostWorld>) {
         self.host_of(shard).push(HostMessage::Shard(shard, input));
     }
 
     /// As [`push`](Self::push), many at once: each host is woken once.
-    pub(crate) fn push_all(&self, inputs: Vec<(ShardId, ShardInput<world::HostWorld>)>) {
+    fn push_all(&self, inputs: Vec<(ShardId, ShardInput<world::HostWorld>)>) {
         let count = self.inner.hosts.len();
         let mut by_host: Vec<Vec<HostMessage>> = (0..count).map(|_| Vec::new()).collect();
         for (shard, input) in inputs {
@@ -193,11 +195,7 @@ impl Cluster {
     }
 
     /// Tells a shard what must not be refused, and waits for its answer.
-    pub(crate) async fn tell(
-        &self,
-        id: ExecutionId,
-        input: impl FnOnce(ReplyTo) -> ShardInput<world::HostWorld>,
-    ) -> Result<Answer, SendError> {
+    async fn tell(&self, id: ExecutionId, input: impl FnOnce(ReplyTo) -> ShardInput<world::HostWorld>) -> Result<Answer, SendError> {
         if self.is_closing() {
             return Err(SendError::Unavailable(CLOSING));
         }

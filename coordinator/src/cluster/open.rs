@@ -5,6 +5,7 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use baton_engine::{Limits, Timestamp};
+use baton_proto::names::{ACCOUNT_DEFAULT, REGION_DEFAULT};
 use bytes::Bytes;
 use futures_util::future::try_join_all;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
@@ -76,8 +77,8 @@ impl ClusterConfig {
             limits: Limits::default(),
             express: ExpressLimits::default(),
             token_key: Arc::new(TokenKey::ephemeral()),
-            region: "us-east-1".to_owned(),
-            account: "123456789012".to_owned(),
+            region: REGION_DEFAULT.to_owned(),
+            account: ACCOUNT_DEFAULT.to_owned(),
             deliver: None,
             listeners: Listeners::default(),
             retention: Duration::from_secs(90 * 24 * 60 * 60),

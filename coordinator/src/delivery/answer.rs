@@ -8,13 +8,14 @@ use serde_json::Value;
 use super::request::{Form, FunctionCall};
 use crate::aws::{Answer, NoAnswer};
 use crate::dispatch::{InvokeResult, Random, compacted, payload_of};
+use crate::lambda_error;
 
 /// What comes of the call for its task.
 pub(super) fn read(task: TaskRef, call: &FunctionCall, answer: Result<Answer, NoAnswer>, random: &mut Random) -> Input {
     let failed = |(error, cause): (String, String)| Input::TaskFailed { task, error: Some(error.into()), cause: Some(cause.into()) };
     let answer = match answer {
         Ok(answer) => answer,
-        Err(NoAnswer(cause)) => return failed(("Lambda.SdkClientException".to_owned(), cause)),
+        Err(NoAnswer(cause)) => return failed((lambda_error::SDK_CLIENT_EXCEPTION.to_owned(), cause)),
     };
     if !answer.status.is_success() {
         return failed(service_error(&answer, random));
@@ -42,7 +43,7 @@ fn function_error(form: Form, body: &Bytes) -> (String, String) {
         Some(error) => (error.to_owned(), shown),
         None => {
             let cause = "The cause could not be determined because Lambda did not return an error type.";
-            ("Lambda.Unknown".to_owned(), format!("{cause} Returned payload: {shown}"))
+            (lambda_error::UNKNOWN.to_owned(), format!("{cause} Returned payload: {shown}"))
         }
     }
 }

@@ -31,7 +31,7 @@ const RETRY_AFTER: Duration = Duration::from_millis(200);
 pub struct Delivery {
     endpoint: Arc<LambdaEndpoint>,
     jobs: mpsc::UnboundedReceiver<Box<Grant>>,
-    bell: Arc<dyn Fn(Box<Grant>) + Send + Sync>,
+    sender: Arc<dyn Fn(Box<Grant>) + Send + Sync>,
 }
 
 impl Delivery {
@@ -39,13 +39,13 @@ impl Delivery {
     pub fn new(endpoint: LambdaEndpoint) -> Self {
         let (sender, jobs) = mpsc::unbounded_channel();
         // Jobs after the end are of no use: their attempts fail at the next start.
-        let bell = move |job| drop(sender.send(job));
-        Self { endpoint: Arc::new(endpoint), jobs, bell: Arc::new(bell) }
+        let send = move |job| drop(sender.send(job));
+        Self { endpoint: Arc::new(endpoint), jobs, sender: Arc::new(send) }
     }
 
-    /// What the cluster rings when there is a job: [`ClusterConfig::deliver`](crate::cluster::ClusterConfig::deliver).
-    pub fn bell(&self) -> Arc<dyn Fn(Box<Grant>) + Send + Sync> {
-        self.bell.clone()
+    /// Takes the jobs that the cluster has: [`ClusterConfig::deliver`](crate::cluster::ClusterConfig::deliver).
+    pub fn sender(&self) -> Arc<dyn Fn(Box<Grant>) + Send + Sync> {
+        self.sender.clone()
     }
 
     /// Makes the calls until the cluster closes.

@@ -3,13 +3,12 @@
 use baton_asl::{Pattern, Resource};
 use bytes::Bytes;
 
-use super::services::is_invoke;
 use super::{InvocationType, InvokeRequest, Shape};
 use crate::shard::Grant;
 
 /// A task's call.
 #[derive(Clone, Debug)]
-pub struct Call {
+pub struct TaskCall {
     /// How its outcome is to be read.
     pub shape: Shape,
     /// ARN of the function or activity, with a qualifier where one is given.
@@ -36,7 +35,7 @@ impl Shape {
     }
 }
 
-impl Call {
+impl TaskCall {
     /// The call that a granted task stands for.
     pub fn of(grant: &Grant) -> Self {
         let input = &grant.activation.input;
@@ -51,7 +50,7 @@ impl Call {
             Resource::Function { arn } => plain(Shape::Function, arn),
             Resource::Activity { arn } => plain(Shape::Activity, arn),
             Resource::Integration(integration) => match InvokeRequest::parse(input) {
-                Ok(request) if is_invoke(integration) => {
+                Ok(request) if integration.is_lambda_invoke() => {
                     Self::invoke(grant, of_invoke(integration.pattern, request.invocation_type), &request)
                 }
                 // Neither is ever granted: the one is refused when it is scheduled, the other when it is placed.

@@ -17,7 +17,7 @@ mod session;
 mod sessions;
 mod token;
 
-pub use call::Call;
+pub use call::TaskCall;
 pub use function_name::FunctionName;
 pub use invoke::{InvocationType, InvokeRequest, InvokeResult};
 pub(crate) use json::compacted;

@@ -1,4 +1,5 @@
-//! One task queue: sessions and pollers with free slots, and tasks that wait for one. At most one of both is there at a time.
+//! One task queue: sessions and pollers with free slots, and tasks that wait for one. Tasks wait only while no slot is free; a slot is free only
+//! while no task waits.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -261,7 +262,7 @@ impl Queue {
         }
     }
 
-    /// Whether nothing is here.
+    /// Tasks that wait, sessions and pollers that serve it, free slots of sessions.
     pub(super) fn counts(&self) -> (usize, usize, u64) {
         let credits = self.sessions.iter().map(|served| u64::from(served.credits)).sum();
         (self.waiting.len() - self.withdrawn.len().min(self.waiting.len()), self.sessions.len() + self.pollers.len(), credits)

@@ -7,8 +7,8 @@ use baton_engine::{Start, TaskActivation};
 
 use super::function_name::FunctionName;
 use super::invoke::InvokeRequest;
-use super::services::is_invoke;
 use crate::arn::Owner;
+use crate::lambda_error;
 use crate::shard::Functions;
 
 /// Where a task goes.
@@ -54,7 +54,7 @@ impl Router {
         match &activation.target {
             Resource::Function { arn } => self.route_function(start, arn, None),
             Resource::Activity { arn } => Route::Queue(activity_queue(arn)),
-            Resource::Integration(integration) if is_invoke(integration) => match InvokeRequest::parse(&activation.input) {
+            Resource::Integration(integration) if integration.is_lambda_invoke() => match InvokeRequest::parse(&activation.input) {
                 Ok(request) => self.route_function(start, request.function_name, request.qualifier),
                 Err(failure) => Route::Refused {
                     started: false,
@@ -68,11 +68,7 @@ impl Router {
 
     fn route_function(&self, start: &Start, text: &str, qualifier: Option<&str>) -> Route {
         let Some(function) = FunctionName::parse(text) else {
-            return Route::Refused {
-                started: true,
-                error: "Lambda.ResourceNotFoundException",
-                cause: format!("Function not found: {text}"),
-            };
+            return Route::Refused { started: true, error: lambda_error::RESOURCE_NOT_FOUND, cause: format!("Function not found: {text}") };
         };
         if self.functions.knows(function.name) {
             return Route::Queue(function_queue(function.name));
@@ -96,7 +92,7 @@ impl Router {
         let request_id = super::Random::from_system().uuid();
         Route::Refused {
             started: true,
-            error: "Lambda.ResourceNotFoundException",
+            error: lambda_error::RESOURCE_NOT_FOUND,
             cause: format!(
                 "Function not found: {arn}:{} (Service: AWSLambda; Status Code: 404; Error Code: ResourceNotFoundException; Request ID: {request_id}; Proxy: null)",
                 qualifier.unwrap_or("$LATEST")

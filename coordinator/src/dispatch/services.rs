@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use baton_asl::{Integration, Pattern, Resource};
+use baton_asl::{Integration, Resource};
 use baton_engine::{Failure, Payload, Services, Start, TaskRef};
 
 use super::{InvokeRequest, Shape, TaskToken, TokenKey};
@@ -39,14 +39,5 @@ impl Services for TaskServices {
 
 /// Whether the parameters make sense, if it is `lambda:invoke`.
 pub(crate) fn check_invoke(integration: &Integration, parameters: &Payload) -> Result<(), Failure> {
-    if is_invoke(integration) { InvokeRequest::parse(parameters).map(|_| ()) } else { Ok(()) }
-}
-
-/// Whether it is `lambda:invoke`, with or without a token.
-pub(crate) fn is_invoke(integration: &Integration) -> bool {
-    let pattern = match integration.pattern {
-        Pattern::RequestResponse | Pattern::WaitForTaskToken => true,
-        Pattern::Sync | Pattern::Sync2 => false,
-    };
-    pattern && &*integration.service == "lambda" && &*integration.action == "invoke"
+    if integration.is_lambda_invoke() { InvokeRequest::parse(parameters).map(|_| ()) } else { Ok(()) }
 }

@@ -2,13 +2,13 @@
 
 use baton_proto::worker::v1::Granted;
 
-use crate::dispatch::{Call, Shape, TaskToken, TokenKey};
+use crate::dispatch::{Shape, TaskCall, TaskToken, TokenKey};
 use crate::shard::Grant;
 
 /// The message for a task. To a session that was offered it, under the token that it was offered under.
 pub(super) fn granted(key: &TokenKey, grant: &Grant, queue: &str, was_offered: bool) -> Granted {
     let activation = &grant.activation;
-    let call = Call::of(grant);
+    let call = TaskCall::of(grant);
     let shape = if was_offered { Shape::Offered } else { call.shape };
     let token = TaskToken { execution: grant.execution, task: activation.task, shape, claim_id: 0 };
     Granted {

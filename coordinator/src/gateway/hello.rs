@@ -13,7 +13,7 @@ use super::connection::{Connection, give_to_others};
 use super::outcome;
 use crate::cluster::{Cluster, Rejected, SendError};
 use crate::dispatch::{Held, Session, SessionInfo, TaskToken};
-use crate::shard::{Answer, HeldClaim, ShardInput};
+use crate::shard::HeldClaim;
 
 /// The coordinator wants to hear from a worker this often.
 pub(super) const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(2);
@@ -107,7 +107,7 @@ async fn is_still_held(cluster: &Cluster, session: &Arc<Session>, token: &TaskTo
         Err(Code::RetryLater) => *token,
         Err(_) => return false,
     };
-    let is_held = match cluster.tell(id, |reply| ShardInput::Assert { id, task, claim, reply }).await.and_then(verdict) {
+    let is_held = match cluster.assert_claim(id, task, claim).await {
         Ok(Verdict::Applied | Verdict::Duplicate) => true,
         // A finished attempt's outcome may have been applied without its report having been acknowledged: the worker reports it again and is told.
         Err(SendError::Rejected(
@@ -121,16 +121,6 @@ async fn is_still_held(cluster: &Cluster, session: &Arc<Session>, token: &TaskTo
         session.hold(id, task, Held { claim_id: token.claim_id, wants_heartbeats: true, shape: token.shape });
     }
     is_held
-}
-
-fn verdict(answer: Answer) -> Result<Verdict, SendError> {
-    match answer {
-        Answer::Sent(result) => result,
-        Answer::Unavailable(text) => Err(SendError::Unavailable(text)),
-        Answer::Started(_) | Answer::ExpressEnded(_) | Answer::Redriven(_) | Answer::Seen(_) | Answer::History(_) | Answer::Task(_) => {
-            unreachable!("a claim is answered as an input is")
-        }
-    }
 }
 
 /// Before the worker is welcome: whoever starts an execution because it is finds its functions known.

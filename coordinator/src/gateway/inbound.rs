@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use baton_engine::Input;
 use baton_proto::worker::v1::worker_message::Message;
 use baton_proto::worker::v1::{Claim, Code, Credit, Heartbeats, Logs, Outcomes, WorkerMessage};
 use tokio::sync::oneshot;
@@ -13,9 +12,8 @@ use tonic::{Status, Streaming};
 use super::connection::Connection;
 use super::hello::{self, Opened};
 use super::outcome;
-use crate::cluster::{Cluster, ReplyTo};
+use crate::cluster::{Cluster, SessionReport};
 use crate::dispatch::{GRACE, Random, SessionItem, Shape, TaskToken};
-use crate::shard::ShardInput;
 
 /// A session begins with its hello within this time.
 const HELLO_MAX: Duration = Duration::from_secs(10);
@@ -90,10 +88,8 @@ impl<'a> Reader<'a> {
             let token = self.token(&outcome.token, outcome.claim_id).await;
             match token.and_then(|token| outcome::read(token, outcome, &mut self.random).ok_or(Code::UnknownTask)) {
                 Ok(report) => {
-                    let (id, task, claim_id) = (report.token.execution, report.token.task, report.token.claim_id);
-                    let reply = ReplyTo::Report { session: session.clone(), execution: id, task, report_id };
-                    let input = ShardInput::Send { id, input: report.input, claim_id: Some(claim_id), reply: Some(reply) };
-                    reports.push((cluster.shard_of(id), input));
+                    let TaskToken { execution, task, claim_id, .. } = report.token;
+                    reports.push(SessionReport { execution, task, claim_id, input: report.input, report_id });
                 }
                 Err(code) => {
                     let (execution, task) = outcome::NOBODY;
@@ -103,7 +99,7 @@ impl<'a> Reader<'a> {
                 }
             }
         }
-        cluster.push_all(reports);
+        cluster.report_all(session, reports);
         // Slots come free after the outcomes that freed them, so that a follow-up task finds its session in the same step.
         self.credits(&outcomes.credits);
     }
@@ -137,9 +133,7 @@ impl<'a> Reader<'a> {
         for claim in &heartbeats.claims {
             let Some(token) = outcome::claimed(cluster.token_key(), &claim.token, claim.claim_id) else { continue };
             if session.held(token.execution, token.task).is_some_and(|held| held.wants_heartbeats) {
-                let (id, task) = (token.execution, token.task);
-                let input = Input::TaskHeartbeat { task };
-                cluster.push(cluster.shard_of(id), ShardInput::Send { id, input, claim_id: Some(token.claim_id), reply: None });
+                cluster.heartbeat_claim(token.execution, token.task, token.claim_id);
             }
         }
     }
@@ -156,7 +150,7 @@ impl<'a> Reader<'a> {
         // An offer that is no longer ours to give may have been claimed before by the same worker, whose answer was lost.
         let slot = slot.unwrap_or_else(|| crate::dispatch::Slot::Session { session: session.clone(), queue: "".into() });
         let claim = session.claim(claim.claim_id);
-        cluster.push(cluster.shard_of(id), ShardInput::Claim { id, task, slot, claim });
+        cluster.claim(id, task, slot, claim);
     }
 
     fn logs(&self, logs: &Logs) {

@@ -12,6 +12,7 @@ mod outcome;
 
 use std::time::{Duration, Instant};
 
+use baton_proto::MESSAGE_BYTES_MAX;
 use baton_proto::worker::v1::worker_server::{Worker, WorkerServer};
 use baton_proto::worker::v1::{Ack, Code, HeartbeatRequest, HeartbeatResponse, Outcome, WorkerMessage};
 use tonic::{Request, Response, Status, Streaming};
@@ -20,8 +21,6 @@ use crate::cluster::{Cluster, report_code};
 use crate::dispatch::SessionItem;
 use outbound::Outbound;
 
-/// Largest message taken or sent. A batch of grants or outcomes holds many payloads of up to 256 KiB.
-const MESSAGE_BYTES_MAX: usize = 64 * 1_048_576;
 /// How often a draining gateway looks whether workers are through.
 const DRAIN_LOOK: Duration = Duration::from_millis(20);
 

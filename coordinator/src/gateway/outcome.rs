@@ -10,6 +10,7 @@ use bytes::Bytes;
 use crate::clock;
 use crate::cluster::{Cluster, ExecutionId, report_code};
 use crate::dispatch::{InvokeResult, Random, Shape, TaskToken, TokenKey, compacted, payload_of};
+use crate::lambda_error;
 
 /// AWS's limits of error and cause, characters.
 const ERROR_CHARS_MAX: usize = 256;
@@ -100,7 +101,7 @@ fn failed(task: TaskRef, shape: Shape, failure: Failure) -> Input {
     };
     let error = match shape {
         Shape::Activity => Some(error).filter(|error| !error.is_empty()),
-        _ if error.is_empty() => Some("Lambda.Unknown".to_owned()),
+        _ if error.is_empty() => Some(lambda_error::UNKNOWN.to_owned()),
         _ => Some(error),
     };
     let error = error.map(|error| cut(error, ERROR_CHARS_MAX).into());
@@ -111,7 +112,9 @@ fn failed(task: TaskRef, shape: Shape, failure: Failure) -> Input {
 fn not_json(task: TaskRef, shape: Shape, problem: &str) -> Input {
     let error = match shape {
         Shape::Activity => "States.TaskFailed",
-        Shape::Function | Shape::Invoke | Shape::InvokeCallback | Shape::InvokeEvent | Shape::Callback | Shape::Offered => "Lambda.Unknown",
+        Shape::Function | Shape::Invoke | Shape::InvokeCallback | Shape::InvokeEvent | Shape::Callback | Shape::Offered => {
+            lambda_error::UNKNOWN
+        }
     };
     let cause = cut(format!("The worker's answer is not JSON: {problem}"), CAUSE_CHARS_MAX);
     Input::TaskFailed { task, error: Some(error.into()), cause: Some(cause.into()) }

@@ -4,14 +4,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use baton_proto::names::{ACCOUNT_DEFAULT, REGION_DEFAULT};
+
 use crate::api::{ApiLimits, Defaults};
 use crate::cluster::ExpressLimits;
 
 /// Port of Step Functions Local, and ours.
 const PORT: u16 = 8083;
-/// Account of callers whose access key is not one.
-const ACCOUNT: &str = "123456789012";
-const REGION: &str = "us-east-1";
 
 /// What a server is started with.
 #[derive(Clone, Debug)]
@@ -82,8 +81,8 @@ impl Default for ServerConfig {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], PORT)),
             storage: Storage::Memory,
-            account: ACCOUNT.to_owned(),
-            region: REGION.to_owned(),
+            account: ACCOUNT_DEFAULT.to_owned(),
+            region: REGION_DEFAULT.to_owned(),
             api_limits: ApiLimits::default(),
             limits: baton_engine::Limits::default(),
             express: ExpressLimits::default(),

@@ -99,7 +99,7 @@ impl Server {
         let (store, token_key) = open_storage(&config.storage)?;
         let catalog = Catalog::open(store.clone()).await?;
         let delivery = lambda_endpoint(&config).map(Delivery::new);
-        let deliver = delivery.as_ref().map(Delivery::bell);
+        let deliver = delivery.as_ref().map(Delivery::sender);
         let outlets = Outlets::start(&config)?;
         let listeners = outlets.listeners();
         let cluster_config = ClusterConfig { deliver, listeners, ..cluster_config(&config, store.clone(), &catalog, token_key) };

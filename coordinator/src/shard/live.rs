@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use baton_asl::Resource;
 use baton_engine::{
     Claim, Env, EventKind, Execution, Holder, Input, Outstanding, Rejected, Status, TaskRef, Timestamp, decode_with_table,
     encode_with_table,
@@ -175,7 +174,7 @@ impl Live {
     pub(super) fn recall_tasks(&mut self) {
         let open = self.execution.outstanding(&self.revision.machine).map(|outstanding| OpenTask {
             task: outstanding.activation.task,
-            is_function: is_function(&outstanding.activation.target),
+            is_function: outstanding.activation.target.is_lambda(),
             holder: match outstanding.claim {
                 Some(_) if outstanding.is_submitted => TaskHolder::Submitted,
                 Some(claim) if !claim.is_nobody() => TaskHolder::Claimed(claim),
@@ -400,13 +399,4 @@ pub(crate) fn record_of_history(first: &[u8], last: &[u8], stored: &StoredEnded)
     let StoredEnded { events, redrives, .. } = *stored;
     let stop_at = Some(end.at);
     Ok(ExecutionRecord { start, status, output, failure, stop_at, events, redrives, waiting: Vec::new(), quarantined: None })
-}
-
-/// Whether the task is a function's: by its ARN or through `lambda:invoke`.
-pub(super) fn is_function(target: &Resource) -> bool {
-    match target {
-        Resource::Function { .. } => true,
-        Resource::Activity { .. } => false,
-        Resource::Integration(integration) => &*integration.service == "lambda",
-    }
 }

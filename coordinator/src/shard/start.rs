@@ -83,7 +83,7 @@ impl<W: World> Shard<W> {
             live.execution.restart_heartbeats(&live.revision.machine, self.now);
             live.recall_tasks();
             // Whatever is not claimed stands in its queue since before the execution left memory.
-            self.requeue(id, &mut live, world);
+            self.hold_queued_tasks(id, &mut live, world);
             ask_for_timer(id, &mut live, self.horizon, out);
             self.live.insert(id, live);
             // It leaves memory again with the next checkpoint, even if nothing comes of this.

@@ -7,7 +7,7 @@ use baton_engine::{Claim, Decision, Effect, Execution, Input, Outstanding, Rejec
 use bytes::Bytes;
 
 use super::express::Express;
-use super::live::{Ended, History, Live, OpenTask, TaskHolder, is_function};
+use super::live::{Ended, History, Live, OpenTask, TaskHolder};
 use super::{Answer, ExecutionId, Grant, Output, PlaceRequest, Placement, Revision, Seen, Shard, ShardInput, StepEvents, World};
 use crate::store::ShardId;
 
@@ -240,7 +240,7 @@ impl<W: World> Scratch<W> {
 
     fn dispatch(&mut self, at: At, live: &mut Live, activation: Box<TaskActivation>, world: &mut W) {
         let At { shard, id, .. } = at;
-        let (task, is_function) = (activation.task, is_function(&activation.target));
+        let (task, is_function) = (activation.task, activation.target.is_lambda());
         let mut open = |holder| live.tasks.push(OpenTask { task, is_function, holder });
         if self.yielded {
             // Starting it now would let the execution run on in a batch that is full.

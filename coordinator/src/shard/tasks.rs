@@ -7,6 +7,7 @@ use baton_engine::{Claim, Holder, Input, Outstanding, Rejected, TaskRef, Verdict
 use super::live::{Live, TaskHolder};
 use super::step::{grant, refusal};
 use super::{Answer, ExecutionId, Output, PlaceRequest, Placement, QueuedTask, SendError, Shard, ShardInput, World};
+use crate::lambda_error;
 
 impl<W: World> Shard<W> {
     /// A slot is free for a task that stands in a queue.
@@ -145,7 +146,7 @@ impl<W: World> Shard<W> {
     }
 
     /// An execution has been read back: its unclaimed tasks stand in their queues since before it left memory.
-    pub(super) fn requeue(&mut self, id: ExecutionId, live: &mut Live, world: &mut W) {
+    pub(super) fn hold_queued_tasks(&mut self, id: ExecutionId, live: &mut Live, world: &mut W) {
         let is_free = |outstanding: &Outstanding| outstanding.claim.as_ref().is_none_or(Claim::is_nobody);
         for outstanding in live.execution.outstanding(&live.revision.machine).filter(is_free).collect::<Vec<_>>() {
             let task = outstanding.activation.task;
@@ -166,7 +167,7 @@ impl<W: World> Shard<W> {
 
 /// How a lost holder is told to the execution.
 fn loss(claim: &Claim, is_function: bool) -> (&'static str, String) {
-    let error = if is_function { "Lambda.ServiceException" } else { "States.TaskFailed" };
+    let error = if is_function { lambda_error::SERVICE_EXCEPTION } else { "States.TaskFailed" };
     let cause = match (&claim.worker_name, claim.holder) {
         (Some(name), Holder::Session | Holder::Poller) => format!("The worker '{name}' was lost while it ran the task."),
         (Some(name), Holder::Process) => {

@@ -51,8 +51,8 @@ async fn lambda() -> String {
 
 async fn system(definition: &Value, url: &str) -> System {
     let delivery = Delivery::new(LambdaEndpoint::new(url, "us-east-1").expect("an address"));
-    let bell = delivery.bell();
-    let system = System::with(Arc::new(MemoryStore::new(2)), definition, |config| config.deliver = Some(bell)).await;
+    let deliver = delivery.sender();
+    let system = System::with(Arc::new(MemoryStore::new(2)), definition, |config| config.deliver = Some(deliver)).await;
     system.spawn(delivery.run(system.cluster.clone()));
     system
 }

@@ -1,5 +1,8 @@
 //! Limits of one execution; AWS's by default.
 
+/// Bytes of an input, output, result or parameters text on AWS: 256 KiB.
+pub const PAYLOAD_BYTES_MAX: usize = 262_144;
+
 /// Limits of one execution.
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -20,7 +23,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            payload_bytes_max: 262_144,
+            payload_bytes_max: PAYLOAD_BYTES_MAX,
             history_events_max: 25_000,
             batch_events_max: 512,
             inline_map_concurrency_max: 40,

@@ -14,6 +14,8 @@ use std::time::Duration;
 pub use error::ConfigError;
 pub use runtime::{Runtime, RuntimeError};
 
+use baton_proto::names::{ACCOUNT_DEFAULT, REGION_DEFAULT, partition_of};
+
 use crate::template::Template;
 
 /// Lambda's default timeout, in force when a function names none.
@@ -38,7 +40,7 @@ pub struct Location {
 
 impl Default for Location {
     fn default() -> Self {
-        Self { region: "us-east-1".to_owned(), account: "123456789012".to_owned() }
+        Self { region: REGION_DEFAULT.to_owned(), account: ACCOUNT_DEFAULT.to_owned() }
     }
 }
 
@@ -49,14 +51,19 @@ impl Location {
         Self { region: region.unwrap_or_else(|| Self::default().region), ..Self::default() }
     }
 
-    /// `arn:aws:lambda:<region>:<account>:function:<name>`
-    pub fn function_arn(&self, name: &str) -> String {
-        format!("arn:aws:lambda:{}:{}:function:{name}", self.region, self.account)
+    /// `aws`, `aws-cn`, `aws-us-gov`: what the region is part of.
+    pub fn partition(&self) -> &'static str {
+        partition_of(&self.region)
     }
 
-    /// `arn:aws:states:<region>:<account>:stateMachine:<name>`
+    /// `arn:<partition>:lambda:<region>:<account>:function:<name>`
+    pub fn function_arn(&self, name: &str) -> String {
+        format!("arn:{}:lambda:{}:{}:function:{name}", self.partition(), self.region, self.account)
+    }
+
+    /// `arn:<partition>:states:<region>:<account>:stateMachine:<name>`
     pub fn state_machine_arn(&self, name: &str) -> String {
-        format!("arn:aws:states:{}:{}:stateMachine:{name}", self.region, self.account)
+        format!("arn:{}:states:{}:{}:stateMachine:{name}", self.partition(), self.region, self.account)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use baton_proto::MESSAGE_BYTES_MAX;
 use baton_proto::worker::v1::worker_client::WorkerClient;
 use baton_proto::worker::v1::{CoordinatorMessage, WorkerMessage};
 use futures_util::future::BoxFuture;
@@ -15,8 +16,6 @@ use tonic::transport::{Channel, Endpoint};
 const OPEN_MAX: Duration = Duration::from_secs(10);
 /// A dead connection is noticed after at most twice this time.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
-/// Largest message taken. A batch of grants holds many inputs of up to 256 KiB.
-const MESSAGE_BYTES_MAX: usize = 64 * 1_048_576;
 const STREAM_WINDOW_BYTES: u32 = 4 * 1_048_576;
 const CONNECTION_WINDOW_BYTES: u32 = 8 * 1_048_576;
 /// Messages between the session and the connection. Few, so that what waits is put together into larger ones.

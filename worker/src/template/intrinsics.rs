@@ -152,13 +152,14 @@ impl<'a> Scope<'a> {
 
     fn pseudo_parameter(&self, name: &str) -> Option<Value> {
         let Location { region, account } = self.location;
+        let partition = self.location.partition();
         match name {
             "AWS::Region" => Some(region.as_str().into()),
             "AWS::AccountId" => Some(account.as_str().into()),
-            "AWS::Partition" => Some("aws".into()),
+            "AWS::Partition" => Some(partition.into()),
             "AWS::URLSuffix" => Some("amazonaws.com".into()),
             "AWS::StackName" => Some(STACK_NAME.into()),
-            "AWS::StackId" => Some(format!("arn:aws:cloudformation:{region}:{account}:stack/{STACK_NAME}/{STACK_NAME}").into()),
+            "AWS::StackId" => Some(format!("arn:{partition}:cloudformation:{region}:{account}:stack/{STACK_NAME}/{STACK_NAME}").into()),
             "AWS::NoValue" => Some(Value::Null),
             _ => None,
         }

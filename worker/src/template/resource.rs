@@ -37,7 +37,7 @@ pub(super) fn attribute(
         ("AWS::DynamoDB::Table" | "AWS::Serverless::SimpleTable", "Arn") => Ok(arn(scope, "dynamodb", &format!("table/{name}"))),
         ("AWS::SQS::Queue", "Arn") => Ok(arn(scope, "sqs", &name)),
         ("AWS::SNS::Topic", "TopicArn") => Ok(arn(scope, "sns", &name)),
-        ("AWS::S3::Bucket", "Arn") => Ok(format!("arn:aws:s3:::{name}")),
+        ("AWS::S3::Bucket", "Arn") => Ok(format!("arn:{}:s3:::{name}", scope.location.partition())),
         (_, "Name" | "QueueName" | "TopicName") => Ok(name),
         _ => Err(scope.invalid(
             line,
@@ -70,5 +70,5 @@ fn type_of(resource: &Node) -> &str {
 }
 
 fn arn(scope: &Scope<'_>, service: &str, rest: &str) -> String {
-    format!("arn:aws:{service}:{}:{}:{rest}", scope.location.region, scope.location.account)
+    format!("arn:{}:{service}:{}:{}:{rest}", scope.location.partition(), scope.location.region, scope.location.account)
 }

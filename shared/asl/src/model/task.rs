@@ -62,7 +62,32 @@ pub enum Pattern {
     WaitForTaskToken,
 }
 
+impl Resource {
+    /// Whether Lambda does the task: a function by its ARN, or an integration of Lambda.
+    pub fn is_lambda(&self) -> bool {
+        match self {
+            Self::Function { .. } => true,
+            Self::Activity { .. } => false,
+            Self::Integration(integration) => integration.is_lambda(),
+        }
+    }
+}
+
 impl Integration {
+    /// Whether it is one of Lambda.
+    pub fn is_lambda(&self) -> bool {
+        &*self.service == "lambda"
+    }
+
+    /// Whether it is `lambda:invoke`, with or without a token.
+    pub fn is_lambda_invoke(&self) -> bool {
+        let pattern = match self.pattern {
+            Pattern::RequestResponse | Pattern::WaitForTaskToken => true,
+            Pattern::Sync | Pattern::Sync2 => false,
+        };
+        pattern && self.is_lambda() && &*self.action == "invoke"
+    }
+
     /// History's `resource`: the action with its pattern's suffix.
     pub fn resource(&self) -> String {
         let suffix = match self.pattern {
