@@ -116,7 +116,7 @@ def test_only_what_failed_runs_again_over_a_kill(worker):
     events = history(client, arn)
     assert events[:len(before)] == before
     marker = events[len(before)]
-    assert (marker["type"], marker["executionRedrivenEventDetails"], marker["previousEventId"]) == ("ExecutionRedriven", {"redriveCount": 1}, 0)
+    assert (marker["type"], marker["executionRedrivenEventDetails"], marker["previousEventId"]) == ("ExecutionRedriven", {"redriveCount": 1}, len(before))
     again = events[len(before) + 1]
     assert again["type"] == "LambdaFunctionScheduled" and events[again["previousEventId"] - 1]["type"] == "TaskStateEntered"
     assert [event["type"] for event in events].count("MapIterationStarted") == 3

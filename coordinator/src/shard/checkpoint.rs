@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use baton_engine::Timestamp;
+use baton_engine::{Status, Timestamp};
 use bytes::Bytes;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -304,7 +304,13 @@ impl Ops {
         };
         self.index(id, &start.state_machine_arn, start.at, &entry);
         let stop_at = record.stop_at.unwrap_or(start.at);
-        let stored = StoredEnded { position: ended.history.events, events: record.events, stop_at, redrives: record.redrives };
+        let stored = StoredEnded {
+            position: ended.history.events,
+            events: record.events,
+            stop_at,
+            has_succeeded: record.status == Status::Succeeded,
+            redrives: record.redrives,
+        };
         self.execution(id, &Stored::Ended(stored));
         let state_machine = state_machine_hash(&start.state_machine_arn);
         self.retained.push(Retained { execution: id.0, state_machine, start_at: start.at });

@@ -217,11 +217,6 @@ impl<W: World> ShardInput<W> {
         }
     }
 
-    /// Whether it asks for a redrive.
-    pub(super) fn is_redrive(&self) -> bool {
-        matches!(self, ShardInput::Redrive { .. })
-    }
-
     /// Whether this adds nothing to the log by itself (or no more than that an Express execution has ended), so that it is taken even
     /// while the log is held up.
     pub(super) fn is_light(&self) -> bool {

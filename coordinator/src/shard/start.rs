@@ -1,6 +1,6 @@
 //! StartExecution, and what happens when an execution is read back from the key-value side.
 
-use baton_engine::{Input, Rejected, Start};
+use baton_engine::{Input, NotRedrivable, Rejected, Start};
 use bytes::Bytes;
 
 use super::live::{Live, LoadError};
@@ -64,7 +64,7 @@ impl<W: World> Shard<W> {
         match live {
             Ok(Found::Live(live)) => self.found_live(id, live, waiting, world, out),
             // The one that must be rebuilt has been redriven since its end was written down.
-            Ok(Found::Ended(stored)) if self.rebuilding.contains_key(&id) || waiting.iter().any(ShardInput::is_redrive) => {
+            Ok(Found::Ended(stored)) if self.rebuilding.contains_key(&id) || is_asked_back(&stored, &waiting) => {
                 self.load_history(id, stored, waiting, out);
             }
             Ok(Found::Ended(_)) => waiting.into_iter().for_each(|input| self.answer_ended(input, out)),
@@ -125,6 +125,10 @@ impl<W: World> Shard<W> {
         match input {
             ShardInput::Start { start, reply } => self.start_known(*start, reply, out),
             ShardInput::Watch { reply, .. } => out.push(Output::Reply(reply, Answer::History(None))),
+            ShardInput::Redrive { reply, .. } => {
+                // Any other end would have been looked into.
+                out.push(Output::Reply(reply, Answer::Redriven(Err(NotRedrivable::Succeeded.into()))));
+            }
             other => self.reject(other, &SendError::Rejected(Rejected::Ended), out),
         }
     }
@@ -263,6 +267,11 @@ enum Found {
     Nothing,
     Live(Box<Live>),
     Ended(StoredEnded),
+}
+
+/// Whether an input wants more of an ended execution than to know that it has ended.
+fn is_asked_back<W: World>(stored: &StoredEnded, waiting: &[ShardInput<W>]) -> bool {
+    !stored.is_over() && waiting.iter().any(|input| matches!(input, ShardInput::Redrive { .. }))
 }
 
 /// What an input meets after the end, by how the execution has ended.

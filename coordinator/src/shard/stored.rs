@@ -25,15 +25,23 @@ pub struct StoredEnded {
     pub events: u64,
     /// When it ended.
     pub stop_at: Timestamp,
+    /// Whether it has succeeded.
+    pub has_succeeded: bool,
     /// How often it was redriven, and when.
     pub redrives: RedriveCount,
 }
 
 impl StoredEnded {
+    /// Whether a redrive has nothing to ask of it: not even when an earlier one came.
+    pub fn is_over(&self) -> bool {
+        self.has_succeeded && self.redrives.count == 0
+    }
+
     fn encode(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.position.to_le_bytes());
         out.extend_from_slice(&self.events.to_le_bytes());
         out.extend_from_slice(&self.stop_at.to_le_bytes());
+        out.push(u8::from(self.has_succeeded));
         if let RedriveCount { count, at: Some(at) } = self.redrives {
             out.extend_from_slice(&count.to_le_bytes());
             out.extend_from_slice(&at.to_le_bytes());
@@ -44,6 +52,7 @@ impl StoredEnded {
         let (position, rest) = bytes.split_first_chunk::<8>().ok_or(CodecError::Truncated)?;
         let (events, rest) = rest.split_first_chunk::<8>().ok_or(CodecError::Truncated)?;
         let (stop_at, rest) = rest.split_first_chunk::<8>().ok_or(CodecError::Truncated)?;
+        let (&has_succeeded, rest) = rest.split_first().ok_or(CodecError::Truncated)?;
         let redrives = match rest.split_first_chunk::<4>() {
             None if rest.is_empty() => RedriveCount::default(),
             None => return Err(CodecError::Truncated),
@@ -56,6 +65,7 @@ impl StoredEnded {
             position: u64::from_le_bytes(*position),
             events: u64::from_le_bytes(*events),
             stop_at: Timestamp::from_le_bytes(*stop_at),
+            has_succeeded: has_succeeded != 0,
             redrives,
         })
     }
@@ -240,12 +250,12 @@ mod tests {
 
     #[test]
     fn an_ended_execution_is_small() {
-        let ended = StoredEnded { position: 12, events: 10, stop_at: -5, redrives: RedriveCount::default() };
+        let ended = StoredEnded { position: 12, events: 10, stop_at: -5, has_succeeded: true, redrives: RedriveCount::default() };
         let redriven = StoredEnded { redrives: RedriveCount { count: 3, at: Some(7) }, ..ended };
-        for (ended, len) in [(ended, 26), (redriven, 38)] {
+        for (ended, len) in [(ended, 27), (redriven, 39)] {
             let value = Stored::Ended(ended).encode();
             assert_eq!((value.len(), Stored::decode(&value)), (len, Ok(Stored::Ended(ended))));
-            (2..len).filter(|len| *len != 26).for_each(|len| assert!(Stored::decode(&value.slice(..len)).is_err(), "cut at {len}"));
+            (2..len).filter(|len| *len != 27).for_each(|len| assert!(Stored::decode(&value.slice(..len)).is_err(), "cut at {len}"));
         }
     }
 

@@ -40,7 +40,7 @@ async fn a_stopped_execution_runs_again_under_its_arn() {
     let types = ["ExecutionStarted", "WaitStateEntered", "ExecutionAborted", "ExecutionRedriven", "ExecutionAborted"];
     assert_eq!(told, (1..).map(|id| json!(id)).zip(types.map(str::to_owned)).collect::<Vec<_>>());
     let marker = &history["events"][3];
-    assert_eq!((&marker["previousEventId"], &marker["executionRedrivenEventDetails"]), (&json!(0), &json!({"redriveCount": 1})));
+    assert_eq!((&marker["previousEventId"], &marker["executionRedrivenEventDetails"]), (&json!(3), &json!({"redriveCount": 1})));
     assert_eq!(marker["timestamp"], redriven["redriveDate"]);
     server.stop().await;
 }

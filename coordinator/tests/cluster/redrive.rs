@@ -176,8 +176,15 @@ async fn many_at_once_redrive_it_once() {
     let system = System::over(store.clone(), &machine()).await;
     let mut worker = TestWorker::connect(&system, hello("lambda:f", 1)).await;
     failed_in_b(&system, &mut worker, "e").await;
+    system.start("fine", "{}").await;
+    for _ in 0..2 {
+        let granted = worker.granted().await;
+        worker.succeed(&granted, "1").await;
+    }
+    system.succeeded("fine").await;
     system.close_keeping().await;
     let system = System::over(store, &machine()).await;
+    assert_eq!(within(system.cluster.redrive(id("fine"), Some("token".into()))).await, Err(NotRedrivable::Succeeded.into()));
     let redrives = (0..20).map(|_| {
         let cluster = system.cluster.clone();
         tokio::spawn(async move { cluster.redrive(id("e"), None).await })

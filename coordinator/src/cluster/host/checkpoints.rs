@@ -236,7 +236,9 @@ mod tests {
         let store = MemoryStore::new(1);
         let shard = ShardId(0);
         let token = store.acquire(shard).await.expect("the shard is free").token;
-        let ended = |stop_at| Stored::Ended(StoredEnded { position: 3, events: 3, stop_at, redrives: RedriveCount::default() });
+        let ended = |stop_at| {
+            Stored::Ended(StoredEnded { position: 3, events: 3, stop_at, has_succeeded: false, redrives: RedriveCount::default() })
+        };
         let stored = [(1, ended(10)), (2, ended(50)), (3, ended(10))];
         let mut ops: Vec<_> = stored
             .iter()

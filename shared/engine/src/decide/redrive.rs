@@ -29,8 +29,9 @@ impl Execution {
             deadline: Some(now.saturating_add(milliseconds(seconds))),
             client_token: client_token.cloned(),
         };
+        let end = self.next_event_id - 1;
         let mut turn = Turn::new(*env, self, now, out);
-        turn.attempt(|turn| turn.record(ThreadId::ROOT, 0, redriven).map(|_| ()));
+        turn.attempt(|turn| turn.record(ThreadId::ROOT, end, redriven).map(|_| ()));
         Ok(now)
     }
 }

@@ -38,7 +38,7 @@ fn a_failed_task_is_scheduled_again_from_its_entry() {
         6<-5 LambdaFunctionStarted T
         7<-6 LambdaFunctionFailed T "E" "why"
         8<-7 ExecutionFailed "E" "why"
-        9<-0 ExecutionRedriven #1
+        9<-8 ExecutionRedriven #1
         10<-4 LambdaFunctionScheduled T #2 {}
         11<-10 LambdaFunctionStarted T
         12<-11 LambdaFunctionSucceeded T 7
@@ -68,7 +68,7 @@ fn retriers_count_from_the_beginning_and_attempts_go_on() {
         7<-6 LambdaFunctionStarted T
         8<-7 LambdaFunctionFailed T "E" "c"
         9<-8 ExecutionFailed "E" "c"
-        10<-0 ExecutionRedriven #1
+        10<-9 ExecutionRedriven #1
         11<-2 LambdaFunctionScheduled T #3 {}
         12<-11 LambdaFunctionStarted T
         13<-12 LambdaFunctionFailed T "E" "c"
@@ -77,7 +77,7 @@ fn retriers_count_from_the_beginning_and_attempts_go_on() {
         15<-14 LambdaFunctionStarted T
         16<-15 LambdaFunctionFailed T "E" "c"
         17<-16 ExecutionFailed "E" "c"
-        18<-0 ExecutionRedriven #2
+        18<-17 ExecutionRedriven #2
         19<-2 LambdaFunctionScheduled T #5 {}
         20<-19 LambdaFunctionStarted T
         21<-20 LambdaFunctionSucceeded T 1
@@ -103,7 +103,7 @@ fn the_context_object_tells_of_the_redrive() {
         4<-3 LambdaFunctionStarted T
         5<-4 LambdaFunctionFailed T "E" "c"
         6<-5 ExecutionFailed "E" "c"
-        7<-0 ExecutionRedriven #1
+        7<-6 ExecutionRedriven #1
         8<-2 LambdaFunctionScheduled T #2 {"count":1,"retries":0,"entered":"2024-01-01T00:00:00Z"}
         9<-8 LambdaFunctionStarted T
         10<-9 LambdaFunctionSucceeded T 1
@@ -142,7 +142,7 @@ fn only_branches_that_did_not_succeed_run_again() {
         16<-14 TaskStateAborted C
         17<-14 ParallelStateFailed P
         18<-17 ExecutionFailed "E" "c"
-        19<-0 ExecutionRedriven #1
+        19<-18 ExecutionRedriven #1
         20<-6 LambdaFunctionScheduled B #2 {}
         21<-8 LambdaFunctionScheduled C #2 {}
         22<-21 LambdaFunctionStarted C
@@ -192,7 +192,7 @@ fn only_iterations_that_did_not_succeed_run_again_and_the_others_begin() {
         21<-18 MapIterationAborted M 2
         22<-18 MapStateFailed M
         23<-22 ExecutionFailed "E" "c"
-        24<-0 ExecutionRedriven #1
+        24<-23 ExecutionRedriven #1
         25<-8 LambdaFunctionScheduled I #2 1
         26<-15 LambdaFunctionScheduled I #2 2
         27<-25 LambdaFunctionStarted I
@@ -282,7 +282,7 @@ fn a_fail_state_fails_again() {
         1<-0 ExecutionStarted {}
         2<-0 FailStateEntered F {}
         3<-2 ExecutionFailed "E" -
-        4<-0 ExecutionRedriven #1
+        4<-3 ExecutionRedriven #1
         5<-2 ExecutionFailed "E" -
         "#,
     );
