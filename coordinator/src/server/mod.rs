@@ -2,6 +2,7 @@
 
 mod config;
 mod executions;
+mod file_size;
 mod follow;
 mod health;
 mod metrics;
@@ -96,6 +97,7 @@ impl Server {
     /// Opens the store and everything over it, and listens. When this answers, requests are served.
     pub async fn start(config: ServerConfig) -> Result<Self, StartError> {
         metrics::recorder();
+        file_size::fail_writes_beyond_the_limit();
         let (store, token_key) = open_storage(&config.storage)?;
         let catalog = Catalog::open(store.clone()).await?;
         let delivery = lambda_endpoint(&config).map(Delivery::new);

@@ -45,9 +45,10 @@ impl SpaceProbe for OsSpace {
     }
 }
 
-/// Whether `error` says that there is no room: the volume is full, or this user's quota is.
+/// Whether `error` says that there is no room: the volume is full, this user's quota is, or a file would become larger than this
+/// process may make one.
 pub(crate) fn is_full(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge)
 }
 
 /// Returns when the names in `dir` are on stable storage.
