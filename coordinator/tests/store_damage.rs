@@ -48,8 +48,14 @@ impl Original {
         copy_dir(self.dir.path(), copy.path());
         let name = self.segment.file_name().expect("a segment has a name");
         damage(&copy.path().join("log").join(name));
+        as_after_a_crash(copy.path());
         copy
     }
+}
+
+/// A store that was closed knows how far its log was durable; after a crash nothing may have been noted yet.
+fn as_after_a_crash(dir: &Path) {
+    fs::remove_file(dir.join("log/durable")).expect("a store that was closed has noted the end of its log");
 }
 
 /// Where frames of batches begin, found by their bodies, which say who they are.
@@ -132,7 +138,49 @@ fn what_a_torn_group_left_behind_never_comes_back() {
     drop(next);
     let segment = segments(dir.path()).pop().expect("a log has a segment");
     flip(&segment, original.frames[3] + 1);
+    as_after_a_crash(dir.path());
     check_goes_on_after(dir.path(), 3);
+}
+
+#[test]
+fn what_was_noted_as_durable_is_not_taken_for_a_torn_write() {
+    let original = Original::with_groups(&[2, 4]);
+    for frame in &original.frames[3..] {
+        let dir = original.damaged(|segment| flip(segment, frame + HEADER));
+        fs::copy(original.dir.path().join("log/durable"), dir.path().join("log/durable")).unwrap();
+        let error = open(dir.path()).map(drop).expect_err("an acknowledged batch is missed").to_string();
+        assert!(error.contains("was on the disk up to byte"), "{error}");
+        repair(dir.path()).expect("the log can be cut");
+        let place = original.frames.iter().position(|other| other == frame).unwrap();
+        check_goes_on_after(dir.path(), place as u64);
+    }
+}
+
+#[test]
+fn a_last_segment_that_has_gone_is_missed() {
+    let dir = several_segments();
+    fs::remove_file(segments(dir.path()).pop().unwrap()).unwrap();
+    assert!(matches!(open(dir.path()), Err(OpenError::Damaged { .. })));
+}
+
+#[test]
+fn the_end_of_the_log_is_noted_while_the_store_is_in_use() {
+    let dir = temp_dir();
+    let store = open(dir.path()).unwrap();
+    runtime().block_on(async { Owner::of(&store, ONE).await.commit(batch(ONE, 1, LEN)).await });
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    let copy = temp_dir();
+    fs::remove_dir(copy.path()).unwrap();
+    let noted = |copy: &Path| fs::read(copy.join("log/durable")).ok().filter(|note| note[4..8] != 4144_u32.to_le_bytes());
+    while noted(dir.path()).is_none() {
+        assert!(std::time::Instant::now() < until, "the end is noted within seconds");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    copy_dir(dir.path(), copy.path());
+    drop(store);
+    let segment = segments(copy.path()).pop().unwrap();
+    flip(&segment, frame_offsets(&segment)[0] + HEADER);
+    assert!(matches!(open(copy.path()), Err(OpenError::Damaged { .. })));
 }
 
 /// A frame as the log has it; the test says it once more, since the format on disk is a promise.
@@ -392,6 +440,7 @@ fn a_payload_cannot_pass_for_a_frame() {
     });
     drop(store);
     flip(&segment, third + FRAME);
+    as_after_a_crash(dir.path());
     let store = open(dir.path()).expect("the torn payload is no damage");
     runtime().block_on(async { assert_eq!(log(&store, ONE, 0).await.len(), 3) });
 }

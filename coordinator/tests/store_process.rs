@@ -30,6 +30,7 @@ fn child() {
     let dir = Path::new(&dir);
     match role.as_str() {
         "append" => runtime().block_on(append_until_killed(dir)),
+        "vanish" => runtime().block_on(append_without_end(dir)),
         "open" => println!("{:?}", LocalStore::open(dir, small_options()).map(drop).map_err(|error| error.to_string())),
         "flush fails" => runtime().block_on(append_to_failing_disk(dir, FailingDisk::flushing_fails())),
         "write fails" => runtime().block_on(append_to_failing_disk(dir, FailingDisk::writing_fails())),
@@ -122,6 +123,44 @@ async fn check_survived(dir: &Path, acked: &[u64; 4], covered: &[u64; 4]) {
         let value = store.get(Table::Executions, &[shard as u8]).await.expect("the table can be read");
         let value = value.map_or(0, |value| u64::from_be_bytes(value[..].try_into().expect("eight bytes were put")));
         assert_eq!(value, checkpoint_seq);
+    }
+}
+
+/// Appends slowly, for as long as it lives.
+async fn append_without_end(dir: &Path) {
+    let store = LocalStore::open(dir, small_options()).expect("the store opens");
+    let mut owner = Owner::of(&store, ShardId(1)).await;
+    loop {
+        let seq = owner.next + 1;
+        owner.commit(batch(ShardId(1), seq, 30)).await;
+        println!("acked {seq}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[test]
+fn a_process_ends_when_its_folder_is_removed_or_moved() {
+    for moved in [false, true] {
+        let outer = tempfile::tempdir().expect("a folder can be made");
+        let dir = outer.path().join("data");
+        let mut child = start("vanish", &dir);
+        let mut lines = BufReader::new(child.stdout.take().expect("the child's output is piped")).lines().map_while(Result::ok);
+        lines.find(|line| line.contains("acked")).expect("the child appends");
+        match moved {
+            true => std::fs::rename(&dir, outer.path().join("elsewhere")).expect("the folder can be moved"),
+            false => std::fs::remove_dir_all(&dir).expect("the folder can be removed"),
+        }
+        let gone = Instant::now();
+        lines.for_each(drop);
+        let output = child.wait_with_output().expect("the child ends");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains("was removed, moved or replaced while it was in use"), "{said}");
+        assert!(gone.elapsed() < Duration::from_secs(3), "it ends within a second or so");
+        if moved {
+            let store = LocalStore::open(outer.path().join("elsewhere"), small_options()).expect("what was moved opens");
+            drop(store);
+        }
     }
 }
 

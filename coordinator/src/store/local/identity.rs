@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +33,11 @@ struct Stored {
     store_id: String,
     shard_count: u16,
     log_seed: u32,
+}
+
+/// The file that says what `dir` is.
+pub(crate) fn file(dir: &Path) -> PathBuf {
+    dir.join(FILE)
 }
 
 /// What `dir` holds.

@@ -77,6 +77,10 @@ impl Kv {
     pub(crate) fn reopen(&self) -> Result<(), WriteError> {
         let mut open = self.open.write();
         *open = None;
+        // Without its files the tree would be made anew, empty.
+        if !self.path.join("version").exists() {
+            return Err(WriteError::Broken(format!("{} has gone", self.path.display())));
+        }
         *open = Some(Open::new(&self.path, self.cache_bytes).map_err(write_error)?);
         Ok(())
     }

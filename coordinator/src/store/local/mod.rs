@@ -18,7 +18,9 @@
 
 mod checkpointer;
 mod disk;
+mod durable_end;
 mod error;
+mod folder_watch;
 mod frame;
 mod identity;
 mod kv;
@@ -36,6 +38,7 @@ mod shared;
 mod space;
 mod survey;
 mod threads;
+mod trimmed;
 mod writer;
 
 pub use disk::{LogDisk, OsDisk, OsSpace, SpaceProbe};

@@ -1,10 +1,10 @@
-//! The thread that makes the next segment ready while the present one is being written, takes finished ones back, and keeps an eye
-//! on the room that is left.
+//! The thread that makes the next segment ready while the present one is being written, takes finished ones back, keeps an eye on
+//! the room that is left and on whether the folder is still there, and notes how far the log is durable.
 
 use std::fs;
 use std::io;
 use std::mem;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -12,11 +12,14 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex};
 
 use super::disk::{LogDisk, fatal, is_full};
-use super::identity::Identity;
+use super::durable_end::Notes;
+use super::folder_watch::FolderWatch;
 use super::options::LocalOptions;
 use super::segment::Segment;
+use super::shared::Shared as StoreShared;
 use super::space::Space;
 use super::threads::spawn;
+use super::trimmed;
 
 /// How often the volume is looked at, when nothing else happens and when the log waits for room.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -45,41 +48,52 @@ struct State {
     wanted: Option<u32>,
     ready: Option<Segment>,
     full: bool,
-    freed: Vec<Segment>,
+    freed: Vec<Covered>,
     stopped: bool,
+}
+
+/// A segment that is not needed any more, and how far checkpoints had come then, by [`ShardId::index`](crate::store::ShardId::index).
+struct Covered {
+    segment: Segment,
+    marks: Vec<u64>,
 }
 
 /// What the thread works with.
 struct Workshop {
     log_dir: PathBuf,
-    identity: Identity,
+    shared: Arc<StoreShared>,
     segment_bytes: u64,
     spare_segments: usize,
     disk: Arc<dyn LogDisk>,
-    space: Arc<Space>,
     free: Vec<PathBuf>,
+    /// Finished segments that wait until it can be written down that they go.
+    unwritten: Vec<Covered>,
+    notes: Notes,
+    watch: FolderWatch,
 }
 
 impl Preparer {
     /// Starts with what recovery has found.
     pub(crate) fn start(
-        log_dir: PathBuf,
-        identity: Identity,
+        dir: &Path,
+        store: &Arc<StoreShared>,
         options: &LocalOptions,
-        space: Arc<Space>,
         ready: Option<Segment>,
         free: Vec<PathBuf>,
     ) -> io::Result<Preparer> {
         let shared =
             Arc::new(Shared { state: Mutex::new(State { ready, ..State::default() }), work: Condvar::new(), done: Condvar::new() });
+        let log_dir = dir.join("log");
         let mut workshop = Workshop {
+            notes: Notes::new(&log_dir, store.identity.log_seed),
             log_dir,
-            identity,
+            shared: store.clone(),
             segment_bytes: options.segment_bytes,
             spare_segments: options.spare_segments,
             disk: options.disk.clone(),
-            space,
             free: Vec::new(),
+            unwritten: Vec::new(),
+            watch: FolderWatch::new(dir),
         };
         let thread = Some(spawn("log-prepare", {
             let shared = shared.clone();
@@ -116,9 +130,9 @@ impl Preparer {
         }
     }
 
-    /// Takes a segment back none of whose frames is needed any more.
-    pub(crate) fn give_back(&self, segment: Segment) {
-        self.shared.state.lock().freed.push(segment);
+    /// Takes a segment back none of whose frames is needed any more, since checkpoints on stable storage have come as far as `marks`.
+    pub(crate) fn give_back(&self, segment: Segment, marks: Vec<u64>) {
+        self.shared.state.lock().freed.push(Covered { segment, marks });
         self.shared.work.notify_one();
     }
 }
@@ -144,16 +158,20 @@ impl Workshop {
                 shared.work.wait_for(&mut state, pause);
             }
             if state.stopped {
+                self.notes.note(self.shared.durable_end());
+                self.notes.settle();
                 return;
             }
             let freed = mem::take(&mut state.freed);
             let wanted = state.wanted.filter(|_| state.ready.is_none());
             drop(state);
-            freed.into_iter().for_each(|segment| self.take_back(segment));
+            self.take_back_all(freed);
             if let Some(generation) = wanted {
                 self.provide(generation, shared);
             }
-            self.space.look();
+            self.space().look();
+            self.notes.note(self.shared.durable_end());
+            self.watch.look();
         }
     }
 
@@ -168,21 +186,43 @@ impl Workshop {
         }
         drop(state);
         shared.done.notify_all();
-        self.space.set_log_full(full);
+        self.space().set_log_full(full);
     }
 
     /// The segment of `generation`; `None` if there is no room for it.
     fn prepare(&mut self, generation: u32) -> Option<Segment> {
         let made = match self.free.pop() {
-            Some(path) => Segment::reuse(path, generation, &self.identity, &*self.disk),
-            None if !self.space.has_room_for(self.segment_bytes) => return None,
-            None => Segment::create(&self.log_dir, generation, self.segment_bytes, &self.identity, &*self.disk),
+            Some(path) => Segment::reuse(path, generation, &self.shared.identity, &*self.disk),
+            None if !self.space().has_room_for(self.segment_bytes) => return None,
+            None => Segment::create(&self.log_dir, generation, self.segment_bytes, &self.shared.identity, &*self.disk),
         };
         match made {
             Ok(segment) => Some(segment),
             Err(error) if is_full(&error) => None,
             Err(error) => fatal("the next segment of the log cannot be prepared", &error),
         }
+    }
+
+    /// First it is written down what only the key-value side has from here on.
+    fn take_back_all(&mut self, freed: Vec<Covered>) {
+        let mut covered = mem::take(&mut self.unwritten);
+        covered.extend(freed);
+        let Some(last) = covered.last() else { return };
+        if let Err(error) = trimmed::write(&self.log_dir, self.seed(), &last.marks) {
+            // Without it the segments stay, until the next look.
+            tracing::debug!("finished segments of the log are kept: {error}");
+            self.unwritten = covered;
+            return;
+        }
+        covered.into_iter().for_each(|covered| self.take_back(covered.segment));
+    }
+
+    fn space(&self) -> &Space {
+        &self.shared.space
+    }
+
+    fn seed(&self) -> u32 {
+        self.shared.identity.log_seed
     }
 
     fn take_back(&mut self, segment: Segment) {

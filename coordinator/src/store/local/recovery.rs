@@ -41,7 +41,7 @@ pub(crate) fn recover(dir: &Path, identity: &Identity, checkpoints: &[u64], disk
         return Err(damaged(dir, damage));
     }
     if survey.torn {
-        tracing::warn!("the log in {} ends in a write that was cut off; it was never acknowledged", log_dir.display());
+        tell_torn(&survey);
     }
     settle(&survey, disk).map_err(|error| OpenError::io(&log_dir, error))?;
     let (mut free, mut unused) = (survey.free, survey.unused.into_iter());
@@ -52,6 +52,18 @@ pub(crate) fn recover(dir: &Path, identity: &Identity, checkpoints: &[u64], disk
     }
     let run = survey.run + 1;
     Ok(Recovered { shards: index.finish(run), segments: survey.live.into(), tail_end: survey.tail_end, spare, free, run })
+}
+
+/// The disk keeps no record of who was told what in the moment before a crash.
+fn tell_torn(survey: &Survey) {
+    if let Some(tail) = survey.live.last() {
+        tracing::warn!(
+            "behind byte {} of {} stands a write that is not whole; the log ends before it. Whether its writer had been told that it is \
+             durable cannot be known: a crash of the machine leaves this in writes that nobody was told of, damage also in others",
+            survey.tail_end,
+            tail.path.display()
+        );
+    }
 }
 
 /// What was read may still be on its way to the disk, if only the process and not the machine had ended. From here on it counts

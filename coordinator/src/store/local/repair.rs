@@ -8,6 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::disk::{LogDisk, OsDisk, sync_dir};
+use super::durable_end;
 use super::error::OpenError;
 use super::frame::Kind;
 use super::identity::{Found, Identity};
@@ -105,6 +106,7 @@ impl<'a> Cutter<'a> {
             Some(tail) => self.cut_tail(&tail)?,
             None => self.begin_anew(last_generation + 1)?,
         }
+        durable_end::forget(&self.log_dir)?;
         sync_dir(&self.log_dir)?;
         let dir = self.log_dir.parent().expect("the log lies in a data folder");
         sync_dir(dir)?;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
+use super::durable_end::LogEnd;
 use super::identity::Identity;
 use super::space::Space;
 use crate::store::{ShardId, StoreError};
@@ -13,6 +14,8 @@ pub(crate) struct Shared {
     pub(crate) space: Arc<Space>,
     /// Last durable batch, by [`ShardId::index`].
     pub(crate) durable_seqs: Box<[AtomicU64]>,
+    /// A [`LogEnd`] as a number: the log is on stable storage up to here.
+    durable_end: AtomicU64,
     groups: AtomicU64,
     batches: AtomicU64,
     bytes: AtomicU64,
@@ -43,6 +46,7 @@ impl Shared {
             identity,
             space,
             durable_seqs: (0..shards).map(|_| AtomicU64::new(0)).collect(),
+            durable_end: AtomicU64::new(0),
             groups: AtomicU64::new(0),
             batches: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
@@ -54,6 +58,15 @@ impl Shared {
     pub(crate) fn index(&self, shard: ShardId) -> Result<usize, StoreError> {
         let count = self.identity.shard_count;
         shard.index(count).ok_or(StoreError::UnknownShard { shard, count })
+    }
+
+    pub(crate) fn set_durable_end(&self, end: LogEnd) {
+        self.durable_end.store(end.to_number(), Ordering::Release);
+    }
+
+    /// Up to where the log has been flushed.
+    pub(crate) fn durable_end(&self) -> LogEnd {
+        LogEnd::from_number(self.durable_end.load(Ordering::Acquire))
     }
 
     pub(crate) fn count_group(&self, batches: u64, bytes: u64) {

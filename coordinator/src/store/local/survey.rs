@@ -4,6 +4,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::durable_end::{self, LogEnd};
 use super::frame::{Flaw, Header, Kind, Link};
 use super::identity::Identity;
 use super::scan::{RowEnd, Scanner};
@@ -55,6 +56,7 @@ pub(crate) fn survey(log_dir: &Path, identity: &Identity, visit: Visit<'_>) -> i
     let (segments, damage) = open_segments(log_dir, &listing, identity)?;
     let mut survey = Survey { live: Vec::new(), tail_end: 0, unused: Vec::new(), free: listing.free, run: 0, torn: false, damage };
     survey.read_segments(segments, identity.log_seed, visit)?;
+    survey.compare_with_note(durable_end::read(log_dir, identity.log_seed));
     Ok(survey)
 }
 
@@ -153,6 +155,17 @@ impl Survey {
             self.unused.push(segment);
         }
         Ok(())
+    }
+
+    /// What was once noted to be on stable storage must be there.
+    fn compare_with_note(&mut self, noted: Option<LogEnd>) {
+        let (Some(noted), Some(tail), None) = (noted, self.live.last(), &self.damage) else { return };
+        let offset = u32::try_from(self.tail_end).expect("a segment has 2 GiB at most");
+        if noted > (LogEnd { generation: tail.generation, offset }) {
+            let LogEnd { generation, offset } = noted;
+            let detail = format!("it can be read up to here, but was on the disk up to byte {offset} of segment {generation}");
+            self.damage = Some(Damage::new(&tail.path.clone(), self.tail_end, detail));
+        }
     }
 
     fn found(&mut self, damage: Damage) {

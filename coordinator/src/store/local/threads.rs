@@ -32,14 +32,7 @@ impl Threads {
         marks: Vec<u64>,
         mut recovered: Recovered,
     ) -> io::Result<Threads> {
-        let preparer = Preparer::start(
-            dir.join("log"),
-            shared.identity,
-            options,
-            shared.space.clone(),
-            recovered.spare.take(),
-            std::mem::take(&mut recovered.free),
-        )?;
+        let preparer = Preparer::start(dir, shared, options, recovered.spare.take(), std::mem::take(&mut recovered.free))?;
         let log = Arc::new(Queue::new());
         let checkpoints = Arc::new(Queue::new());
         let writer = Writer::new(shared.clone(), options, preparer, recovered);

@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::disk::{LogDisk, fatal, is_full};
+use super::durable_end::LogEnd;
 use super::frame::{self, Header, Kind, Link};
 use super::options::LocalOptions;
 use super::prepare::Preparer;
@@ -175,6 +176,7 @@ impl Writer {
             commands: Vec::new(),
         };
         writer.count_needed();
+        writer.set_durable_end();
         writer.give_back_covered();
         writer
     }
@@ -350,8 +352,14 @@ impl Writer {
             fatal("the log cannot be flushed to the disk", &error);
         }
         self.offset += bytes.len() as u64;
+        self.set_durable_end();
         self.note_durable();
         self.want_next_segment();
+    }
+
+    fn set_durable_end(&self) {
+        let offset = u32::try_from(self.offset).expect("a segment has 2 GiB at most");
+        self.shared.set_durable_end(LogEnd { generation: self.tail().segment.generation, offset });
     }
 
     fn note_durable(&self) {
@@ -405,7 +413,7 @@ impl Writer {
         while self.segments.len() > 1 && self.segments[0].needed == 0 {
             let covered = self.segments.pop_front();
             let covered = covered.expect("a queue of more than one has a first one");
-            self.preparer.give_back(covered.segment);
+            self.preparer.give_back(covered.segment, self.shards.iter().map(ShardLog::checkpoint_seq).collect());
         }
         let oldest = self.oldest_shard();
         self.shared.set_oldest_shard(oldest);
