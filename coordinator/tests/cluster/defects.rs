@@ -62,6 +62,46 @@ async fn a_defect_sets_one_execution_aside_and_a_release_without_it_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_set_aside_after_a_recovery_goes_on_where_it_was() {
+    let store = Arc::new(MemoryStore::new(1));
+    let system = System::over(store.clone(), &machine()).await;
+    system.start("e", "{\"s\":5,\"bad\":true}").await;
+    // A checkpoint takes its first events over, so that the next process has a snapshot and no events of it.
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    system.kill_keeping().await;
+    store.crash(usize::MAX);
+
+    let system = System::over(store.clone(), &machine()).await;
+    *system.known.poison.lock() = Some(ACTIVITY.to_owned());
+    quarantined(&system, "e").await;
+    assert_eq!(system.history("e").await, ["ExecutionStarted", "StateEntered", "WaitStarted"]);
+    system.kill_keeping().await;
+    store.crash(usize::MAX);
+
+    let system = System::over(store, &machine()).await;
+    let task = within(system.cluster.poll_activity(ACTIVITY, None, PATIENCE)).await.expect("no error").expect("a task");
+    let output = baton_engine::Payload::from_value(json!(1));
+    let outcome = baton_coordinator::cluster::TaskOutcome::Success { output };
+    assert_eq!(system.cluster.complete_task(&task.token, outcome).await, Ok(()));
+    system.succeeded("e").await;
+    let history = [
+        "ExecutionStarted",
+        "StateEntered",
+        "WaitStarted",
+        "StateExited",
+        "StateEntered",
+        "StateExited",
+        "StateEntered",
+        "TaskScheduled",
+        "TaskStarted",
+        "TaskSucceeded",
+        "StateExited",
+        "ExecutionSucceeded",
+    ];
+    assert_eq!(system.history("e").await, history);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_set_aside_can_be_stopped() {
     let system = System::over(Arc::new(MemoryStore::new(1)), &machine()).await;
     *system.known.poison.lock() = Some(ACTIVITY.to_owned());

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use baton_coordinator::cluster::{StartError, Status};
+use baton_coordinator::store::keys::TimerKey;
 use baton_coordinator::store::memory::MemoryStore;
+use baton_coordinator::store::{ShardId, ShardStore, Table};
 use serde_json::json;
 
 use crate::support::*;
@@ -86,6 +88,27 @@ async fn a_checkpoint_of_which_a_part_was_written_does_no_harm() {
             ["ExecutionStarted", "StateEntered", "StateExited", "StateEntered", "WaitStarted", "StateExited", "ExecutionSucceeded"];
         assert_eq!(system.history(&format!("e{ops}")).await, history);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_timer_row_that_could_not_be_written_is_written_again() {
+    let machine = json!({"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 3600, "End": true}}});
+    let store = Arc::new(MemoryStore::new(1));
+    let system = System::over(store.clone(), &machine).await;
+    store.interrupt_next_checkpoint(0);
+    system.start("e", "{}").await;
+    // It leaves memory only when the checkpoint that holds its timer is through.
+    within(async {
+        while system.cluster.in_memory().await > 0 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+    let all = TimerKey::due(ShardId(0), 0, i64::MAX);
+    let rows = store.scan(Table::Timers, all, 10, false).await.expect("a scan");
+    let keys: Vec<_> = rows.iter().filter_map(|(key, _)| TimerKey::decode(key)).collect();
+    assert_eq!(keys.iter().map(|key| key.execution).collect::<Vec<_>>(), [id("e").0]);
+    system.kill_keeping().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

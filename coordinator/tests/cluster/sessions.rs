@@ -1,8 +1,11 @@
 //! Workers' sessions.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use baton_coordinator::cluster::Status;
+use baton_coordinator::store::memory::MemoryStore;
+use baton_coordinator::store::{ShardId, ShardStore};
 use baton_proto::worker::v1::coordinator_message::Message as ToWorker;
 use baton_proto::worker::v1::worker_message::Message as FromWorker;
 use baton_proto::worker::v1::*;
@@ -58,6 +61,28 @@ async fn an_outcome_counts_once_and_under_its_own_claim() {
     assert_eq!(worker.succeed(&granted, "2").await, Code::TimedOut);
     let forged = Granted { token: "not ours".into(), ..granted };
     assert_eq!(worker.succeed(&forged, "1").await, Code::UnknownTask);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_outcome_that_cannot_be_taken_now_is_to_come_again() {
+    let store = Arc::new(MemoryStore::new(1));
+    let system = System::over(store.clone(), &task_machine(FUNCTION)).await;
+    let mut worker = TestWorker::connect(&system, hello("lambda:f", 1)).await;
+    system.start("e", "{}").await;
+    let granted = worker.granted().await;
+    // Another process takes the shard: what is decided here from now on never becomes durable.
+    store.acquire(ShardId(0)).await.expect("a shard may be taken from its owner");
+    assert_eq!(worker.succeed(&granted, "1").await, Code::RetryLater);
+    assert_eq!(worker.succeed(&granted, "1").await, Code::RetryLater, "also once it is known");
+    system.kill_keeping().await;
+    store.crash(usize::MAX);
+
+    let system = System::over(store, &task_machine(FUNCTION)).await;
+    let running = vec![claim_of(&granted)];
+    let mut worker = TestWorker::connect(&system, Hello { running, ..hello("lambda:f", 0) }).await;
+    assert_eq!(worker.welcome.lost, []);
+    assert_eq!(worker.succeed(&granted, "1").await, Code::Applied);
+    assert_eq!(system.succeeded("e").await, "1");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
