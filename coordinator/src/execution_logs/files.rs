@@ -1,24 +1,20 @@
 //! A file for each log group: JSON lines.
 
 use std::collections::HashMap;
-use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::log_group::LogGroup;
 use super::losses;
-use crate::sink::{Losses, RotatedFile, Rotation};
+use crate::sink::{LinesFile, Losses, Rotation};
 
 /// Files that are open at once.
 const OPEN_MAX: usize = 64;
 /// Characters of a file's name before its ending; the systems' limit is 255 bytes with it and the number of an older file.
 const STEM_LEN_MAX: usize = 200;
-/// A file that could not be written is left alone for this long.
-const PAUSE: Duration = Duration::from_secs(1);
 /// What a file's name keeps of a log group's; a slash becomes a plus.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'#').remove(b'/');
 
@@ -27,65 +23,29 @@ pub(super) struct Files {
     folder: PathBuf,
     rotation: Rotation,
     /// By ARN of the log group.
-    open: HashMap<Arc<str>, Open>,
-    /// Nothing is tried before this time.
-    paused_until: Option<Instant>,
+    open: HashMap<Arc<str>, LinesFile>,
     losses: Losses,
-}
-
-struct Open {
-    file: RotatedFile,
-    /// Lines that were not handed to the system yet.
-    unflushed: u64,
 }
 
 impl Files {
     pub(super) fn new(folder: PathBuf, rotation: Rotation) -> Self {
-        Self { folder, rotation, open: HashMap::new(), paused_until: None, losses: losses("file") }
+        Self { folder, rotation, open: HashMap::new(), losses: losses("file") }
     }
 
     /// Writes a line into the file of this log group.
     pub(super) fn line(&mut self, log_group_arn: &Arc<str>, line: &str) {
-        if self.paused_until.is_some_and(|until| Instant::now() < until) {
-            return self.losses.lost(1, "cannot_write", "the last write has failed");
+        if !self.open.contains_key(log_group_arn) && self.open.len() >= OPEN_MAX {
+            self.flush();
+            self.open.clear();
         }
-        if let Err(error) = self.write(log_group_arn, line) {
-            self.failed(log_group_arn, 1, &error);
-        }
-    }
-
-    fn write(&mut self, log_group_arn: &Arc<str>, line: &str) -> io::Result<()> {
-        if !self.open.contains_key(log_group_arn) {
-            if self.open.len() >= OPEN_MAX {
-                self.flush();
-                self.open.clear();
-            }
-            let file = RotatedFile::open(&self.folder.join(file_name(log_group_arn)), self.rotation)?;
-            self.open.insert(log_group_arn.clone(), Open { file, unflushed: 0 });
-        }
-        let open = self.open.get_mut(log_group_arn).expect("the file was just opened");
-        open.file.line(line)?;
-        open.unflushed += 1;
-        Ok(())
+        let path = || self.folder.join(file_name(log_group_arn));
+        let file = self.open.entry(log_group_arn.clone()).or_insert_with(|| LinesFile::new(path(), self.rotation));
+        file.line(line, &self.losses);
     }
 
     /// Hands everything to the system.
     pub(super) fn flush(&mut self) {
-        let mut failed = Vec::new();
-        for (log_group_arn, open) in self.open.iter_mut().filter(|(_, open)| open.unflushed > 0) {
-            match open.file.flush() {
-                Ok(()) => self.losses.sent(std::mem::take(&mut open.unflushed)),
-                Err(error) => failed.push((log_group_arn.clone(), error)),
-            }
-        }
-        failed.into_iter().for_each(|(log_group_arn, error)| self.failed(&log_group_arn, 0, &error));
-    }
-
-    fn failed(&mut self, log_group_arn: &Arc<str>, lines: u64, error: &io::Error) {
-        let unflushed = self.open.remove(log_group_arn).map_or(0, |open| open.unflushed);
-        let path = self.folder.join(file_name(log_group_arn));
-        self.losses.lost(lines + unflushed, "cannot_write", format_args!("{}: {error}", path.display()));
-        self.paused_until = Some(Instant::now() + PAUSE);
+        self.open.values_mut().for_each(|file| file.flush(&self.losses));
     }
 }
 
@@ -130,18 +90,5 @@ mod tests {
         for arn in &arns {
             assert_eq!(std::fs::read_to_string(folder.path().join(file_name(arn))).expect("the file is there"), "0\n1\n");
         }
-    }
-
-    #[test]
-    fn a_folder_that_cannot_be_written_loses_lines_and_nothing_else() {
-        let folder = tempfile::tempdir().expect("a folder can be made");
-        let blocked = folder.path().join("a-file");
-        std::fs::write(&blocked, "").expect("a file can be made");
-        let mut files = Files::new(blocked, Rotation::default());
-        let arn: Arc<str> = "arn:aws:logs:r:1:log-group:g:*".into();
-        files.line(&arn, "lost");
-        assert!(files.paused_until.is_some());
-        files.line(&arn, "lost too");
-        files.flush();
     }
 }

@@ -5,6 +5,7 @@
 mod account;
 mod backoff;
 mod budget;
+mod lines_file;
 mod losses;
 mod rotated_file;
 mod thread;
@@ -12,7 +13,7 @@ mod thread;
 pub(crate) use account::Account;
 pub(crate) use backoff::Backoff;
 pub(crate) use budget::Held;
+pub(crate) use lines_file::LinesFile;
 pub(crate) use losses::Losses;
-pub(crate) use rotated_file::RotatedFile;
 pub use rotated_file::Rotation;
 pub(crate) use thread::{Work, WorkThread};

@@ -1,9 +1,6 @@
 //! The thread's work: changes become events, and events go to where they are wanted.
 
-use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
@@ -11,14 +8,12 @@ use super::change::StatusChange;
 use super::envelope::StatusEvent;
 use super::{StatusEventsConfig, StatusEventsError, WAITING_BYTES_MAX, eventbridge, losses, webhook};
 use crate::aws::Endpoint;
-use crate::sink::{Account, Held, Losses, RotatedFile, Rotation, Work};
-
-/// A file that could not be written is left alone for this long.
-const PAUSE: Duration = Duration::from_secs(1);
+use crate::sink::{Account, Held, LinesFile, Losses, Work};
 
 /// See the module.
 pub(super) struct Outlet {
-    file: Option<EventsFile>,
+    /// One line for each event.
+    file: Option<(LinesFile, Losses)>,
     remote: Vec<Remote>,
 }
 
@@ -46,7 +41,7 @@ impl Outlet {
             let endpoint = Endpoint::new(url, &config.region)?;
             remote.push(Remote::start("webhook", |events, account| webhook::run(endpoint, events, account)));
         }
-        let file = config.file.map(|path| EventsFile::new(path, config.rotation));
+        let file = config.file.map(|path| (LinesFile::new(path, config.rotation), losses("file")));
         Ok((file.is_some() || !remote.is_empty()).then_some(Self { file, remote }))
     }
 
@@ -61,15 +56,15 @@ impl Work<Vec<StatusChange>> for Outlet {
         for change in &changes {
             let event = StatusEvent::of(change);
             self.remote.iter().for_each(|remote| remote.send(&event));
-            if let Some(file) = &mut self.file {
-                file.line(&event.envelope());
+            if let Some((file, losses)) = &mut self.file {
+                file.line(&event.envelope(), losses);
             }
         }
     }
 
     fn idle(&mut self) {
-        if let Some(file) = &mut self.file {
-            file.flush();
+        if let Some((file, losses)) = &mut self.file {
+            file.flush(losses);
         }
     }
 }
@@ -90,56 +85,5 @@ impl Remote {
         if self.events.send(Queued { event: event.clone(), _held: held }).is_err() {
             self.account.lost(1, "shutdown", "the server ends");
         }
-    }
-}
-
-/// A file of events, one line each.
-struct EventsFile {
-    path: PathBuf,
-    rotation: Rotation,
-    file: Option<RotatedFile>,
-    /// Lines that were not handed to the system yet.
-    unflushed: u64,
-    /// Nothing is tried before this time.
-    paused_until: Option<Instant>,
-    losses: Losses,
-}
-
-impl EventsFile {
-    fn new(path: PathBuf, rotation: Rotation) -> Self {
-        Self { path, rotation, file: None, unflushed: 0, paused_until: None, losses: losses("file") }
-    }
-
-    fn line(&mut self, line: &str) {
-        if self.paused_until.is_some_and(|until| Instant::now() < until) {
-            return self.losses.lost(1, "cannot_write", "the last write has failed");
-        }
-        match self.write(line) {
-            Ok(()) => self.unflushed += 1,
-            Err(error) => self.failed(1, &error),
-        }
-    }
-
-    fn write(&mut self, line: &str) -> io::Result<()> {
-        let file = match &mut self.file {
-            Some(file) => file,
-            None => self.file.insert(RotatedFile::open(&self.path, self.rotation)?),
-        };
-        file.line(line)
-    }
-
-    fn flush(&mut self) {
-        let Some(file) = self.file.as_mut().filter(|_| self.unflushed > 0) else { return };
-        match file.flush() {
-            Ok(()) => self.losses.sent(std::mem::take(&mut self.unflushed)),
-            Err(error) => self.failed(0, &error),
-        }
-    }
-
-    fn failed(&mut self, lines: u64, error: &io::Error) {
-        self.file = None;
-        let lost = lines + std::mem::take(&mut self.unflushed);
-        self.losses.lost(lost, "cannot_write", format_args!("{}: {error}", self.path.display()));
-        self.paused_until = Some(Instant::now() + PAUSE);
     }
 }
