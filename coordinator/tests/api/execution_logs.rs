@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use baton_coordinator::server::{LogDestination, Server, ServerConfig, Storage};
+use baton_coordinator::server::{LogDestination, Server, ServerConfig, StatusEventDestination, Storage};
 use serde_json::{Value, json};
 
 use crate::fake_aws::{Call, FakeAws, silent};
@@ -100,6 +100,34 @@ async fn a_restart_goes_on_with_the_same_file_and_repeats_nothing() {
     let lines = lines(folder.path());
     assert_eq!(types(&lines), ["ExecutionStarted", "WaitStateEntered", "ExecutionAborted"]);
     assert_eq!(lines.iter().map(|line| text(line, "id")).collect::<Vec<_>>(), ["1", "2", "3"]);
+}
+
+#[tokio::test]
+async fn express_executions_are_logged_too_and_nowhere_else() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let config = ServerConfig {
+        storage: Storage::Local(folder.path().to_owned()),
+        status_events: Some(vec![StatusEventDestination::File]),
+        ..ServerConfig::default()
+    };
+    let server = TestServer::configured(config).await;
+    let members =
+        json!({"name": "m", "definition": PASS, "roleArn": ROLE, "type": "EXPRESS", "loggingConfiguration": logging("ALL", true)});
+    let machine = text(&server.call("CreateStateMachine", members).await.expect("the machine is new"), "stateMachineArn");
+    let execution = server.begin(&machine).await;
+    let ended = server.call("StartSyncExecution", json!({"stateMachineArn": machine, "input": "[1]"})).await.expect("it runs");
+    server.stop().await;
+
+    let lines = lines(folder.path());
+    let events = ["ExecutionStarted", "PassStateEntered", "PassStateExited", "ExecutionSucceeded"];
+    for (execution, input) in [(execution, "{}"), (text(&ended, "executionArn"), "[1]")] {
+        assert!(execution.contains(":express:m:"), "{execution}");
+        let its: Vec<Value> = lines.iter().filter(|line| line["execution_arn"] == execution).cloned().collect();
+        assert_eq!(types(&its), events);
+        assert_eq!((&its[0]["details"]["input"], &its[3]["details"]["output"]), (&json!(input), &json!("{\"x\":1}")));
+    }
+    assert_eq!(lines.len(), 2 * events.len());
+    assert!(!folder.path().join("status-events.jsonl").exists(), "EventBridge hears of Standard executions only");
 }
 
 async fn with_cloudwatch(endpoint: &str) -> TestServer {
