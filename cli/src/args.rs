@@ -157,6 +157,9 @@ pub(crate) enum ExecCommand {
         /// Wait until it has ended; the exit code tells how.
         #[arg(long, short)]
         wait: bool,
+        /// Run it with StartSyncExecution, for state machines of the type EXPRESS; the exit code tells how it ended.
+        #[arg(long, short, conflicts_with = "wait")]
+        sync: bool,
     },
     /// List executions, newest first.
     List {

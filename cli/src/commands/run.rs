@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use baton_coordinator::server::{Server, ServerConfig, Storage};
 use baton_worker::Worker;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::args::RunArgs;
@@ -62,12 +62,17 @@ async fn one(client: &Client, project: &Project, input: &str, args: &RunArgs) ->
     if let Some(test_case) = &args.test_case {
         arn = format!("{arn}#{test_case}");
     }
-    let started = client.call("StartExecution", json!({ "stateMachineArn": arn, "input": input })).await?;
+    let start = json!({ "stateMachineArn": arn, "input": input });
+    let ended = if machine.express { client.call("StartSyncExecution", start).await? } else { followed(client, start, args).await? };
+    exec::print_end(&ended);
+    exec::exit_of(ended["status"].as_str().unwrap_or_default())
+}
+
+async fn followed(client: &Client, start: Value, args: &RunArgs) -> CliResult<Value> {
+    let started = client.call("StartExecution", start).await?;
     let execution = started["executionArn"].as_str().unwrap_or_default();
     if !args.quiet {
         exec::follow(client, execution).await?;
     }
-    let ended = client.wait(execution).await?;
-    exec::print_end(&ended);
-    exec::exit_of(ended["status"].as_str().unwrap_or_default())
+    client.wait(execution).await
 }

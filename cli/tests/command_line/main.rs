@@ -3,6 +3,7 @@
 mod support;
 mod test_state;
 
+mod express;
 mod handler_logs;
 mod lint;
 mod redrive;

@@ -5,6 +5,7 @@ mod closing;
 mod defects;
 mod delivery;
 mod durability;
+mod express;
 mod reads;
 mod recovery;
 mod redrive;

@@ -21,8 +21,8 @@ pub(crate) fn run(command: ExecCommand, endpoint: &str) -> CliResult {
     let client = &Client::new(endpoint);
     block_on(async {
         match command {
-            ExecCommand::Start { common, state_machine, input, name, wait } => {
-                start::run(client, &common, &state_machine, &input, name, wait).await
+            ExecCommand::Start { common, state_machine, input, name, wait, sync } => {
+                start::run(client, &common, &state_machine, &input, name, start::Until { wait, sync }).await
             }
             ExecCommand::List { common, state_machine, status, limit } => {
                 list::run(client, &common, state_machine.as_deref(), status, limit).await

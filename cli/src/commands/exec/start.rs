@@ -1,6 +1,6 @@
 //! `baton exec start`.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{exit_of, print_end, resolve, watch};
 use crate::args::{CommonArgs, Format};
@@ -9,11 +9,33 @@ use crate::commands::input;
 use crate::exit::CliResult;
 use crate::output;
 
-pub(crate) async fn run(client: &Client, common: &CommonArgs, machine: &str, given: &str, name: Option<String>, wait: bool) -> CliResult {
+/// Whether the execution's end is waited for, and how.
+#[derive(Clone, Copy)]
+pub(crate) struct Until {
+    /// `--wait`
+    pub(crate) wait: bool,
+    /// `--sync`
+    pub(crate) sync: bool,
+}
+
+pub(crate) async fn run(
+    client: &Client,
+    common: &CommonArgs,
+    machine: &str,
+    given: &str,
+    name: Option<String>,
+    Until { wait, sync }: Until,
+) -> CliResult {
     let input = input::read(given)?;
-    let mut body = json!({ "stateMachineArn": resolve::state_machine(client, machine).await?, "input": input });
+    let machine = resolve::state_machine(client, machine).await?;
+    let mut body = json!({ "stateMachineArn": machine, "input": input });
     if let Some(name) = name {
         body["name"] = json!(name);
+    }
+    // An Express execution that was started without waiting cannot be waited for afterwards.
+    if sync || (wait && is_express(client, &machine).await?) {
+        let ended = client.call("StartSyncExecution", body).await?;
+        return told(common, &ended);
     }
     let started = client.call("StartExecution", body).await?;
     let arn = resolve::text(&started, "executionArn");
@@ -27,10 +49,19 @@ pub(crate) async fn run(client: &Client, common: &CommonArgs, machine: &str, giv
     if common.output == Format::Table {
         watch::follow(client, &arn).await?;
     }
-    let ended = client.wait(&arn).await?;
+    told(common, &client.wait(&arn).await?)
+}
+
+async fn is_express(client: &Client, machine: &str) -> CliResult<bool> {
+    let described = client.call("DescribeStateMachine", json!({ "stateMachineArn": machine })).await?;
+    Ok(described["type"] == "EXPRESS")
+}
+
+/// Shows an execution that has ended; the exit tells how.
+fn told(common: &CommonArgs, ended: &Value) -> CliResult {
     match common.output {
-        Format::Json => output::json(&ended),
-        Format::Table => print_end(&ended),
+        Format::Json => output::json(ended),
+        Format::Table => print_end(ended),
     }
-    exit_of(&resolve::text(&ended, "status"))
+    exit_of(&resolve::text(ended, "status"))
 }
