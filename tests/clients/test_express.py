@@ -61,9 +61,9 @@ def eventually(condition, seconds=30):
         time.sleep(0.1)
 
 
-def test_the_aws_cli_waits_for_the_end(server):
+def test_the_aws_cli_waits_for_the_end(server, monkeypatch):
     machine = create(server.client(), "quick", PASS)
-    # The CLI's way to leave the host alone is to be told of the endpoint by name: *.localhost leads to this machine.
-    url = server.url.replace("127.0.0.1", "localhost")
-    ended = server.aws("stepfunctions", "start-sync-execution", "--endpoint-url", url, "--state-machine-arn", machine)
+    # What `inject_host_prefix=False` is to boto3, this variable is to the CLI.
+    monkeypatch.setenv("AWS_DISABLE_HOST_PREFIX_INJECTION", "true")
+    ended = server.aws("stepfunctions", "start-sync-execution", "--state-machine-arn", machine)
     assert (ended["status"], json.loads(ended["output"])) == ("SUCCEEDED", {"done": True})
