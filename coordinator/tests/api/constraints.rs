@@ -139,6 +139,10 @@ const OPERATIONS: &[(&str, &[Member])] = &[
     ("SendTaskHeartbeat", &[required(text("taskToken", 1, 2048))]),
     ("SendTaskSuccess", &[required(text("taskToken", 1, 2048)), required(sensitive("output", 0, 262_144))]),
     ("StartExecution", &[arn("stateMachineArn"), text("name", 1, 80), sensitive("input", 0, 262_144), text("traceHeader", 0, 256)]),
+    (
+        "StartSyncExecution",
+        &[arn("stateMachineArn"), text("name", 1, 80), sensitive("input", 0, 262_144), text("traceHeader", 0, 256), INCLUDED_DATA],
+    ),
     ("StopExecution", &[arn("executionArn"), sensitive("error", 0, 256), sensitive("cause", 0, 32_768)]),
     ("TagResource", &[arn("resourceArn"), Member { name: "tags", is_required: true, rule: Rule::Anything }, TAG_KEY, TAG_VALUE]),
     (

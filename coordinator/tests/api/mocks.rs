@@ -149,3 +149,19 @@ async fn an_empty_response_is_wrong_only_for_a_task_that_asks() {
     assert_eq!(server.end(&execution).await["error"], "States.Runtime");
     server.stop().await;
 }
+
+#[tokio::test]
+async fn express_machines_have_test_cases_too() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("mocks.json");
+    write(&file, json!({"0": {"Return": {"Item": {"n": {"N": "1"}}}}}));
+    let server = serve(file, Storage::Memory).await;
+    let machine = json!({"name": "m", "definition": TASK, "roleArn": ROLE, "type": "EXPRESS"});
+    let machine = text(&server.call("CreateStateMachine", machine).await.expect("it is new"), "stateMachineArn");
+    let ended = server.call("StartSyncExecution", json!({"stateMachineArn": format!("{machine}#Case")})).await.expect("it runs");
+    assert_eq!((&ended["status"], &ended["output"]), (&json!("SUCCEEDED"), &json!(r#"{"Item":{"n":{"N":"1"}}}"#)));
+    assert_eq!(ended["stateMachineArn"], machine);
+    let answer = server.call("StartSyncExecution", json!({"stateMachineArn": format!("{machine}#Other")})).await;
+    assert_eq!(answer.expect_err("no such test case").code, "ValidationException");
+    server.stop().await;
+}
