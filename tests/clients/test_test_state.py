@@ -58,3 +58,20 @@ def test_any_host_is_accepted(server):
     connection.request("POST", "/", json.dumps({"definition": '{"Type": "Succeed"}', "input": "[1]"}), headers)
     answer = connection.getresponse()
     assert (answer.status, json.loads(answer.read())) == (200, {"status": "SUCCEEDED", "output": "[1]"})
+
+
+def test_without_a_mock_the_function_runs(order_server):
+    client = order_server.client()
+    definition = client.describe_state_machine(stateMachineArn=MACHINE)["definition"]
+    inputs = order_server.folder / "inputs"
+
+    def validate(name):
+        return client.test_state(definition=definition, stateName="ValidateOrder", roleArn=ROLE, inspectionLevel="DEBUG",
+                                 input=(inputs / f"{name}.json").read_text())
+
+    good = validate("completed")
+    assert (good["status"], good["nextState"]) == ("SUCCEEDED", "CheckInventory"), good
+    assert "totalCents" in json.loads(good["inspectionData"]["result"])
+    bad = validate("rejected")
+    assert (bad["status"], bad["nextState"], bad["error"]) == ("CAUGHT_ERROR", "OrderRejected", "ValidationError"), bad
+    assert client.list_executions(stateMachineArn=MACHINE)["executions"] == []

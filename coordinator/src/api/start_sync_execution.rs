@@ -84,7 +84,7 @@ pub(super) async fn run(api: &Api, call: &Call<'_>) -> Result<Vec<u8>, ApiError>
 }
 
 /// Over some time after the server begins to go away.
-async fn patience(api: &Api) {
+pub(super) async fn patience(api: &Api) {
     api.closing().cancelled().await;
     tokio::time::sleep(CLOSING_TIMEOUT).await;
 }

@@ -1,7 +1,7 @@
 //! TestState: one state, run by the engine's own code, with a mock or for real.
 //!
 //! The way of a request: `request` (members and constraints), `subject` (which state of which definition), `mock` and `context` (what
-//! stands in for the world, checked), then the engine; what the state waits for is brought by `bring`, from the mock;
+//! stands in for the world, checked), then the engine; what the state waits for is brought by `bring`, from the mock or by `task`;
 //! `response` and `inspection_data` show what came of it. Every text of a refusal is in `refusal`.
 
 mod bench;
@@ -16,6 +16,7 @@ mod response;
 mod schema;
 mod start;
 mod subject;
+mod task;
 
 use baton_engine::{StateTest, TestProgress, TestedState};
 
@@ -46,7 +47,7 @@ pub(super) async fn run(api: &Api, call: &Call<'_>) -> Result<Response, ApiError
     let result = match progress {
         TestProgress::Ended(result) => result,
         TestProgress::Waits(pending) => {
-            let brought = bring::bring(api, &request, mock, pending).await?;
+            let brought = bring::bring(api, &request, &bench, &started, mock, pending).await?;
             bench.run(move |env| brought.to(&test, env)).await?
         }
     };

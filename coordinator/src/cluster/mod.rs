@@ -4,6 +4,7 @@
 //! Behind the door, `host` runs the shards over the store, `open` reads them back at the start, and `read` answers from the key-value side
 //! what shards do not have in memory.
 
+mod apart;
 mod counters;
 mod error;
 mod express;
@@ -59,7 +60,7 @@ pub struct Cluster {
 
 struct Inner {
     store: Arc<dyn ShardStore>,
-    revisions: Arc<dyn Revisions>,
+    revisions: Arc<apart::WithApart>,
     shard_bits: u32,
     hosts: Vec<Arc<Inbox<HostMessage>>>,
     queues: Arc<Queues>,

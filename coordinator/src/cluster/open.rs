@@ -10,6 +10,7 @@ use bytes::Bytes;
 use futures_util::future::try_join_all;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
+use super::apart::WithApart;
 use super::host::{Asked, HORIZON_MS, Host, HostMessage, Shared, read_history, read_rows};
 use super::inbox::Inbox;
 use super::world::HostWorld;
@@ -112,6 +113,7 @@ struct Parts {
     services: Arc<TaskServices>,
     router: Arc<Router>,
     express: Arc<ExpressPool>,
+    revisions: Arc<WithApart>,
     incarnation: u64,
 }
 
@@ -146,6 +148,7 @@ impl Parts {
             services: Arc::new(TaskServices::new(config.token_key.clone(), config.activities.clone())),
             router: Arc::new(router),
             express: ExpressPool::new(config.express.clone()),
+            revisions: Arc::new(WithApart::new(config.revisions.clone())),
             incarnation,
         }
     }
@@ -153,7 +156,7 @@ impl Parts {
     fn world(&self, config: &ClusterConfig) -> HostWorld {
         let queues = self.shared.queues.clone();
         HostWorld::new(
-            config.revisions.clone(),
+            self.revisions.clone(),
             self.services.clone(),
             config.limits.clone(),
             limits_of_express(config),
@@ -168,7 +171,7 @@ impl Parts {
     fn inner(&self, config: &ClusterConfig) -> Inner {
         Inner {
             store: config.store.clone(),
-            revisions: config.revisions.clone(),
+            revisions: self.revisions.clone(),
             shard_bits: config.store.shard_count().trailing_zeros(),
             hosts: self.inboxes.clone(),
             queues: self.shared.queues.clone(),

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use super::host::HostMessage;
 use super::watch::{Watch, Watcher};
-use super::{CLOSING, Cluster, ExecutionId, ExecutionRecord, ExecutionSummary, ListQuery, NotAsked, ReadError};
+use super::{CLOSING, Cluster, ExecutionId, ExecutionRecord, ExecutionSummary, ListQuery, NotAsked, ReadError, Revisions};
 use crate::shard::{
     Answer, Seen, SeenHistory, ShardInput, Stored, StoredIndexEntry, decode_value, read_events, record, record_of_history,
     state_machine_hash,

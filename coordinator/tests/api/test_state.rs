@@ -256,3 +256,15 @@ async fn the_definition_and_the_input_must_be_valid() {
     assert_eq!(test(&server, &whole, json!({"stateName": "A"})).await.expect("it has a name")["output"], r#"{"x":1}"#);
     server.stop().await;
 }
+
+#[tokio::test]
+async fn a_call_of_an_unknown_function_fails_as_in_an_execution() {
+    let server = TestServer::start().await;
+    let mut state = task();
+    state["Catch"] = json!([{"ErrorEquals": ["Lambda.ResourceNotFoundException"], "Next": "Gone"}]);
+    let answer = test(&server, &state, json!({"roleArn": ROLE})).await.expect("it is tested");
+    assert_eq!((&answer["status"], &answer["nextState"]), (&json!("CAUGHT_ERROR"), &json!("Gone")), "{answer}");
+    assert_eq!(seen(&answer, "afterParameters"), json!({"FunctionName": "f", "Payload": {}}));
+    assert_eq!(server.call("ListStateMachines", json!({})).await, Ok(json!({"stateMachines": []})));
+    server.stop().await;
+}

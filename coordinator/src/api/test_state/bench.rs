@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use baton_asl::{Resource, StateMachine};
+use baton_asl::{Resource, State, StateId, StateMachine};
 use baton_engine::{Env, Failure, Limits, Payload, Services, Start, TaskRef};
 use uuid::Uuid;
 
@@ -16,6 +16,7 @@ pub(super) struct Bench(Arc<Inner>);
 
 struct Inner {
     machine: StateMachine,
+    state: StateId,
     limits: Limits,
     services: TestServices,
 }
@@ -24,11 +25,15 @@ impl Bench {
     pub(super) fn new(api: &Api, subject: Subject) -> Self {
         let limits = Limits { payload_bytes_max: api.limits().payload_bytes_max, ..Limits::default() };
         let services = TestServices { token: Uuid::new_v4().to_string() };
-        Self(Arc::new(Inner { machine: subject.machine, limits, services }))
+        Self(Arc::new(Inner { machine: subject.machine, state: subject.id, limits, services }))
     }
 
     pub(super) fn machine(&self) -> &StateMachine {
         &self.0.machine
+    }
+
+    pub(super) fn state(&self) -> &State {
+        self.0.machine.state(self.0.state)
     }
 
     /// Runs the engine apart from the requests beside it: an expression may take its time.

@@ -2,17 +2,20 @@
 
 use std::time::Duration;
 
-use baton_engine::{Env, Failure, Payload, Pending, StateTest, TestResult};
-use tokio::time::{Instant, sleep_until};
+use baton_engine::{Env, Failure, Payload, Pending, Start, StateTest, TestResult};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
+use super::bench::Bench;
 use super::mock::Mock;
 use super::refusal::Refusal;
 use super::request::Request;
+use super::task;
+use crate::api::start_sync_execution::patience;
 use crate::api::{Api, ApiError};
 use crate::clock;
 
 /// AWS's limit of a test.
-const TIME_MAX: Duration = Duration::from_secs(5 * 60);
+pub(super) const TIME_MAX: Duration = Duration::from_secs(5 * 60);
 const CLOSING: &str = "The server is going away.";
 
 /// What the state has waited for.
@@ -45,7 +48,14 @@ impl Brought {
 }
 
 /// Waits for it, five minutes at most.
-pub(super) async fn bring(api: &Api, request: &Request, mock: Option<Mock>, pending: Pending) -> Result<Brought, ApiError> {
+pub(super) async fn bring(
+    api: &Api,
+    request: &Request,
+    bench: &Bench,
+    start: &Start,
+    mock: Option<Mock>,
+    pending: Pending,
+) -> Result<Brought, ApiError> {
     let deadline = Instant::now() + TIME_MAX;
     match (pending, mock) {
         (Pending::Time { until }, _) => {
@@ -59,7 +69,14 @@ pub(super) async fn bring(api: &Api, request: &Request, mock: Option<Mock>, pend
         (Pending::Iterations { count }, Some(Mock::Result(result))) => Ok(iterations(request, result, count)?),
         (_, Some(Mock::Result(result))) => Ok(Brought::Result(result)),
         (_, Some(Mock::Failure(failure))) => Ok(Brought::Failure(failure)),
-        (Pending::Task { .. }, None) => Err(ApiError::UnknownOperation("baton tests Task states only with a mock yet".to_owned())),
+        // What answers at once gives no signs of life, so that a HeartbeatSeconds has no say.
+        (Pending::Task { input, timeout_seconds, .. }, None) => {
+            let call = task::Call { start, state: bench.state(), input, timeout_seconds };
+            tokio::select! {
+                called = timeout_at(deadline, task::call(api, call)) => called.unwrap_or(Ok(Brought::Nothing)),
+                () = patience(api) => Err(ApiError::ServiceUnavailable(CLOSING.to_owned())),
+            }
+        }
         (Pending::Branches | Pending::Iterations { .. }, None) => {
             unreachable!("a Parallel or Map state without a mock is refused before it is entered")
         }
