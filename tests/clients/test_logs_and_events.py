@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -150,3 +151,41 @@ def test_standard_output_on_request(binary, tmp_path):
         assert not os.path.exists(tmp_path / ".baton/execution-logs"), "nothing else was asked for"
     finally:
         server.kill()
+
+
+def test_what_was_logged_is_there_after_a_kill(server):
+    """An event leaves only after it is durable: whatever the log says, the history says after kill -9 too."""
+    client = server.client()
+    group = "arn:aws:logs:us-east-1:123456789012:log-group:orders:*"
+    machine = create(client, "orders", DONE, group, level="ALL", includeExecutionData=False)
+    killed = threading.Event()
+
+    def start(worker):
+        own = server.client()
+        for n in range(1_000):
+            try:
+                own.start_execution(stateMachineArn=machine, name=f"e-{worker}-{n}")
+            except Exception:
+                assert killed.is_set()
+                return
+
+    workers = [threading.Thread(target=start, args=(n,)) for n in range(4)]
+    for worker in workers:
+        worker.start()
+    path = Path(server.folder) / ".baton/execution-logs/123456789012_us-east-1_orders.jsonl"
+    until(lambda: path.exists() and path.stat().st_size > 100_000)
+    killed.set()
+    server.kill()
+    for worker in workers:
+        worker.join()
+    # The last line may be cut: it was being written.
+    lines = [json.loads(line) for line in path.read_text().split("\n")[:-1]]
+    server.start()
+    client = server.client()
+    by_execution = {}
+    for line in lines:
+        by_execution.setdefault(line["execution_arn"], []).append((int(line["id"]), line["type"]))
+    assert len(lines) > 300
+    for execution, logged_events in by_execution.items():
+        history = [(event["id"], event["type"]) for event in client.get_execution_history(executionArn=execution)["events"]]
+        assert logged_events == history[:len(logged_events)]
