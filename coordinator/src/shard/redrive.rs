@@ -38,22 +38,11 @@ impl<W: World> Shard<W> {
         world: &mut W,
         out: &mut Vec<Output<W>>,
     ) -> Result<Timestamp, RedriveError> {
-        if let Some(live) = self.live.get(&id) {
-            let repeated = client_token.and_then(|token| live.execution.redrive_of_token(&token, self.now));
-            return repeated.ok_or(NotRedrivable::Running.into());
-        }
-        let ended = self.ended.get(&id).expect("an input is handled when its execution is in memory");
-        if ended.record.quarantined.is_some() {
-            return Err(RedriveError::Unavailable(SET_ASIDE));
-        }
-        if ended.record.stop_at.is_some_and(|stopped| stopped < self.forgotten_before) {
-            return Err(RedriveError::NoSuchExecution);
-        }
-        // An execution that has succeeded and was never redriven is not kept: there is nothing to ask it.
-        let Remains { execution, revision } = ended.remains.as_deref().ok_or(NotRedrivable::Succeeded)?;
-        if let Some(first) = client_token.as_ref().and_then(|token| execution.redrive_of_token(token, self.now)) {
-            return Ok(first);
-        }
+        let Remains { execution, revision } = match self.asked_back(id, client_token.as_deref())? {
+            Asked::Before(redriven_at) => return Ok(redriven_at),
+            Asked::Now(remains) => remains,
+        };
+        // A copy: if a defect comes in between, nothing was logged and the execution stands as it ended.
         let (mut execution, revision) = (execution.clone(), revision.clone());
         let scratch = &mut self.scratch;
         scratch.clear();
@@ -65,7 +54,6 @@ impl<W: World> Shard<W> {
         let mut live = Box::new(Live::new(execution, revision, History::default()));
         let at = At { shard: self.id, id, now: self.now };
         if let Err(panicked) = catching(|| scratch.follow(at, &mut live, world)) {
-            // Nothing of it was logged: the execution stands as it ended.
             scratch.returned_all(out);
             return Err(defect(id, &panicked));
         }
@@ -75,6 +63,24 @@ impl<W: World> Shard<W> {
         let announcement = self.scratch.notice(&live, world);
         self.commit(id, live, announcement, out);
         Ok(redriven_at)
+    }
+
+    /// What a redrive of an execution that is in memory goes on with, unless it is refused here.
+    fn asked_back(&self, id: ExecutionId, client_token: Option<&str>) -> Result<Asked<'_>, RedriveError> {
+        let repeated = |execution: &Execution| client_token.and_then(|token| execution.redrive_of_token(token, self.now));
+        if let Some(live) = self.live.get(&id) {
+            return repeated(&live.execution).map(Asked::Before).ok_or(NotRedrivable::Running.into());
+        }
+        let ended = self.ended.get(&id).expect("an input is handled when its execution is in memory");
+        if ended.record.quarantined.is_some() {
+            return Err(RedriveError::Unavailable(SET_ASIDE));
+        }
+        if ended.record.stop_at.is_some_and(|stopped| stopped < self.forgotten_before) {
+            return Err(RedriveError::NoSuchExecution);
+        }
+        // An execution that has succeeded and was never redriven is not kept: there is nothing to ask it.
+        let remains = ended.remains.as_deref().ok_or(NotRedrivable::Succeeded)?;
+        Ok(repeated(&remains.execution).map_or(Asked::Now(remains), Asked::Before))
     }
 
     /// What ended before that time is about to be forgotten: none of it is redriven any more. Answers which executions are kept all
@@ -134,6 +140,14 @@ impl<W: World> Shard<W> {
             other => self.answer_ended(other, out),
         }
     }
+}
+
+/// What is asked of an execution.
+enum Asked<'a> {
+    /// What was asked with the same token before, when the redrive came.
+    Before(Timestamp),
+    /// To go on from here.
+    Now(&'a Remains),
 }
 
 fn defect(id: ExecutionId, panicked: &Panicked) -> RedriveError {
