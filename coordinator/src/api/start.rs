@@ -106,7 +106,7 @@ fn pick(routes: &[Route]) -> usize {
     routes.iter().position(hit).unwrap_or(0)
 }
 
-fn read_input(input: Option<String>) -> Result<Payload, ApiError> {
+pub(super) fn read_input(input: Option<String>) -> Result<Payload, ApiError> {
     let text = input.unwrap_or_else(|| "{}".to_owned());
     if text.is_empty() {
         return Err(ApiError::InvalidExecutionInput("Invalid execution input.".to_owned()));

@@ -7,7 +7,6 @@
 mod bench;
 mod bring;
 mod context;
-mod data;
 mod inspection_data;
 mod mock;
 mod refusal;
@@ -17,9 +16,11 @@ mod schema;
 mod start;
 mod subject;
 mod task;
+mod variables;
 
 use baton_engine::{StateTest, TestProgress, TestedState};
 
+use super::start::read_input;
 use super::{Api, ApiError, Call};
 use bench::Bench;
 use request::Request;
@@ -29,8 +30,8 @@ use subject::Subject;
 pub(super) async fn run(api: &Api, call: &Call<'_>) -> Result<Response, ApiError> {
     let request = Request::read(api, call)?;
     let subject = Subject::read(&request).await?;
-    let input = data::input(request.input.as_deref())?;
-    let variables = data::variables(request.variables.as_deref())?;
+    let input = read_input(request.input.clone())?;
+    let variables = variables::read(request.variables.as_deref())?;
     let mock = mock::check(&request, subject.state())?;
     let context = context::check(&request, subject.state())?;
     let tested = TestedState {

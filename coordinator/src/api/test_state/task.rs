@@ -1,7 +1,7 @@
 //! A task that is really done: by an execution that has nothing but this task, with the call's input as its own.
 
 use baton_asl::{MachineType, Resource, State, StateKind};
-use baton_engine::{Failure, Payload, Start};
+use baton_engine::{Payload, Start};
 use serde_json::json;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -25,8 +25,7 @@ pub(super) async fn call(api: &Api, call: Call<'_>) -> Result<Brought, ApiError>
     let record = end.record;
     Ok(match record.status {
         Status::Succeeded => Brought::Result(record.output.expect("an execution that has succeeded has an output")),
-        Status::Failed => Brought::Failure(record.failure.unwrap_or_default()),
-        Status::Aborted => Brought::Failure(record.failure.unwrap_or_else(|| Failure { error: None, cause: None })),
+        Status::Failed | Status::Aborted => Brought::Failure(record.failure.unwrap_or_default()),
         Status::TimedOut | Status::Running => Brought::Nothing,
     })
 }
