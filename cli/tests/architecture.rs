@@ -48,7 +48,7 @@ const COORDINATOR: [(&str, &[&str]); 14] = [
     ("execution_logs", &["cluster", "history", "sink", "aws"]),
     ("status_events", &["cluster", "history", "sink", "aws"]),
     ("mock_config", &[]),
-    ("api", &["cluster", "catalog", "history", "mock_config"]),
+    ("api", &["cluster", "catalog", "dispatch", "history", "mock_config"]),
 ];
 
 #[test]
