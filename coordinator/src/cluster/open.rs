@@ -13,7 +13,7 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use super::apart::WithApart;
 use super::host::{Asked, HORIZON_MS, Host, HostMessage, Shared, read_history, read_rows};
 use super::inbox::Inbox;
-use super::world::HostWorld;
+use super::world::{HostWorld, WorldParts};
 use super::{Cluster, ExpressLimits, ExpressPool, Grant, Inner, Listeners, OpenError, Revisions};
 use tokio_util::sync::CancellationToken;
 
@@ -154,18 +154,17 @@ impl Parts {
     }
 
     fn world(&self, config: &ClusterConfig) -> HostWorld {
-        let queues = self.shared.queues.clone();
-        HostWorld::new(
-            self.revisions.clone(),
-            self.services.clone(),
-            config.limits.clone(),
-            limits_of_express(config),
-            self.express.clone(),
-            queues,
-            self.router.clone(),
-            self.incarnation,
-            config.listeners.clone(),
-        )
+        HostWorld::new(WorldParts {
+            revisions: self.revisions.clone(),
+            services: self.services.clone(),
+            limits: config.limits.clone(),
+            express_limits: limits_of_express(config),
+            express_pool: self.express.clone(),
+            queues: self.shared.queues.clone(),
+            router: self.router.clone(),
+            incarnation: self.incarnation,
+            listeners: config.listeners.clone(),
+        })
     }
 
     fn inner(&self, config: &ClusterConfig) -> Inner {

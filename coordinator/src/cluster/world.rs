@@ -54,18 +54,22 @@ pub(crate) struct HostWorld {
     listeners: Listeners,
 }
 
+/// What every host's world is made from.
+pub(crate) struct WorldParts {
+    pub(crate) revisions: Arc<dyn Revisions>,
+    pub(crate) services: Arc<TaskServices>,
+    pub(crate) limits: Limits,
+    pub(crate) express_limits: Limits,
+    pub(crate) express_pool: Arc<ExpressPool>,
+    pub(crate) queues: Arc<Queues>,
+    pub(crate) router: Arc<Router>,
+    pub(crate) incarnation: u64,
+    pub(crate) listeners: Listeners,
+}
+
 impl HostWorld {
-    pub(crate) fn new(
-        revisions: Arc<dyn Revisions>,
-        services: Arc<TaskServices>,
-        limits: Limits,
-        express_limits: Limits,
-        express_pool: Arc<ExpressPool>,
-        queues: Arc<Queues>,
-        router: Arc<Router>,
-        incarnation: u64,
-        listeners: Listeners,
-    ) -> Self {
+    pub(crate) fn new(parts: WorldParts) -> Self {
+        let WorldParts { revisions, services, limits, express_limits, express_pool, queues, router, incarnation, listeners } = parts;
         Self {
             revisions,
             remembered_revisions: HashMap::default(),
