@@ -114,9 +114,10 @@ impl Api {
     }
 
     /// Makes the state machine, or gives the one of that name the definition; its ARN.
-    pub(crate) async fn put_state_machine(&mut self, name: &str, definition: &str) -> Result<String, ApiError> {
+    pub(crate) async fn put_state_machine(&mut self, name: &str, definition: &str, express: bool) -> Result<String, ApiError> {
         let role = "arn:aws:iam::123456789012:role/loadtest";
-        let created = self.call("CreateStateMachine", json!({"name": name, "definition": definition, "roleArn": role})).await;
+        let kind = if express { "EXPRESS" } else { "STANDARD" };
+        let created = self.call("CreateStateMachine", json!({"name": name, "definition": definition, "roleArn": role, "type": kind})).await;
         match created {
             Ok(answer) => text(&answer, "stateMachineArn"),
             Err(error) if error.code() == Some("StateMachineAlreadyExists") => self.update_state_machine(name, definition).await,
@@ -141,6 +142,23 @@ impl Api {
             let token = answer.get("nextToken").ok_or_else(|| ApiError::Shape(format!("{name} exists and is not listed")))?;
             page = json!({"maxResults": PAGE_LEN, "nextToken": token});
         }
+    }
+
+    /// StartSyncExecution; how the execution ended.
+    pub(crate) async fn start_sync_execution(&mut self, state_machine_arn: &str, name: &str, input: &str) -> Result<Execution, ApiError> {
+        let body = json!({"stateMachineArn": state_machine_arn, "name": name, "input": input});
+        let answer = self.call("StartSyncExecution", body).await?;
+        serde_json::from_value(answer).map_err(|error| ApiError::Shape(error.to_string()))
+    }
+
+    /// How many executions have ended with this status since the server began, by its metrics.
+    pub(crate) async fn ended(&mut self, status: &str) -> Result<u64, ApiError> {
+        let request = Request::get(&self.endpoint, "/metrics");
+        let answer = self.connection.exchange(request.bytes()).await?;
+        let metrics = String::from_utf8_lossy(answer.body).into_owned();
+        let name = format!("baton_executions_ended_total{{status=\"{status}\"}} ");
+        let value = metrics.lines().find_map(|line| line.strip_prefix(&name));
+        value.map_or(Ok(0), |value| value.trim().parse().map_err(|_| ApiError::Shape(format!("{name}{value}"))))
     }
 
     pub(crate) async fn start_execution(&mut self, state_machine_arn: &str, name: &str, input: &str) -> Result<String, ApiError> {

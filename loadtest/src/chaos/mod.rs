@@ -63,7 +63,7 @@ async fn play(args: &ChaosArgs, seed: u64, site: &Site, orders: &[Order], random
     let mut killer = Killer::start(&args.baton, site, random).await?;
     let endpoint: Endpoint = killer.url().parse().map_err(anyhow::Error::msg)?;
     let mut api = Api::new(&endpoint);
-    let machine = api.put_state_machine("order-processing", &site.definition).await.context("cannot make the state machine")?;
+    let machine = api.put_state_machine("order-processing", &site.definition, false).await.context("cannot make the state machine")?;
 
     let shared = Rc::new(Shared::default());
     let progress = Progress::new("killing", {

@@ -13,6 +13,7 @@ use crate::api::{ApiError, Execution};
 use crate::backoff::Backoff;
 use crate::check::Expectation;
 use crate::http::{Connection, Endpoint, ExecutionNames, Request, RequestTemplate};
+use crate::scenario::Finish;
 
 /// A start is repeated for this long before it counts as refused.
 const START_PATIENCE: Duration = Duration::from_secs(30);
@@ -34,9 +35,17 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    pub(crate) fn new(endpoint: &Endpoint, names: ExecutionNames, state_machine_arn: &str, input: &str, expectation: Expectation) -> Self {
+    pub(crate) fn new(
+        endpoint: &Endpoint,
+        names: ExecutionNames,
+        state_machine_arn: &str,
+        input: &str,
+        expectation: Expectation,
+        finish: Finish,
+    ) -> Self {
+        let operation = if finish == Finish::Sync { "StartSyncExecution" } else { "StartExecution" };
         let start = |name: &str, _: &str| {
-            Request::aws(endpoint, "StartExecution", &json!({"stateMachineArn": state_machine_arn, "input": input, "name": name}))
+            Request::aws(endpoint, operation, &json!({"stateMachineArn": state_machine_arn, "input": input, "name": name}))
         };
         let wait = |_: &str, arn: &str| Request::wait(endpoint, arn, WAIT_SECONDS);
         let describe = |_: &str, arn: &str| Request::aws(endpoint, "DescribeExecution", &json!({"executionArn": arn}));
@@ -86,6 +95,40 @@ impl Lane {
             if waits {
                 self.wait_for(ticket).await;
             }
+        }
+    }
+
+    /// Runs executions to their ends as `pace` allows, until the run is over.
+    pub(crate) async fn run_all(mut self, pace: Rc<Pace>) {
+        while let Some(ticket) = pace.ticket().await {
+            match self.run_one(ticket.number).await {
+                Ok(execution) => {
+                    let mut tally = self.run.tally.borrow_mut();
+                    tally.accepted(ticket);
+                    tally.ended_now(ticket);
+                    drop(tally);
+                    self.check(ticket.number, &execution);
+                }
+                Err(error) if self.run.tally.borrow_mut().not_accepted(ticket.number, &error) => {}
+                Err(_) => return pace.stop(),
+            }
+        }
+    }
+
+    async fn run_one(&mut self, number: u64) -> Result<Execution, ApiError> {
+        let mut backoff = Backoff::new(START_PATIENCE);
+        loop {
+            let error = match self.connection.exchange(self.start.for_execution(number)).await {
+                Ok(answer) => match Execution::read(&answer) {
+                    Ok(execution) => return Ok(execution),
+                    Err(error) => error,
+                },
+                Err(error) => error.into(),
+            };
+            if !error.is_passing() || !backoff.wait().await {
+                return Err(error);
+            }
+            self.run.tally.borrow_mut().retried(&error);
         }
     }
 

@@ -7,7 +7,7 @@ mod tally;
 mod verify;
 
 use std::rc::Rc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, bail};
 use tokio::task::JoinSet;
@@ -26,6 +26,9 @@ use crate::scenario::{Finish, Scenario};
 use crate::server_process::{Usage, listener_on};
 use crate::worker::WorkerHandle;
 
+/// How long the last Express executions may take to end, and how often the server is asked.
+const COUNT_PATIENCE: Duration = Duration::from_secs(60);
+const COUNT_INTERVAL: Duration = Duration::from_millis(20);
 /// Connections that look at executions after the load.
 const VERIFYING_LANES: u32 = 64;
 
@@ -35,7 +38,7 @@ pub(crate) async fn run(args: &RunArgs) -> anyhow::Result<Report> {
     let mut api = Api::new(&args.endpoint);
     let machine = format!("loadtest-{}", scenario.name);
     let arn = api
-        .put_state_machine(&machine, &scenario.definition)
+        .put_state_machine(&machine, &scenario.definition, scenario.finish.is_express())
         .await
         .with_context(|| format!("cannot make the state machine at {}; is a server running there?", args.endpoint.url()))?;
     let worker = start_worker(args, &scenario)?;
@@ -44,7 +47,7 @@ pub(crate) async fn run(args: &RunArgs) -> anyhow::Result<Report> {
         plan.prove_that_the_worker_serves(&mut api, &arn).await?;
     }
     let mut report = match scenario.finish {
-        Finish::Wait | Finish::Later => plan.load().await?,
+        Finish::Wait | Finish::Later | Finish::Sync | Finish::Counted => plan.load().await?,
         Finish::Sleep => sleepers::run(&plan).await?,
     };
     if scenario.probes {
@@ -89,7 +92,7 @@ impl<'a> Plan<'a> {
         Self {
             args,
             scenario,
-            run: Rc::new(Run::new(&args.endpoint, names, state_machine_arn, &scenario.input, expectation)),
+            run: Rc::new(Run::new(&args.endpoint, names, state_machine_arn, &scenario.input, expectation, scenario.finish)),
             in_flight: args.in_flight.unwrap_or(scenario.in_flight),
             executions: if own_limit { args.executions } else { scenario.executions },
             seconds: if own_limit { args.seconds } else { scenario.seconds },
@@ -100,8 +103,13 @@ impl<'a> Plan<'a> {
 
     /// One execution before the clock starts, so that a worker that is not there is an error and not a figure.
     async fn prove_that_the_worker_serves(&self, api: &mut Api, state_machine_arn: &str) -> anyhow::Result<()> {
-        let arn = api.start_execution(state_machine_arn, &format!("{}-first", run_id()), &self.scenario.input).await?;
-        let execution = api.wait_for_execution(&arn, 15).await?;
+        let name = format!("{}-first", run_id());
+        let execution = if self.scenario.finish.is_express() {
+            api.start_sync_execution(state_machine_arn, &name, &self.scenario.input).await?
+        } else {
+            let arn = api.start_execution(state_machine_arn, &name, &self.scenario.input).await?;
+            api.wait_for_execution(&arn, 15).await?
+        };
         if let Err(difference) = self.run.expectation.check(&execution) {
             bail!("the first execution did not end as expected, so the worker does not serve as it should: {difference}");
         }
@@ -110,13 +118,17 @@ impl<'a> Plan<'a> {
 
     async fn load(&self) -> anyhow::Result<Report> {
         let before = self.usages();
+        let ended_before = self.ended_by_metrics().await;
         self.start_executions().await;
+        if self.scenario.finish == Finish::Counted {
+            self.count_ends(ended_before).await;
+        }
         self.last_ones_have_ended().await;
         let used = self.usages().since(&before);
         if self.scenario.finish == Finish::Later {
             self.look_at_all().await;
         }
-        let histories = self.check_histories().await;
+        let histories = if self.scenario.finish.is_express() { 0 } else { self.check_histories().await };
         Ok(self.report(used, histories))
     }
 
@@ -130,10 +142,44 @@ impl<'a> Plan<'a> {
         let mut lanes = JoinSet::new();
         for _ in 0..self.in_flight {
             let lane = Lane::new(&self.run);
-            lanes.spawn_local(lane.start_all(Rc::clone(&pace), self.scenario.finish == Finish::Wait));
+            let pace = Rc::clone(&pace);
+            if self.scenario.finish == Finish::Sync {
+                lanes.spawn_local(lane.run_all(pace));
+            } else {
+                lanes.spawn_local(lane.start_all(pace, self.scenario.finish == Finish::Wait));
+            }
         }
         join_all(lanes).await;
         progress.finish();
+    }
+
+    /// Ends of the expected kind so far, by the server's metrics; 0 where they do not matter.
+    async fn ended_by_metrics(&self) -> u64 {
+        if self.scenario.finish != Finish::Counted {
+            return 0;
+        }
+        let ended = Api::new(&self.args.endpoint).ended(&self.scenario.expected.status).await;
+        ended.unwrap_or_else(|error| {
+            self.run.tally.borrow_mut().problem(format!("the metrics cannot be read: {error}"));
+            0
+        })
+    }
+
+    /// Waits until as many have ended as were accepted. Whatever is missing then is a problem.
+    async fn count_ends(&self, before: u64) {
+        let accepted = self.run.tally.borrow().accepted;
+        let deadline = tokio::time::Instant::now() + COUNT_PATIENCE;
+        let mut ended = 0;
+        while ended < accepted && tokio::time::Instant::now() < deadline {
+            tokio::time::sleep(COUNT_INTERVAL).await;
+            ended = self.ended_by_metrics().await.saturating_sub(before);
+        }
+        let mut tally = self.run.tally.borrow_mut();
+        (tally.ended, tally.as_expected) = (ended, ended);
+        tally.last_end = Some(tokio::time::Instant::now());
+        if ended != accepted {
+            tally.problem(format!("{ended} executions have ended as expected of {accepted} that were accepted"));
+        }
     }
 
     /// The server may still be at work on the last executions that it accepted; its processor time includes them.
