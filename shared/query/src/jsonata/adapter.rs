@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use jlens_core::audit::{Outcome, Tracer};
-use jlens_core::{Bindings, CancelToken, Document, Error, Options};
+use jlens_core::audit::{Outcome, Tracer, ValueRef};
+use jlens_core::{Bindings, CancelToken, Document, Error, Node, Options};
 use serde_json::Value;
 use thiserror::Error as ThisError;
 
@@ -27,7 +27,13 @@ pub struct Limits {
 const LIMITS: Limits = Limits { steps_max: 2_000_000, depth_max: 1_000 };
 
 /// The steps of an expression with a regular expression: each may hide 1,024 steps of backtracking.
-const PATTERN_STEPS_MAX: u64 = 400_000;
+const PATTERN_STEPS_MAX: u64 = 100_000;
+
+/// The steps after which such an expression is looked at: one that has done little but backtrack is stopped there.
+const PATTERN_STEPS_FIRST: u64 = 4_000;
+
+/// An expression has backtracked if fewer than one in so many of its steps were nodes.
+const BACKTRACKED_PER_NODE: u64 = 4;
 
 /// The longest text that an evaluation may build, in bytes.
 const TEXT_BYTES_MAX: usize = 1 << 20;
@@ -41,6 +47,9 @@ const DISTINCT_ITEMS_MAX: usize = 20_000;
 /// The largest result, in bytes of JSON; far above any payload limit, which is checked elsewhere.
 const RESULT_BYTES_MAX: usize = 16 << 20;
 
+/// The engine's code for an evaluation that takes more steps than it may.
+const STEPS_EXCEEDED: &str = "U1006";
+
 /// Evaluates an expression on documents converted for it.
 pub(super) fn evaluate(
     expression: &Expression,
@@ -49,13 +58,7 @@ pub(super) fn evaluate(
     field: &dyn fmt::Display,
 ) -> Result<Value, QueryError> {
     let drawn_before = scope.random.counter();
-    let outcome = match expression.bound() {
-        Bound::Steps => unmetered(expression, documents, scope),
-        Bound::Meter => metered(expression, scope, &options(expression, scope)),
-        Bound::Tiers => tiered(expression, scope, &TIERS),
-        Bound::ArrayTiers => tiered(expression, scope, &ARRAY_TIERS),
-    };
-    match outcome {
+    match attempt(expression, documents, scope, drawn_before) {
         Ok(Some(value)) => Ok(value),
         Ok(None) if gives_function(expression, scope, drawn_before) => {
             Err(QueryError::UnsupportedResult { expression: expression.text().to_owned(), field: field.to_string() })
@@ -69,8 +72,31 @@ pub(super) fn evaluate(
 
 type Evaluated = jlens_core::Result<Option<Value>>;
 
-fn unmetered(expression: &Expression, documents: &Documents, scope: &Scope<'_>) -> Evaluated {
-    let options = options(expression, scope);
+/// The value. Whether a regular expression backtracks without an end shows early; what only takes many steps gets more of them.
+fn attempt(expression: &Expression, documents: &Documents, scope: &Scope<'_>, drawn_before: u64) -> Evaluated {
+    if !expression.needs().has_patterns {
+        return bounded(expression, documents, scope, LIMITS.steps_max);
+    }
+    match bounded(expression, documents, scope, PATTERN_STEPS_FIRST) {
+        Err(error) if error.code() == STEPS_EXCEEDED && !backtracks(expression, scope, drawn_before) => {
+            scope.random.set_counter(drawn_before);
+            bounded(expression, documents, scope, PATTERN_STEPS_MAX)
+        }
+        outcome => outcome,
+    }
+}
+
+fn bounded(expression: &Expression, documents: &Documents, scope: &Scope<'_>, steps_max: u64) -> Evaluated {
+    match expression.bound() {
+        Bound::Steps => unmetered(expression, documents, scope, steps_max),
+        Bound::Meter => metered(expression, scope, &options(expression, scope, steps_max)),
+        Bound::Tiers => tiered(expression, scope, &TIERS, steps_max),
+        Bound::ArrayTiers => tiered(expression, scope, &ARRAY_TIERS, steps_max),
+    }
+}
+
+fn unmetered(expression: &Expression, documents: &Documents, scope: &Scope<'_>, steps_max: u64) -> Evaluated {
+    let options = options(expression, scope, steps_max);
     let functions = Functions::new(draws(expression), scope.random);
     // No context exists; the restrictions see to it that none is asked for.
     let context = Document::new(&Value::Null);
@@ -91,12 +117,12 @@ fn metered(expression: &Expression, scope: &Scope<'_>, options: &Options) -> Eva
 }
 
 /// Tries again with other bounds as long as an evaluation meets those that it was given.
-fn tiered(expression: &Expression, scope: &Scope<'_>, tiers: &[Tier]) -> Evaluated {
-    let options = options(expression, scope);
+fn tiered(expression: &Expression, scope: &Scope<'_>, tiers: &[Tier], steps_max: u64) -> Evaluated {
+    let options = options(expression, scope, steps_max);
     let drawn = scope.random.counter();
     let attempt = |tier: &Tier| {
         scope.random.set_counter(drawn);
-        let bounded = options.clone().max_steps(tier.steps).max_string_length(tier.text_bytes);
+        let bounded = options.clone().max_steps(tier.steps.min(steps_max)).max_string_length(tier.text_bytes);
         metered(expression, scope, &tier.items.map_or(bounded.clone(), |items| bounded.max_array_length(items)))
     };
     let (last, others) = tiers.split_last().expect("there are tiers");
@@ -105,7 +131,7 @@ fn tiered(expression: &Expression, scope: &Scope<'_>, tiers: &[Tier]) -> Evaluat
 }
 
 fn meets_bounds(outcome: &Evaluated) -> bool {
-    outcome.as_ref().is_err_and(|error| matches!(error.code(), "U1001" | "U1006"))
+    outcome.as_ref().is_err_and(|error| matches!(error.code(), "U1001" | STEPS_EXCEEDED))
 }
 
 /// `$states` and the workflow variables, as far as the expression reads them.
@@ -117,12 +143,12 @@ fn draws(expression: &Expression) -> bool {
     expression.needs().functions.iter().any(|name| draws_random(name))
 }
 
-fn options(expression: &Expression, scope: &Scope<'_>) -> Options {
+fn options(expression: &Expression, scope: &Scope<'_>, steps_max: u64) -> Options {
     let calls = |function| expression.needs().functions.contains(function);
     Options::new()
         .now(scope.now_ms)
         .seed(if calls("shuffle") { scope.random.next_u64() } else { 0 })
-        .max_steps(if expression.needs().has_patterns { PATTERN_STEPS_MAX } else { LIMITS.steps_max })
+        .max_steps(steps_max)
         .max_depth(LIMITS.depth_max)
         .max_string_length(TEXT_BYTES_MAX)
         .max_array_length(if calls("distinct") { DISTINCT_ITEMS_MAX } else { ITEMS_MAX })
@@ -133,7 +159,7 @@ fn options(expression: &Expression, scope: &Scope<'_>) -> Options {
 fn reason(error: &Error) -> String {
     match error.code() {
         "U1001" | "U1003" => "Expression evaluation memory limit exceeded".to_owned(),
-        "U1006" => "Expression evaluation step limit exceeded".to_owned(),
+        STEPS_EXCEEDED => "Expression evaluation step limit exceeded".to_owned(),
         code => format!("{code}: {}", message(error)),
     }
 }
@@ -149,19 +175,42 @@ pub(super) fn message(error: &Error) -> String {
 /// Whether a result that is no value is a function rather than nothing. Only a traced evaluation tells, and only a
 /// failing state pays for it.
 fn gives_function(expression: &Expression, scope: &Scope<'_>, drawn_before: u64) -> bool {
+    let mut tracer = ResultType::default();
+    let steps_max = if expression.needs().has_patterns { PATTERN_STEPS_MAX } else { LIMITS.steps_max };
+    trace(expression, scope, drawn_before, steps_max, &mut tracer);
+    tracer.is_function
+}
+
+/// Whether an expression that has taken [`PATTERN_STEPS_FIRST`] steps has spent them inside of its regular expressions.
+fn backtracks(expression: &Expression, scope: &Scope<'_>, drawn_before: u64) -> bool {
+    let mut tracer = NodeCount::default();
+    trace(expression, scope, drawn_before, PATTERN_STEPS_FIRST, &mut tracer);
+    tracer.nodes < PATTERN_STEPS_FIRST / BACKTRACKED_PER_NODE
+}
+
+/// Evaluates the expression once more, for the tracer. The error, if there is one, is that of the first evaluation.
+fn trace(expression: &Expression, scope: &Scope<'_>, drawn_before: u64, steps_max: u64, tracer: &mut dyn Tracer) {
     let random = crate::Random::new(0, 0);
     random.set_counter(drawn_before);
-    let options = options(expression, &Scope { random: &random, ..*scope });
+    let options = options(expression, &Scope { random: &random, ..*scope }, steps_max);
     let functions = Functions::new(draws(expression), &random);
     let bindings = scope.variables.names().into_iter().fold(functions.bindings().clone(), |bindings, name| {
         let value = scope.variables.get(&name).cloned().unwrap_or_default();
         bindings.var(name, value)
     });
     let bindings = bindings.var("states", whole_states(scope));
-    let mut tracer = ResultType::default();
-    // The error, if there is one, is that of the first evaluation.
-    let _ = expression.program().evaluate_traced(Some(&Value::Null), &bindings, &options, &mut tracer);
-    tracer.is_function
+    let _ = expression.program().evaluate_traced(Some(&Value::Null), &bindings, &options, tracer);
+}
+
+#[derive(Default)]
+struct NodeCount {
+    nodes: u64,
+}
+
+impl Tracer for NodeCount {
+    fn enter(&mut self, _node: &Node, _input: ValueRef<'_>) {
+        self.nodes += 1;
+    }
 }
 
 #[derive(Default)]
