@@ -56,7 +56,8 @@ impl Sessions {
             worker.session = None;
         }
         worker.orphans.extend(held);
-        if worker.session.is_none() {
+        // A worker inside of this process lives as long as it, and comes back.
+        if worker.session.is_none() && !session.info().is_in_process {
             worker.lost_at = Some(lost_at);
         }
     }
@@ -64,6 +65,11 @@ impl Sessions {
     /// The session that a worker is connected by.
     pub(crate) fn session_of(&self, incarnation: u64) -> Option<Arc<Session>> {
         self.0.lock().get(&incarnation)?.session.clone()
+    }
+
+    /// This process has stood still for so long: nobody could come back meanwhile.
+    pub(crate) fn postpone(&self, pause: Duration) {
+        self.0.lock().values_mut().filter_map(|worker| worker.lost_at.as_mut()).for_each(|lost_at| *lost_at += pause);
     }
 
     /// What is lost because its worker has been away for too long.
@@ -82,5 +88,46 @@ impl Sessions {
     /// All sessions that are connected.
     pub(crate) fn all(&self) -> Vec<Arc<Session>> {
         self.0.lock().values().filter_map(|worker| worker.session.clone()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use baton_engine::{Claim, Holder, TaskRef};
+
+    use super::*;
+    use crate::dispatch::SessionInfo;
+    use crate::shard::ExecutionId;
+
+    fn session(incarnation: u64, is_in_process: bool) -> Arc<Session> {
+        let info = SessionInfo { session_id: 1, worker_name: "w".into(), incarnation, wants_offers: false, is_in_process };
+        Arc::new(Session::new(info))
+    }
+
+    fn held(incarnation: u64) -> Vec<HeldClaim> {
+        let claim = Claim { worker_name: None, claim_id: 1, incarnation, holder: Holder::Session };
+        vec![HeldClaim { execution: ExecutionId(1), task: TaskRef { entry: 1, attempt: 1 }, claim }]
+    }
+
+    #[test]
+    fn who_does_not_come_back_is_lost_unless_this_process_stood_still() {
+        let (sessions, now) = (Sessions::default(), Instant::now());
+        let worker = session(1, false);
+        sessions.connect(&worker);
+        sessions.disconnect(&worker, held(1), now + GRACE);
+        sessions.postpone(GRACE);
+        assert!(sessions.take_lost(now + GRACE).is_empty());
+        assert_eq!(sessions.take_lost(now + 2 * GRACE).len(), 1);
+    }
+
+    #[test]
+    fn a_worker_inside_is_never_lost() {
+        let (sessions, now) = (Sessions::default(), Instant::now());
+        let worker = session(1, true);
+        sessions.connect(&worker);
+        sessions.disconnect(&worker, held(1), now);
+        assert!(sessions.take_lost(now + 100 * GRACE).is_empty());
+        let (_, orphans) = sessions.connect(&session(1, true));
+        assert_eq!(orphans.len(), 1, "it comes back to what it held");
     }
 }

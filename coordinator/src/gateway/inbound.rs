@@ -12,13 +12,12 @@ use tonic::{Status, Streaming};
 use super::connection::Connection;
 use super::hello::{self, Opened};
 use super::outcome;
+use super::silence::unless_silent;
 use crate::cluster::{Cluster, SessionReport};
 use crate::dispatch::{GRACE, Random, SessionItem, Shape, TaskToken};
 
 /// A session begins with its hello within this time.
 const HELLO_MAX: Duration = Duration::from_secs(10);
-/// A worker that has said nothing for so long is lost with all that it holds.
-const SILENCE_MAX: Duration = GRACE;
 
 /// Reads a session from its hello to its end.
 pub(super) async fn run(cluster: Cluster, mut inbound: Streaming<WorkerMessage>, opening: oneshot::Sender<Result<Opened, Status>>) {
@@ -51,14 +50,22 @@ impl<'a> Reader<'a> {
     /// Reads until the session ends; answers when what the worker holds then is lost.
     async fn read(mut self, mut inbound: Streaming<WorkerMessage>) -> Instant {
         loop {
-            match timeout(SILENCE_MAX, inbound.message()).await {
-                Ok(Ok(Some(message))) => self.handle(message).await,
-                Ok(Ok(None) | Err(_)) => return Instant::now() + GRACE,
-                Err(_) => return Instant::now(),
+            match self.next(&mut inbound).await {
+                Some(Ok(Some(message))) => self.handle(message).await,
+                Some(Ok(None) | Err(_)) => return Instant::now() + GRACE,
+                None => return Instant::now(),
             }
             if self.connection.session.is_closed() || (self.has_said_bye && self.connection.session.held_counts().0 == 0) {
                 return Instant::now() + GRACE;
             }
+        }
+    }
+
+    /// What the worker says next; `None` if it has been silent for too long. A worker inside of this process needs not say that it lives.
+    async fn next(&self, inbound: &mut Streaming<WorkerMessage>) -> Option<Result<Option<WorkerMessage>, Status>> {
+        match self.connection.session.info().is_in_process {
+            true => Some(inbound.message().await),
+            false => unless_silent(inbound.message()).await,
         }
     }
 

@@ -9,6 +9,7 @@ mod hello;
 mod inbound;
 mod outbound;
 mod outcome;
+mod silence;
 
 use std::time::{Duration, Instant};
 
