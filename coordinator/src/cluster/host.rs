@@ -4,6 +4,7 @@
 mod checkpoints;
 mod outputs;
 mod ownership;
+mod pace;
 mod timers;
 
 use std::collections::VecDeque;
@@ -16,8 +17,10 @@ use std::time::{Duration, Instant};
 use baton_engine::Timestamp;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::oneshot;
 use tokio::time::Sleep;
+use tokio_util::sync::CancellationToken;
 
 use super::inbox::Inbox;
 use super::world::HostWorld;
@@ -29,6 +32,7 @@ use checkpoints::Checkpoints;
 pub(crate) use outputs::{read_history, report_code};
 pub(crate) use ownership::LostShards;
 use ownership::Renewal;
+pub(super) use pace::{Pace, Turn};
 use timers::Timers;
 pub(crate) use timers::{HORIZON_MS, read_rows};
 
@@ -50,7 +54,7 @@ const ROUND_MAX: usize = 512;
 /// How often it looks for those who have gone away.
 const ABSENT_INTERVAL: Duration = Duration::from_secs(5);
 /// How long the end may take before what is left is left to the log.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(20);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(6);
 
 /// What comes into a host.
 pub(crate) enum HostMessage {
@@ -82,6 +86,8 @@ pub(crate) struct Shared {
     /// How long ended executions are kept, milliseconds.
     pub(crate) retention_ms: i64,
     pub(crate) host_count: usize,
+    /// Everything is to end. Hosts see it between messages, however many of these are before the one that says so.
+    pub(crate) closing: CancellationToken,
 }
 
 /// One host. See the module.
@@ -106,6 +112,12 @@ pub(crate) struct Host {
     /// Shards that have something to send or to go on with.
     touched: Vec<usize>,
     timers: Timers,
+    /// When `messages` was last taken.
+    taken_at: Timestamp,
+    /// How long the last round took, if it was a slow one, milliseconds.
+    kept_others_ms: i64,
+    /// Up to when everything that came has been handled.
+    caught_up: Timestamp,
     checkpoints: Checkpoints,
     background: FuturesUnordered<BoxFuture<'static, HostMessage>>,
     sleep: Pin<Box<Sleep>>,
@@ -114,7 +126,10 @@ pub(crate) struct Host {
     next_care: Instant,
     next_absent: Instant,
     renewal: Renewal,
-    closing: Option<(oneshot::Sender<()>, Instant)>,
+    /// Who wants to know of the end.
+    closing: Option<oneshot::Sender<()>>,
+    /// When whatever is left is left to the log.
+    close_by: Option<Instant>,
 }
 
 /// A shard and what is needed to write for it.
@@ -152,6 +167,9 @@ impl Host {
             incoming: Vec::new(),
             touched: Vec::new(),
             timers: Timers::new(horizon),
+            taken_at: Timestamp::MIN,
+            kept_others_ms: 0,
+            caught_up: Timestamp::MIN,
             checkpoints: Checkpoints::default(),
             background: FuturesUnordered::new(),
             sleep: Box::pin(tokio::time::sleep(CARE_INTERVAL)),
@@ -160,6 +178,7 @@ impl Host {
             next_absent: now + ABSENT_INTERVAL,
             renewal: Renewal::new(now),
             closing: None,
+            close_by: None,
         }
     }
 
@@ -183,9 +202,15 @@ impl Host {
 
     /// Runs until everything is closed.
     pub(crate) async fn run(mut self) {
+        // Only a runtime with threads of its own can have others go on meanwhile.
+        let can_stand_apart = Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread;
         loop {
             poll_fn(|cx| self.poll_work(cx)).await;
-            self.round();
+            if can_stand_apart && self.world.pace.is_slow() {
+                tokio::task::block_in_place(|| self.round());
+            } else {
+                self.round();
+            }
             if self.is_closed() {
                 return self.leave().await;
             }
@@ -197,8 +222,12 @@ impl Host {
     /// Ready when there is something to do: messages, timers, work of its own.
     fn poll_work(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         // What was taken is handled before more is: the inbox tells others when it is full.
-        if self.messages.is_empty() && self.inbox.poll_take(&mut self.incoming, cx).is_ready() {
-            self.messages.extend(self.incoming.drain(..));
+        if self.messages.is_empty() {
+            // Whoever was to put something in while the last round took its time has not been able to.
+            self.taken_at = clock::now() - self.kept_others_ms;
+            if self.inbox.poll_take(&mut self.incoming, cx).is_ready() {
+                self.messages.extend(self.incoming.drain(..));
+            }
         }
         while let Poll::Ready(Some(message)) = self.background.poll_next_unpin(cx) {
             self.messages.push_back(message);
@@ -214,19 +243,24 @@ impl Host {
     /// One round: everything that has come is handled, then each touched shard sends what it has.
     fn round(&mut self) {
         let now = clock::now();
+        let began = self.world.pace.begin_round();
+        self.look_for_close();
         for _ in 0..ROUND_MAX {
+            if self.is_out_of_time() {
+                break;
+            }
             let Some(message) = self.messages.pop_front() else { break };
             self.handle(now, message);
             self.settle(now);
             self.append_meanwhile();
         }
-        for (shard, id) in self.timers.due(now) {
-            self.next.push_back((self.index(shard), ShardInput::Due { id }));
-        }
+        self.world.pace.begin_turns();
+        self.fire_timers(now);
         for shard in self.timers.wakes(now) {
             self.next.push_back((self.index(shard), ShardInput::Wake));
         }
         self.settle(now);
+        self.world.pace.begin_turns();
         self.resume_touched(now);
         self.append_last();
         let instant = Instant::now();
@@ -236,6 +270,37 @@ impl Host {
             self.append_meanwhile();
         }
         self.inbox.set_held_back(self.messages.len() + self.shards_held_back);
+        self.kept_others_ms = self.world.pace.end_round(began);
+    }
+
+    /// Whether other tasks, or the end, come before the next message.
+    fn is_out_of_time(&self) -> bool {
+        self.world.pace.is_round_over() || self.close_by.is_some_and(|deadline| Instant::now() >= deadline)
+    }
+
+    /// Timers are judged by the time up to which everything that came has been handled: what says that a task lives may stand in the inbox.
+    fn fire_timers(&mut self, now: Timestamp) {
+        if self.messages.is_empty() {
+            self.caught_up = self.taken_at;
+        }
+        let until = self.caught_up;
+        while let Some((shard, id)) = self.timers.next_due(until) {
+            self.step(now, self.index(shard), ShardInput::Due { id, until });
+            self.settle(now);
+            if self.is_out_of_time() {
+                break;
+            }
+        }
+    }
+
+    /// Once everything is to end, no execution gets another turn: those that could go on for ever would hold the end up.
+    fn look_for_close(&mut self) {
+        if self.close_by.is_none() && self.shared.closing.is_cancelled() {
+            let now = Instant::now();
+            self.close_by = Some(now + CLOSE_TIMEOUT);
+            self.next_care = now;
+            self.shards.iter_mut().for_each(|owned| owned.shard.stop_turns());
+        }
     }
 
     fn handle(&mut self, now: Timestamp, message: HostMessage) {
@@ -252,10 +317,7 @@ impl Host {
             HostMessage::Checkpointed(results) => self.checkpointed(now, results),
             HostMessage::Renewed(answers) => self.renewed(now, answers),
             HostMessage::Swept { groups } => self.swept(now, groups),
-            HostMessage::Close { reply } => {
-                self.closing = Some((reply, Instant::now() + CLOSE_TIMEOUT));
-                self.next_care = Instant::now();
-            }
+            HostMessage::Close { reply } => self.closing = Some(reply),
         }
     }
 
@@ -296,15 +358,21 @@ impl Host {
 
     /// Each touched shard goes on with what it holds back and sends its batch. Those that have more stay touched.
     fn resume_touched(&mut self, now: Timestamp) {
+        let mut served = Vec::new();
         for index in std::mem::take(&mut self.touched) {
+            let is_late = self.world.pace.is_round_over();
             self.shards[index].is_touched = false;
             self.shards[index].shard.resume(now, &mut self.world, &mut self.asked);
             self.do_asked(index);
             self.settle(now);
-            if self.shards[index].shard.wants_turn() {
-                self.touch(index);
+            match self.shards[index].shard.wants_turn() {
+                true if is_late => self.touch(index),
+                true => served.push(index),
+                false => {}
             }
         }
+        // Those that had no time left come first in the next round.
+        served.into_iter().for_each(|index| self.touch(index));
     }
 
     /// Looks after what no message speaks of.
@@ -331,7 +399,7 @@ impl Host {
 
     /// Whether nothing has to be written or tried again.
     fn is_idle(&self) -> bool {
-        self.closing.is_none() && self.shards.iter().all(|owned| !owned.shard.is_dirty() && !owned.shard.wants_retry())
+        self.close_by.is_none() && self.shards.iter().all(|owned| !owned.shard.is_dirty() && !owned.shard.wants_retry())
     }
 
     /// Batches that the store has refused come again.
@@ -344,9 +412,20 @@ impl Host {
     }
 
     fn is_closed(&self) -> bool {
-        let Some((_, deadline)) = &self.closing else { return false };
+        let Some(deadline) = self.close_by else { return false };
         let is_settled = |owned: &Owned| owned.shard.is_settled() && !owned.shard.is_dirty();
-        self.shards.iter().all(is_settled) || Instant::now() >= *deadline
+        if self.closing.is_some() && self.shards.iter().all(is_settled) {
+            return true;
+        }
+        let is_late = Instant::now() >= deadline;
+        if is_late {
+            tracing::warn!(
+                host = self.number,
+                messages = self.messages.len(),
+                "shards are left to their log: not all of it was checkpointed in time"
+            );
+        }
+        is_late
     }
 
     /// Gives the shards up.
@@ -356,7 +435,7 @@ impl Host {
                 tracing::debug!(shard = %owned.shard.id(), %error, "a shard was not given up");
             }
         }
-        if let Some((reply, _)) = self.closing.take() {
+        if let Some(reply) = self.closing.take() {
             // Whoever has gone away needs no answer.
             let _ = reply.send(());
         }

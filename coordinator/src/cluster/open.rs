@@ -29,6 +29,8 @@ const READ_AHEAD: usize = 8;
 const PAGE: usize = 1_000;
 /// How often what is lost is looked for.
 const LOST_INTERVAL: Duration = Duration::from_secs(1);
+/// Being woken so much later than asked means that the whole process has stood still.
+const PAUSE_MIN: Duration = Duration::from_secs(2);
 
 /// What a system is made of.
 pub struct ClusterConfig {
@@ -140,6 +142,7 @@ impl Parts {
             lost: Arc::default(),
             retention_ms: i64::try_from(config.retention.as_millis()).unwrap_or(i64::MAX / 2),
             host_count,
+            closing: CancellationToken::new(),
         };
         let router = Router::new(config.functions.clone(), config.deliver.is_some(), config.region.clone(), config.account.clone());
         Self {
@@ -181,7 +184,7 @@ impl Parts {
             key: config.token_key.clone(),
             limits: config.limits.clone(),
             seed: AtomicU64::new(Random::from_system().next_u64()),
-            closing: CancellationToken::new(),
+            closing: self.shared.closing.clone(),
         }
     }
 }
@@ -272,8 +275,14 @@ async fn replay(
 /// Holds nothing while it sleeps, so that the end need not wait for it.
 async fn look_after_lost(inner: Weak<Inner>) {
     loop {
+        let asleep = Instant::now();
         tokio::time::sleep(LOST_INTERVAL).await;
+        let pause = asleep.elapsed().saturating_sub(LOST_INTERVAL);
         let Some(cluster) = inner.upgrade().map(|inner| Cluster { inner }).filter(|cluster| !cluster.is_closing()) else { return };
+        if pause >= PAUSE_MIN {
+            tracing::warn!(seconds = pause.as_secs(), "this process has stood still; workers that were away get as much time again");
+            cluster.sessions().postpone(pause);
+        }
         for held in cluster.sessions().take_lost(Instant::now()) {
             let HeldClaim { execution: id, task, claim } = held;
             tracing::warn!(worker = claim.worker_name.as_deref(), execution = %id, "a worker was lost while it held a task");

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use baton_asl::Resource;
-use baton_engine::{Claim, Event, Holder, Limits, Services, TaskRef};
+use baton_engine::{Claim, Event, Failure, Holder, Limits, Payload, Services, Start, TaskRef};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use tokio::sync::oneshot;
 
 use super::counters::ExecutionCounters;
+use super::host::{Pace, Turn};
 use super::listener::{Announcement, Listeners};
 use super::watch::Watcher;
 use crate::dispatch::{Queues, Random, Route, Router, Session, SharedQueue, Slot, TaskServices};
@@ -39,12 +40,14 @@ impl ReplyTo {
 pub(crate) struct HostWorld {
     revisions: Arc<dyn Revisions>,
     remembered_revisions: HashMap<u128, Arc<Revision>, FixedState>,
-    services: Arc<TaskServices>,
+    services: HostServices,
     limits: Limits,
     express_limits: Limits,
     express_pool: Arc<ExpressPool>,
     queues: Arc<Queues>,
     router: Arc<Router>,
+    /// How long this host's rounds may take.
+    pub(super) pace: Pace,
     /// Queues of functions and activities by their ARN, as definitions name them.
     ways: HashMap<Arc<str>, Arc<SharedQueue>, FixedState>,
     random: Random,
@@ -73,12 +76,13 @@ impl HostWorld {
         Self {
             revisions,
             remembered_revisions: HashMap::default(),
-            services,
+            services: HostServices { tasks: services, turn: Turn::default() },
             limits,
             express_limits,
             express_pool,
             queues,
             router,
+            pace: Pace::default(),
             ways: HashMap::default(),
             random: Random::from_system(),
             incarnation,
@@ -109,6 +113,26 @@ impl HostWorld {
             Route::Endpoint => Way::Endpoint,
             Route::Refused { started, error, cause } => Way::Refused { started, error, cause },
         }
+    }
+}
+
+/// What the engine asks while it decides here.
+struct HostServices {
+    tasks: Arc<TaskServices>,
+    turn: Turn,
+}
+
+impl Services for HostServices {
+    fn task_token(&self, start: &Start, task: TaskRef) -> String {
+        self.tasks.task_token(start, task)
+    }
+
+    fn check(&self, resource: &Resource, parameters: &Payload) -> Result<(), Failure> {
+        self.tasks.check(resource, parameters)
+    }
+
+    fn is_turn_over(&self) -> bool {
+        self.turn.is_over()
     }
 }
 
@@ -149,7 +173,12 @@ impl World for HostWorld {
     }
 
     fn services(&self) -> &dyn Services {
-        &*self.services
+        self.services.turn.begin();
+        &self.services
+    }
+
+    fn is_round_over(&self) -> bool {
+        self.pace.is_round_over()
     }
 
     fn note(&mut self, events: &[Event]) {

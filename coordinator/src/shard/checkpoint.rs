@@ -248,8 +248,9 @@ struct Ops {
 impl Ops {
     fn live(&mut self, id: ExecutionId, live: &mut Live) {
         self.history(id, live.history.begin_saving());
-        self.timer(id, live.rows.timer, live.execution.next_due());
-        live.rows.timer = live.execution.next_due();
+        let due = wakes_at(live);
+        self.timer(id, live.rows.timer, due);
+        live.rows.timer = due;
         let tasks = live.stored_tasks().map(|tasks| encode_value(&tasks));
         let has_tasks = tasks.is_some();
         self.tasks(id, live.rows.has_tasks, tasks);
@@ -361,6 +362,12 @@ impl Ops {
             None => {}
         }
     }
+}
+
+/// When an execution that is not in memory must come back at the latest. One that has yielded goes on as soon as somebody reads its row,
+/// whether or not the log still speaks of it.
+fn wakes_at(live: &Live) -> Option<Timestamp> {
+    if live.execution.wants_continue() { Some(live.execution.started().at) } else { live.execution.next_due() }
 }
 
 /// Under which a state machine's executions are listed.

@@ -192,7 +192,7 @@ impl<W: World> Shard<W> {
         self.own.extend(self.scratch.own.drain(..));
         live.is_yielded = self.scratch.yielded;
         if live.is_yielded {
-            self.own.push_back(ShardInput::Send { id, input: Input::Continue, claim_id: None, reply: None });
+            self.push_turn(id);
         }
         if let Some(express) = &mut live.express {
             let due = live.execution.next_due();

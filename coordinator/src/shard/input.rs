@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use baton_engine::{Claim, Input, Start, TaskRef};
+use baton_engine::{Claim, Input, Start, TaskRef, Timestamp};
 use bytes::Bytes;
 
 use super::{ExecutionId, ExpressStart, StoredEnded, World};
@@ -147,6 +147,8 @@ pub enum ShardInput<W: World> {
     Due {
         /// Which.
         id: ExecutionId,
+        /// Up to when: everything that came before has been handled. What is due later may have been made void by what is still to come.
+        until: Timestamp,
     },
     /// The time has come that [`Output::Wake`](super::Output::Wake) asked for.
     Wake,
@@ -202,7 +204,7 @@ impl<W: World> ShardInput<W> {
             | ShardInput::Place { id, .. }
             | ShardInput::Task { id, .. }
             | ShardInput::Watch { id, .. }
-            | ShardInput::Due { id } => Some(*id),
+            | ShardInput::Due { id, .. } => Some(*id),
             ShardInput::StartExpress { .. }
             | ShardInput::Wake
             | ShardInput::Describe { .. }

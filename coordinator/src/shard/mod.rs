@@ -53,7 +53,7 @@ pub(crate) use stored::{Stored, StoredIndexEntry, StoredRetention, decode_value}
 
 use std::collections::VecDeque;
 
-use baton_engine::Timestamp;
+use baton_engine::{Input, Timestamp};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
@@ -97,6 +97,8 @@ pub struct Shard<W: World> {
     forgotten_before: Timestamp,
     /// Why the store no longer takes anything from this shard.
     lost: Option<StoreError>,
+    /// Nobody gets another turn: see [`Self::stop_turns`].
+    is_stopping: bool,
     scratch: Scratch<W>,
 }
 
@@ -120,6 +122,7 @@ impl<W: World> Shard<W> {
             horizon,
             forgotten_before: Timestamp::MIN,
             lost: None,
+            is_stopping: false,
             scratch: Scratch::default(),
         }
     }
@@ -182,19 +185,25 @@ impl<W: World> Shard<W> {
         self.handle(input, world, out);
     }
 
-    /// Goes on with what was held back, as far as the open batch has room. Sends the open batch on its way.
+    /// From now on executions that have yielded stay as they are: the next start goes on with them. Everything else is still handled.
+    pub fn stop_turns(&mut self) {
+        self.is_stopping = true;
+        self.own.retain(|input| !matches!(input, ShardInput::Send { input: Input::Continue, .. }));
+    }
+
+    /// Goes on with what was held back, as far as the open batch has room and the world has time. Sends the open batch on its way.
     pub fn resume(&mut self, now: Timestamp, world: &mut W, out: &mut Vec<Output<W>>) {
         self.now = self.now.max(now);
         self.log.close(out);
         // Own inputs that come up meanwhile are for the next turn, so that an execution that loops does not keep the others waiting.
         for _ in 0..self.own.len() {
-            if self.log.is_blocked() {
+            if self.log.is_blocked() || world.is_round_over() {
                 break;
             }
             let Some(input) = self.own.pop_front() else { break };
             self.handle(input, world, out);
         }
-        while !self.log.is_blocked() {
+        while !self.log.is_blocked() && !world.is_round_over() {
             let Some(input) = self.backlog.pop_front() else { break };
             self.handle(input, world, out);
         }
@@ -224,7 +233,7 @@ impl<W: World> Shard<W> {
             ShardInput::History { id, reply } => self.history(id, reply, out),
             ShardInput::WaitEnd { id, is_absent_running, reply } => self.wait_end(id, is_absent_running, reply, out),
             ShardInput::Watch { id, watcher, reply } => self.watch(id, watcher, reply, out),
-            ShardInput::Due { id } => self.due(id, world, out),
+            ShardInput::Due { id, until } => self.due(id, until, world, out),
             ShardInput::Wake => self.wake(world, out),
             ShardInput::Loaded { id, result } => self.loaded(id, result, world, out),
             ShardInput::HistoryLoaded { id, stored, result } => self.history_loaded(id, stored, result, world, out),

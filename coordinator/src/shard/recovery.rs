@@ -292,11 +292,8 @@ impl<W: World> Recovering<W> {
         live.execution.restart_heartbeats(&live.revision.machine, now);
         live.recall_tasks();
         ask_for_timer(id, live, horizon, out);
-        if live.execution.wants_continue() {
-            live.is_yielded = true;
-            self.shard.own.push_back(ShardInput::Send { id, input: baton_engine::Input::Continue, claim_id: None, reply: None });
-        }
         let tasks: Vec<_> = live.tasks.iter().map(|open| (open.task, open.holder.clone())).collect();
+        self.shard.go_on_if_yielded(id);
         for (task, holder) in tasks {
             match holder {
                 TaskHolder::Unplaced => self.shard.own.push_back(ShardInput::Place { id, task }),

@@ -1,6 +1,6 @@
 //! StartExecution, and what happens when an execution is read back from the key-value side.
 
-use baton_engine::{Input, NotRedrivable, Rejected, Start};
+use baton_engine::{Input, NotRedrivable, Rejected, Start, Timestamp};
 use bytes::Bytes;
 
 use super::live::{Live, LoadError};
@@ -86,6 +86,7 @@ impl<W: World> Shard<W> {
             self.hold_queued_tasks(id, &mut live, world);
             ask_for_timer(id, &mut live, self.horizon, out);
             self.live.insert(id, live);
+            self.go_on_if_yielded(id);
             // It leaves memory again with the next checkpoint, even if nothing comes of this.
             self.checkpoint.reconsider(id);
         }
@@ -247,16 +248,20 @@ impl<W: World> Shard<W> {
         }
     }
 
-    /// The execution's next timer may be due.
-    pub(super) fn due(&mut self, id: ExecutionId, world: &mut W, out: &mut Vec<Output<W>>) {
+    /// The execution's next timer may be due. It is judged by `until`, not by the time of the latest input: what came since may stand
+    /// in the inbox and say that the task lives.
+    pub(super) fn due(&mut self, id: ExecutionId, until: Timestamp, world: &mut W, out: &mut Vec<Output<W>>) {
         let Some(live) = self.live.get_mut(&id) else { return };
         live.timer_at = None;
         if live.quarantined.is_some() {
             return;
         }
-        if live.execution.next_due().is_some_and(|due| due <= self.now) {
+        if live.execution.next_due().is_some_and(|due| due <= until) {
+            let latest = self.now;
+            self.now = until.min(latest);
             // A panic has set the execution aside by now, and has been reported.
             let _ = self.advance(id, Input::Tick, world, out);
+            self.now = latest;
         } else {
             ask_for_timer(id, live, self.horizon, out);
         }

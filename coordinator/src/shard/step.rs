@@ -163,10 +163,26 @@ impl<W: World> Shard<W> {
         self.own.extend(self.scratch.own.drain(..));
         live.is_yielded = self.scratch.yielded;
         if live.is_yielded {
-            self.own.push_back(ShardInput::Send { id, input: Input::Continue, claim_id: None, reply: None });
+            self.push_turn(id);
         }
         ask_for_timer(id, &mut live, self.horizon, out);
         self.live.insert(id, live);
+    }
+
+    /// The execution goes on in the next turn, after all others that wait for theirs.
+    pub(super) fn push_turn(&mut self, id: ExecutionId) {
+        if !self.is_stopping {
+            self.own.push_back(ShardInput::Send { id, input: Input::Continue, claim_id: None, reply: None });
+        }
+    }
+
+    /// After the execution was read back: whether it had yielded is in what it has ready.
+    pub(super) fn go_on_if_yielded(&mut self, id: ExecutionId) {
+        let live = self.live.get_mut(&id).expect("the execution has just come into memory");
+        if live.execution.wants_continue() {
+            live.is_yielded = true;
+            self.push_turn(id);
+        }
     }
 
     /// The execution has ended: what is left of it is its record and its history.

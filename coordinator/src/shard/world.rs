@@ -50,6 +50,11 @@ pub trait World {
         let _ = events;
     }
 
+    /// Whether other work waits that should come first now. What is left is done in the next round.
+    fn is_round_over(&self) -> bool {
+        false
+    }
+
     /// What is to be told of this step once its events are durable. `None` for most executions, at no cost to speak of.
     fn announce(&mut self, step: &StepEvents<'_>) -> Option<Self::Announcement>;
 }

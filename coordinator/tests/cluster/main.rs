@@ -11,4 +11,5 @@ mod recovery;
 mod redrive;
 mod sessions;
 mod support;
+mod turns;
 mod waiting;

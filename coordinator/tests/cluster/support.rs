@@ -55,6 +55,8 @@ pub(crate) struct Known {
     activities: Mutex<BTreeSet<String>>,
     /// Stands for a defect: whoever asks about this activity panics.
     pub(crate) poison: Mutex<Option<String>>,
+    /// Stands for what takes long to evaluate: whoever asks about this activity waits so long.
+    pub(crate) slow: Mutex<Option<(String, Duration)>>,
 }
 
 impl Known {
@@ -94,6 +96,10 @@ impl Activities for Known {
     fn exists(&self, activity_arn: &str) -> bool {
         let is_poison = self.poison.lock().as_deref() == Some(activity_arn);
         assert!(!is_poison, "the defect of this test");
+        let slow = self.slow.lock().clone().filter(|(arn, _)| arn == activity_arn);
+        if let Some((_, time)) = slow {
+            std::thread::sleep(time);
+        }
         self.activities.lock().contains(activity_arn)
     }
 }

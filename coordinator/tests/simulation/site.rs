@@ -216,7 +216,7 @@ impl Site {
                 self.refusing = false;
                 self.step(ShardInput::Retry);
             }
-            Happening::Due(id) => self.step(ShardInput::Due { id }),
+            Happening::Due(id) => self.step(ShardInput::Due { id, until: self.now }),
             Happening::Wake => self.step(ShardInput::Wake),
             Happening::GrantLost(id, task, claim_id) => self.step(ShardInput::GrantLost { id, task, claim_id }),
             Happening::Finished(claim) => self.finished(claim),

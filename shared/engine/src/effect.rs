@@ -14,7 +14,7 @@ pub enum Effect {
         /// Which attempt.
         task: TaskRef,
     },
-    /// The batch's bound is reached: call `decide` with `Input::Continue` in the next batch.
+    /// The batch's bound is reached, or others wait for their turn: call `decide` with `Input::Continue` in the next batch.
     Yield,
     /// The execution has ended.
     Ended,

@@ -27,6 +27,12 @@ pub trait Services {
         let _ = (resource, parameters);
         Ok(())
     }
+
+    /// Whether others wait for their turn: asked before each state that is entered, and never obeyed before the first of a decision.
+    /// The answer says only how much one decision does, never what: it ends with [`crate::Effect::Yield`], which no event tells of.
+    fn is_turn_over(&self) -> bool {
+        false
+    }
 }
 
 /// No services: tokens are readable, every call is fine. For tests and for machines without callbacks.

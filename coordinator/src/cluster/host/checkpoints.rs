@@ -50,7 +50,7 @@ impl Host {
             }
             let index = (self.checkpoints.cursor + step) % count;
             let shard = &mut self.shards[index].shard;
-            let is_asked_for = oldest == Some(shard.id()) || self.closing.is_some();
+            let is_asked_for = oldest == Some(shard.id()) || self.close_by.is_some();
             let is_wanted = shard.wants_checkpoint(now) || (is_asked_for && shard.is_dirty());
             if !is_wanted || !shard.can_checkpoint() {
                 continue;
@@ -89,7 +89,7 @@ impl Host {
     /// Forgets executions whose retention is over, one shard at a time.
     pub(super) fn sweep_retention(&mut self, now: Timestamp) {
         let checkpoints = &mut self.checkpoints;
-        if checkpoints.is_sweeping || now < checkpoints.next_sweep || self.shards.is_empty() || self.closing.is_some() {
+        if checkpoints.is_sweeping || now < checkpoints.next_sweep || self.shards.is_empty() || self.close_by.is_some() {
             return;
         }
         checkpoints.is_sweeping = true;

@@ -56,7 +56,7 @@ impl Host {
     /// Notes what is lost, and asks for the rest from time to time.
     pub(super) fn look_after_ownership(&mut self, instant: Instant) {
         self.note_lost();
-        if self.renewal.is_under_way || instant < self.renewal.next || self.closing.is_some() {
+        if self.renewal.is_under_way || instant < self.renewal.next || self.close_by.is_some() {
             return;
         }
         self.renewal.is_under_way = true;

@@ -22,8 +22,6 @@ use crate::store::{ShardId, ShardStore, StoreError, Table};
 pub(crate) const HORIZON_MS: i64 = 120_000;
 /// The horizon moves on when it has come this near, milliseconds.
 const HORIZON_MIN_MS: i64 = 60_000;
-/// Timers that fire in one round.
-const DUE_MAX: usize = 512;
 /// Rows that are read at once.
 const PAGE: usize = 1_000;
 /// Rows that could not be read are read again after this time.
@@ -60,18 +58,15 @@ impl Timers {
         shards
     }
 
-    /// Those that are due, the earliest first.
-    pub(super) fn due(&mut self, now: Timestamp) -> Vec<(ShardId, ExecutionId)> {
-        let mut due = Vec::new();
-        while due.len() < DUE_MAX && self.heap.peek().is_some_and(|Reverse((at, _, _))| *at <= now) {
-            let Reverse((_, shard, id)) = self.heap.pop().expect("the heap was just looked at");
-            due.push((shard, id));
-        }
+    /// Takes the earliest of those that are due.
+    pub(super) fn next_due(&mut self, until: Timestamp) -> Option<(ShardId, ExecutionId)> {
+        self.heap.peek().filter(|Reverse((at, _, _))| *at <= until)?;
+        let Reverse((_, shard, id)) = self.heap.pop()?;
         // After a burst the memory of a million timers is not kept for the few that are left.
         if self.heap.capacity() > 4_096 && self.heap.len() < self.heap.capacity() / 8 {
             self.heap.shrink_to(self.heap.len() * 2);
         }
-        due
+        Some((shard, id))
     }
 
     /// When the earliest is due.

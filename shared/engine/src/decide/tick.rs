@@ -14,7 +14,9 @@ impl Turn<'_> {
     /// Everything that is due fires in due order, and each carries its strand on before the next fires.
     pub(super) fn tick(&mut self) -> Result<Verdict, Rejected> {
         self.execution.check_running()?;
-        while !self.is_batch_full() {
+        let mut has_fired = false;
+        while !self.is_batch_full() && !(has_fired && self.env.services.is_turn_over()) {
+            has_fired = true;
             match self.first_due() {
                 Some(Due::Execution) => {
                     self.end(0, EventKind::ExecutionTimedOut { failure: Failure::default() });

@@ -1,4 +1,4 @@
-//! The loop that carries strands on: one state after another until each waits, ends, or the batch is full. It never recurses, so
+//! The loop that carries strands on: one state after another until each waits, ends, or the batch is full or the turn over. It never recurses, so
 //! no definition, however it loops or nests, can exhaust the stack.
 
 use baton_asl::{StateId, StateMachine};
@@ -63,12 +63,15 @@ impl<'a> Turn<'a> {
     }
 
     fn run(&mut self) -> Result<(), HistoryFull> {
+        let mut has_stepped = false;
         while let Some(thread) = self.execution.ready.front().copied() {
-            if self.is_batch_full() {
+            let is_turn_over = self.env.services.is_turn_over() && has_stepped;
+            if is_turn_over || self.is_batch_full() {
                 self.out.effects.push(Effect::Yield);
                 return Ok(());
             }
             self.step(thread)?;
+            has_stepped = true;
         }
         Ok(())
     }

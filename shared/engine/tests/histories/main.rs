@@ -11,4 +11,5 @@ mod mocks;
 mod parallel;
 mod redrive;
 mod tasks;
+mod turns;
 mod variables;
