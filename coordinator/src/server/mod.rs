@@ -1,6 +1,8 @@
 //! The server: store, catalog, shards, API, gateway and health on one port, put together and taken apart in order.
 
+mod activity;
 mod config;
+mod connections;
 mod executions;
 mod file_size;
 mod follow;
@@ -33,6 +35,7 @@ use crate::mock_config::MockConfig;
 use crate::store::local::{LocalOptions, LocalStore};
 use crate::store::memory::MemoryStore;
 use crate::store::{self, ShardStore};
+use connections::ConnectionLimits;
 use health::Health;
 use outlets::Outlets;
 
@@ -114,12 +117,9 @@ impl Server {
         let (accepting, connections) = (CancellationToken::new(), TaskTracker::new());
         let weak_store = Arc::downgrade(&store);
         let gateway = Gateway::new(cluster.clone());
-        tokio::spawn(serve::serve(
-            listener,
-            router(&api, &gateway, Health { store, cluster: cluster.clone(), catalog: catalog.clone(), closing: api.closing().clone() }),
-            accepting.clone(),
-            connections.clone(),
-        ));
+        let health = Health { store, cluster: cluster.clone(), catalog: catalog.clone(), closing: api.closing().clone() };
+        let router = router(&api, &gateway, health);
+        tokio::spawn(serve::serve(listener, router, ConnectionLimits::of_process(), accepting.clone(), connections.clone()));
         tokio::spawn(api::abort_executions(api.clone()));
         let drain_timeout = config.drain_timeout;
         Ok(Self { address, api, catalog, cluster, gateway, accepting, connections, outlets, drain_timeout, store: weak_store })
