@@ -18,6 +18,8 @@ use crate::project::{Project, deploy, mocks, watch};
 
 /// How long running handlers get to finish at SIGTERM.
 const DRAIN: Duration = Duration::from_secs(30);
+/// How long everything else may take then: open requests, checkpoints, logs that are to leave.
+const AFTER_DRAIN: Duration = Duration::from_secs(10);
 
 /// Which of the two commands serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +60,7 @@ async fn serve(args: ServeArgs, mode: Mode) -> CliResult {
     for missing in handle.missing_interpreters().await {
         tracing::warn!("{missing}");
     }
-    stop.received().await;
+    stop.received(DRAIN + AFTER_DRAIN).await;
     tracing::info!("draining");
     handle.drain(DRAIN).await;
     stopping.cancel();

@@ -14,6 +14,8 @@ use crate::logs;
 
 /// How long running handlers get to finish at SIGTERM.
 const DRAIN: Duration = Duration::from_secs(30);
+/// How long saying goodbye may take then.
+const AFTER_DRAIN: Duration = Duration::from_secs(10);
 
 pub(crate) fn run(args: WorkerArgs) -> CliResult {
     logs::init(logs::Style::Json);
@@ -43,7 +45,7 @@ async fn work(args: WorkerArgs) -> CliResult {
     let stop = StopSignal::listen();
     println!("baton worker ready");
     let _ = std::io::stdout().flush();
-    stop.received().await;
+    stop.received(DRAIN + AFTER_DRAIN).await;
     handle.drain(DRAIN).await;
     stopping.cancel();
     let _ = working.await;

@@ -8,3 +8,4 @@ mod handler_logs;
 mod lint;
 mod redrive;
 mod server;
+mod stopping;

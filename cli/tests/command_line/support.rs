@@ -97,14 +97,23 @@ impl Dev {
         }
     }
 
-    /// Ends it as an operator does; answers all that it has printed on standard error.
-    pub(crate) fn stop(mut self) -> String {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("kill is there").success());
+    /// Sends it a signal, such as `-TERM`.
+    pub(crate) fn signal(&self, signal: &str) {
+        assert!(Command::new("kill").args([signal, &self.child.id().to_string()]).status().expect("kill is there").success());
+    }
+
+    /// Waits until it has ended; answers its exit code, if it was not killed.
+    pub(crate) fn exit_code(&mut self) -> Option<i32> {
         let status = self.child.wait().expect("it is our child");
-        assert_eq!(status.code(), Some(0), "{}", self.err());
         // The reader of its output ends a moment after it.
         std::thread::sleep(Duration::from_millis(100));
+        status.code()
+    }
+
+    /// Ends it as an operator does; answers all that it has printed on standard error.
+    pub(crate) fn stop(mut self) -> String {
+        self.signal("-TERM");
+        assert_eq!(self.exit_code(), Some(0), "{}", self.err());
         self.err()
     }
 }

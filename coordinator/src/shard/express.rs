@@ -12,7 +12,7 @@ use baton_engine::{Event, EventKind, Execution, Failure, Input, Start, ThreadId,
 use super::express_pool::ExpressPermit;
 use super::live::Live;
 use super::step::{Panicked, catching};
-use super::{Answer, ExecutionId, ExecutionRecord, Output, Shard, ShardInput, StartError, Started, World};
+use super::{Answer, ExecutionId, ExecutionRecord, Output, Shard, StartError, Started, World};
 
 /// Executions whose time has come that are seen to in one step.
 const DUE_MAX: usize = 512;
