@@ -4,10 +4,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use baton_engine::Start;
+use baton_asl::Resource;
+use baton_engine::{Failure, Payload, Start};
 use parking_lot::Mutex;
 
 use super::{Cluster, ExpressEnd, Revision, Revisions, StartError};
+use crate::dispatch::check_invoke;
 
 /// The catalog's revisions, and those that run apart just now.
 pub(super) struct WithApart {
@@ -50,6 +52,14 @@ impl Drop for Held {
                 apart.remove(&self.digest);
             }
         }
+    }
+}
+
+/// Whether a task could be called with these parameters. That an activity exists is not asked: it need not, to be tested.
+pub(crate) fn check_parameters(resource: &Resource, parameters: &Payload) -> Result<(), Failure> {
+    match resource {
+        Resource::Function { .. } | Resource::Activity { .. } => Ok(()),
+        Resource::Integration(integration) => check_invoke(integration, parameters),
     }
 }
 

@@ -29,6 +29,7 @@ pub use open::ClusterConfig;
 pub use tasks::{ActivityTask, TaskOutcome};
 pub use watch::Watch;
 
+pub(crate) use apart::check_parameters;
 pub(crate) use host::report_code;
 pub(crate) use sessions::SessionReport;
 use world::ReplyTo;

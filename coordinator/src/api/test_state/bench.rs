@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::subject::Subject;
 use crate::api::{Api, ApiError};
-use crate::dispatch::check_invoke;
+use crate::cluster::check_parameters;
 
 /// See the module.
 #[derive(Clone)]
@@ -47,7 +47,7 @@ impl Bench {
     }
 }
 
-/// Tokens that complete nothing, and calls that are looked at only. Whether an activity is there does not matter to its mock.
+/// Tokens that complete nothing, and calls that are looked at only.
 struct TestServices {
     token: String,
 }
@@ -58,9 +58,6 @@ impl Services for TestServices {
     }
 
     fn check(&self, resource: &Resource, parameters: &Payload) -> Result<(), Failure> {
-        match resource {
-            Resource::Function { .. } | Resource::Activity { .. } => Ok(()),
-            Resource::Integration(integration) => check_invoke(integration, parameters),
-        }
+        check_parameters(resource, parameters)
     }
 }
