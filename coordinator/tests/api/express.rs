@@ -111,7 +111,7 @@ async fn what_only_standard_executions_have_is_refused() {
     let started = server.call("StartExecution", json!({"stateMachineArn": machine})).await.expect("it starts");
     let arn = text(&started, "executionArn");
     let message = "Invalid Arn: 'Resource type not valid in this context: express'";
-    for operation in ["DescribeExecution", "GetExecutionHistory", "StopExecution", "DescribeStateMachineForExecution"] {
+    for operation in ["DescribeExecution", "GetExecutionHistory", "StopExecution", "DescribeStateMachineForExecution", "RedriveExecution"] {
         assert_refused(server.call(operation, json!({"executionArn": arn})).await, "InvalidArn", message);
     }
     assert_refused(server.call("ListExecutions", json!({"stateMachineArn": machine})).await, "StateMachineTypeNotSupported", UNSUPPORTED);
