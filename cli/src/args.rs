@@ -267,7 +267,13 @@ pub(crate) struct LintArgs {
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct DoctorArgs {
-    /// Cut the log of this data folder after its last good frame; what is cut is kept beside it.
+    /// Look into this data folder as a start would, and change nothing in it.
+    #[arg(long, value_name = "DATA_DIR", conflicts_with = "repair")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Repair this data folder if that costs nothing; else say what it would cost. What is replaced is kept beside it.
     #[arg(long, value_name = "DATA_DIR")]
     pub(crate) repair: Option<PathBuf>,
+    /// Repair it even though something is lost.
+    #[arg(long, requires = "repair")]
+    pub(crate) accept_loss: bool,
 }

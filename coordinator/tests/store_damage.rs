@@ -7,7 +7,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use baton_coordinator::store::local::{CutBatches, LocalOptions, LocalStore, OpenError, RepairReport, repair};
+use baton_coordinator::store::local::{self, CutBatches, LocalOptions, LocalStore, Loss, OpenError, RepairReport, inspect};
 use baton_coordinator::store::{KvOp, ShardId, ShardStore, Table};
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -72,6 +72,19 @@ fn open_with(dir: &Path, gate: &Gate) -> LocalStore {
 
 fn open(dir: &Path) -> Result<LocalStore, OpenError> {
     LocalStore::open(dir, small_options())
+}
+
+/// Repairs, whatever it costs. A repair that costs something changes nothing before that is accepted.
+fn repair(dir: &Path) -> Result<RepairReport, OpenError> {
+    let asked = local::repair(dir, false)?;
+    let RepairReport::WouldLose(would_lose) = asked else { return Ok(asked) };
+    assert!(inspect(dir).is_err() && open(dir).is_err(), "nothing has been changed");
+    let report = local::repair(dir, true)?;
+    if let RepairReport::Repaired { lost, .. } = &report {
+        assert_eq!(*lost, would_lose);
+    }
+    inspect(dir)?;
+    Ok(report)
 }
 
 /// Opens the folder, sees that the first `count` batches are there and no more, goes on, and sees the same again.
@@ -225,14 +238,13 @@ fn damage_before_the_last_group_is_refused_and_named() {
             let dir = original.damaged(|segment| flip(segment, frame + byte));
             let before = fs::read(segments(dir.path()).pop().unwrap()).unwrap();
             let error = open(dir.path()).map(drop).expect_err("damage is refused");
-            let text = error.to_string();
+            let (text, next) = (error.to_string(), error.next_step());
             let OpenError::Damaged { segment, offset, .. } = error else {
                 panic!("{text}");
             };
             assert_eq!(segment, Path::new("log/0000000001.log"));
             assert_eq!(offset, original.frames[place]);
-            let repair = format!("baton doctor --repair {}", dir.path().display());
-            assert!(text.contains(&repair), "{text}");
+            assert!(next.contains(&format!("baton doctor --repair {}", dir.path().display())), "{next}");
             assert!(text.contains("Nothing has been changed"), "{text}");
             let after = fs::read(segments(dir.path()).pop().unwrap()).unwrap();
             assert!(before == after, "nothing has been changed");
@@ -255,13 +267,14 @@ fn repair_cuts_at_the_damage_and_keeps_what_it_cuts() {
     let dir = original.damaged(|segment| flip(segment, original.frames[3] + HEADER));
     let damaged = fs::read(segments(dir.path()).pop().unwrap()).unwrap();
     let report = repair(dir.path()).expect("a damaged log can be repaired");
-    let RepairReport::Cut { segment, offset, batches, kept_in, .. } = report else {
+    let RepairReport::Repaired { found, lost: Loss { batches, .. }, kept_in } = report else {
         panic!("{report:?}");
     };
-    assert_eq!(offset, original.frames[3]);
+    assert!(found[0].contains(&format!("damaged at byte {}", original.frames[3])), "{found:?}");
     let lost = CutBatches { shard: ONE, first_seq: 5, last_seq: 6 };
     assert_eq!(batches, [lost]);
-    let kept = fs::read(kept_in.join(segment.file_name().unwrap())).unwrap();
+    let kept = fs::read(segments(&kept_in).pop().unwrap()).unwrap();
+    assert!(kept_in.join("kv/version").exists(), "the other side is kept too");
     assert!(kept == damaged, "the file is kept as it was");
     assert_eq!(repair(dir.path()).unwrap(), RepairReport::Sound);
     check_goes_on_after(dir.path(), 3);
@@ -307,7 +320,7 @@ fn check_damaged(dir: &Path, segment: &str) {
 /// Repairs, and sees that what is left is a beginning of what was there.
 fn check_repaired(dir: &Path) -> (u64, u64) {
     let report = repair(dir).expect("the log can be repaired");
-    assert!(matches!(report, RepairReport::Cut { .. }), "{report:?}");
+    assert!(matches!(report, RepairReport::Repaired { .. }), "{report:?}");
     let store = open(dir).expect("a repaired store opens");
     runtime().block_on(async {
         let mut left = Vec::new();
@@ -404,7 +417,7 @@ fn damage_that_a_checkpoint_has_covered_is_still_damage() {
 
     // The shard goes on from its checkpoint: the numbers of batches that are lost are not given again.
     let report = repair(dir.path()).unwrap();
-    assert!(matches!(report, RepairReport::Cut { .. }));
+    assert!(matches!(report, RepairReport::Repaired { .. }));
     for next in 4..7 {
         let store = open(dir.path()).unwrap();
         runtime().block_on(async {
@@ -456,7 +469,6 @@ fn a_folder_that_is_not_a_store_is_left_alone() {
     let dir = several_segments();
     fs::rename(dir.path().join("kv"), dir.path().join("elsewhere")).unwrap();
     assert!(matches!(open(dir.path()), Err(OpenError::KeyValue { .. })));
-    assert!(matches!(repair(dir.path()), Err(OpenError::KeyValue { .. })));
     assert!(!dir.path().join("kv").exists());
 
     let dir = several_segments();

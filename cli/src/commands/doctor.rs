@@ -1,39 +1,22 @@
 //! `baton doctor`: what baton needs on this machine; and the repair of a data folder.
 
 use std::io::{Seek, SeekFrom, Write};
-use std::path::Path;
 use std::time::Instant;
 
-use baton_coordinator::store::local::RepairReport;
 use owo_colors::OwoColorize;
 use serde_json::json;
 
 use crate::args::DoctorArgs;
 use crate::client::Client;
-use crate::commands::block_on;
+use crate::commands::{block_on, data_folder};
 use crate::exit::{CliError, CliResult, Exit};
 
 pub(crate) fn run(args: &DoctorArgs, endpoint: &str) -> CliResult {
-    match &args.repair {
-        Some(directory) => repair(directory),
-        None => check(endpoint),
+    match (&args.repair, &args.data_dir) {
+        (Some(folder), _) => data_folder::repair(folder, args.accept_loss),
+        (None, Some(folder)) => data_folder::inspect(folder),
+        (None, None) => check(endpoint),
     }
-}
-
-fn repair(directory: &Path) -> CliResult {
-    let report = baton_coordinator::store::local::repair(directory)
-        .map_err(|error| CliError::new(Exit::Failed, error.to_string()).next("stop the server that uses the folder, then try again"))?;
-    match report {
-        RepairReport::Sound => println!("{} is sound; nothing was changed", directory.display()),
-        RepairReport::Cut { segment, offset, detail, batches, kept_in } => {
-            println!("cut {} at byte {offset}: {detail}", segment.display());
-            for cut in batches {
-                println!("  shard {}: batches {} to {} are gone", cut.shard, cut.first_seq, cut.last_seq);
-            }
-            println!("the files as they were are kept in {}", kept_in.display());
-        }
-    }
-    Ok(())
 }
 
 fn check(endpoint: &str) -> CliResult {

@@ -1,6 +1,7 @@
 //! One file per command.
 
 mod completions;
+mod data_folder;
 mod dev;
 mod doctor;
 mod env;

@@ -70,14 +70,7 @@ async fn serve(args: ServeArgs, mode: Mode) -> CliResult {
 }
 
 fn not_started(error: StartError) -> CliError {
-    let step = match &error {
-        StartError::Listen { .. } => "choose another port with --port, or 0 for a free one",
-        StartError::Outlet(_) => "see --execution-logs and --status-events in `baton up --help`",
-        StartError::Store(_) | StartError::Catalog(_) | StartError::Cluster(_) | StartError::TokenKey(_) => {
-            "use another folder with --data-dir, or end the process that holds this one"
-        }
-    };
-    CliError::new(Exit::Failed, error.to_string()).next(step)
+    CliError::new(Exit::Failed, error.to_string()).next(error.next_step())
 }
 
 /// What is wrong with a worker's description is the user's to mend.

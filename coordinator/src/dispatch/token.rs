@@ -95,7 +95,9 @@ pub enum TokenKeyError {
         source: io::Error,
     },
     /// The key file holds something else.
-    #[error("{path} is not a key of task tokens: it has {len} bytes, not 32. Without it, tokens that are out cannot be read")]
+    #[error(
+        "{path} is not a key of task tokens: it has {len} bytes, not 32. Without the right key, task tokens that are out cannot be read"
+    )]
     NotAKey {
         /// The file.
         path: PathBuf,
@@ -131,6 +133,23 @@ impl TokenKey {
             }
             Err(error) => Err(failed(error)),
         }
+    }
+
+    /// Whether a start could use the key in `path`; one that is not there yet is made then.
+    pub fn check(path: &Path) -> Result<(), TokenKeyError> {
+        if !path.exists() {
+            return Ok(());
+        }
+        Self::load_or_create(path).map(drop)
+    }
+
+    /// Keeps what is in `path` under another name, which is answered, and puts a new key there. Tokens that are out become invalid.
+    pub fn replace(path: &Path) -> Result<PathBuf, TokenKeyError> {
+        let failed = |source| TokenKeyError::Io { path: path.to_owned(), source };
+        let kept = path.with_extension("key.damaged");
+        fs::rename(path, &kept).map_err(failed)?;
+        create(path, &fresh()).map_err(failed)?;
+        Ok(kept)
     }
 
     /// The token.

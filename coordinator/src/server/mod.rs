@@ -16,7 +16,7 @@ pub use config::{LogDestination, ServerConfig, StatusEventDestination, Storage};
 pub use outlets::OutletError;
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -94,6 +94,34 @@ pub enum StartError {
         /// What the system said.
         error: std::io::Error,
     },
+}
+
+impl StartError {
+    /// What to do about it.
+    pub fn next_step(&self) -> String {
+        let repair = |folder: &Path| {
+            format!(
+                "restore the data folder from a backup, or see what can be kept of it with `baton doctor --repair {}`",
+                folder.display()
+            )
+        };
+        match self {
+            StartError::Store(error) => error.next_step(),
+            StartError::TokenKey(TokenKeyError::NotAKey { path, .. }) => format!(
+                "put the file back from a backup; or let `baton doctor --repair {}` make a new key, and task tokens that are out become invalid",
+                path.parent().unwrap_or(path).display()
+            ),
+            StartError::TokenKey(TokenKeyError::Io { path, .. }) => format!("make {} readable and writable for this user", path.display()),
+            StartError::Catalog(_) | StartError::Cluster(_) => repair(Path::new("DATA_DIR")),
+            StartError::Outlet(_) => "see --execution-logs and --status-events in `baton up --help`".to_owned(),
+            StartError::Listen { .. } => "choose another port with --port, or 0 for a free one".to_owned(),
+        }
+    }
+}
+
+/// Where a data folder has the key that seals task tokens.
+pub fn token_key_file(folder: &Path) -> PathBuf {
+    folder.join(TOKEN_KEY_FILE)
 }
 
 impl Server {
@@ -194,7 +222,7 @@ fn open_storage(storage: &Storage) -> Result<(Arc<dyn ShardStore>, TokenKey), St
 
 fn open_folder(folder: &Path) -> Result<(Arc<dyn ShardStore>, TokenKey), StartError> {
     let store = LocalStore::open(folder, LocalOptions::default())?;
-    let token_key = TokenKey::load_or_create(&folder.join(TOKEN_KEY_FILE))?;
+    let token_key = TokenKey::load_or_create(&token_key_file(folder))?;
     Ok((Arc::new(store), token_key))
 }
 

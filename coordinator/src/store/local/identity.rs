@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::disk::sync_dir;
 use super::error::OpenError;
+use super::segment::Listing;
 use crate::store::StoreId;
 
 /// Version of everything in a data folder that this program reads and writes.
@@ -55,6 +56,11 @@ impl Identity {
         Identity { format: FORMAT, store_id: StoreId::random(), shard_count, log_seed }
     }
 
+    /// Shards, the catalog counted.
+    pub(crate) fn shards(&self) -> usize {
+        usize::from(self.shard_count) + 1
+    }
+
     /// Looks for a store in `dir`.
     pub(crate) fn find(dir: &Path) -> Result<Found, OpenError> {
         match fs::read(dir.join(FILE)) {
@@ -85,7 +91,7 @@ impl Identity {
     fn look_for_remains(dir: &Path) -> Result<Found, OpenError> {
         let has_data = ["log", "kv"].iter().any(|name| dir.join(name).exists());
         if has_data && !dir.join(BEGUN).exists() {
-            return Err(OpenError::NoIdentity { dir: dir.to_owned() });
+            return Err(OpenError::NoIdentity { dir: dir.to_owned(), found: remains(dir) });
         }
         Ok(Found::Nothing)
     }
@@ -109,6 +115,21 @@ impl Identity {
         fs::rename(dir.join(BEGUN), dir.join(FILE))?;
         sync_dir(dir)
     }
+}
+
+/// What lies in a folder that is no store's.
+fn remains(dir: &Path) -> String {
+    let segments = Listing::read(&dir.join("log")).map_or(0, |listing| listing.segments.len());
+    let log = dir.join("log").exists().then(|| match segments {
+        0 => "a log without segments".to_owned(),
+        1 => "a log of 1 segment".to_owned(),
+        count => format!("a log of {count} segments"),
+    });
+    let kv = dir.join("kv").exists().then(|| match dir.join("kv/version").exists() {
+        true => "a key-value store".to_owned(),
+        false => "remains of a key-value store".to_owned(),
+    });
+    log.into_iter().chain(kv).collect::<Vec<_>>().join(" and ")
 }
 
 fn remove_dir(path: &Path) -> io::Result<()> {

@@ -6,13 +6,13 @@
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use fjall::{CompressionType, Database, Keyspace, KeyspaceCreateOptions, KvSeparationOptions, OwnedWriteBatch, PersistMode};
 use parking_lot::RwLock;
 
 use super::disk::is_full;
-use super::error::OpenError;
 use crate::store::table::is_empty_range;
 use crate::store::{KeyRange, KvOp, ShardId, StoreError, Table};
 
@@ -45,6 +45,10 @@ struct Open {
     database: Database,
     marks: Keyspace,
     tables: [OnceLock<Keyspace>; Table::ALL.len()],
+    /// Tables that are known to have been written: the tree makes a keyspace anew, empty, if its files are gone.
+    recorded: [AtomicBool; Table::ALL.len()],
+    /// One of them whose files are gone.
+    lost: Option<&'static str>,
 }
 
 /// Why a write failed. The tree takes no further one before it has been [reopened](Kv::reopen).
@@ -59,17 +63,19 @@ pub(crate) enum WriteError {
 }
 
 impl Kv {
-    /// Makes the tree of a new store.
-    pub(crate) fn create(path: &Path, cache_bytes: u64) -> Result<Kv, OpenError> {
-        let open = Open::new(path, cache_bytes).map_err(|error| open_error(path, error))?;
+    /// Makes the tree of a new store. The error says what is wrong.
+    pub(crate) fn create(path: &Path, cache_bytes: u64) -> Result<Kv, String> {
+        let open = Open::new(path, cache_bytes).map_err(|error| describe(&error))?;
         Ok(Kv { path: path.to_owned(), cache_bytes, open: RwLock::new(Some(open)) })
     }
 
-    /// Opens the tree of an old store. If it is missing it is not made anew: the log may hold only what came after its checkpoints.
-    pub(crate) fn open(path: &Path, cache_bytes: u64) -> Result<Kv, OpenError> {
-        match path.is_dir() {
-            true => Self::create(path, cache_bytes),
-            false => Err(open_error(path, "it is missing; restore it from a backup")),
+    /// Opens the tree of an old store. What is missing of it is not made anew: the log may hold only what came after its checkpoints.
+    pub(crate) fn open(path: &Path, cache_bytes: u64) -> Result<Kv, String> {
+        let kv = Self::create(path, cache_bytes)?;
+        let lost = kv.open.read().as_ref().and_then(|open| open.lost);
+        match lost {
+            Some(name) => Err(format!("the files of its keyspace `{name}` are missing")),
+            None => Ok(kv),
         }
     }
 
@@ -99,6 +105,35 @@ impl Kv {
                 }
             }
             Ok(marks)
+        })
+    }
+
+    /// Says from where on the log is to be read, after a repair: what stood before is lost.
+    pub(crate) fn set_marks(&self, marks: &[(ShardId, u64)]) -> Result<(), String> {
+        for (shard, mark) in marks {
+            self.write(*shard, *mark, Vec::new()).map_err(|error| format!("{error:?}"))?;
+        }
+        self.persist().map_err(|error| format!("{error:?}"))
+    }
+
+    /// Makes the keyspaces whose files are gone anew, after a repair.
+    pub(crate) fn make_lost(&self) -> Result<(), String> {
+        let open = self.open.read();
+        let Some(open) = open.as_ref() else { return Ok(()) };
+        let lost = Table::ALL.into_iter().filter(|table| open.recorded[table.index()].load(Ordering::Relaxed));
+        lost.map(|table| open.table(table).map(drop).map_err(|error| describe(&error))).collect()
+    }
+
+    /// Whether everything can be read.
+    pub(crate) fn reads_all(&self) -> bool {
+        Table::ALL.into_iter().all(|table| self.count(table).is_ok())
+    }
+
+    /// How many entries `table` has; reads all of it.
+    pub(crate) fn count(&self, table: Table) -> Result<usize, StoreError> {
+        self.with(|open| match open.tables[table.index()].get() {
+            Some(keyspace) => keyspace.iter().try_fold(0, |count, entry| entry.into_inner().map(|_| count + 1)).map_err(Into::into),
+            None => Ok(0),
         })
     }
 
@@ -152,7 +187,17 @@ impl Open {
             .max_journaling_size(JOURNAL_BYTES_MAX)
             .manual_journal_persist(true)
             .open()?;
-        let open = Open { marks: database.keyspace(MARKS, || options(MEMTABLE_BYTES))?, tables: Default::default(), database };
+        let found = database.list_keyspace_names();
+        let marks = database.keyspace(MARKS, || options(MEMTABLE_BYTES))?;
+        let (mut lost, recorded) = (None, Table::ALL.map(|_| AtomicBool::new(false)));
+        for table in Table::ALL {
+            let is_recorded = marks.contains_key(record_of(table))?;
+            recorded[table.index()].store(is_recorded, Ordering::Relaxed);
+            if is_recorded && !found.iter().any(|found| **found == *table.name()) {
+                lost = Some(table.name());
+            }
+        }
+        let open = Open { marks, tables: Default::default(), recorded, lost, database };
         for table in Table::ALL {
             if open.database.keyspace_exists(table.name()) {
                 open.table(table)?;
@@ -187,12 +232,22 @@ impl Open {
     }
 
     fn add(&self, batch: &mut OwnedWriteBatch, op: KvOp) -> fjall::Result<()> {
+        if let KvOp::Put { table, .. } = &op
+            && !self.recorded[table.index()].swap(true, Ordering::Relaxed)
+        {
+            batch.insert(&self.marks, record_of(*table), []);
+        }
         match op {
             KvOp::Put { table, key, value } => batch.insert(self.table(table)?, key, &*value),
             KvOp::Delete { table, key } => batch.remove(self.table(table)?, key),
         }
         Ok(())
     }
+}
+
+/// Where it is recorded that a table has been written; no shard's mark has such a key.
+fn record_of(table: Table) -> String {
+    format!("table {}", table.name())
 }
 
 fn table_options(table: Table) -> KeyspaceCreateOptions {
@@ -223,8 +278,14 @@ fn collect(keyspace: &Keyspace, range: KeyRange, limit: usize, reverse: bool) ->
     }
 }
 
-fn open_error(path: &Path, detail: impl ToString) -> OpenError {
-    OpenError::KeyValue { path: path.to_owned(), detail: detail.to_string() }
+/// An error of the tree's in a sentence.
+fn describe(error: &fjall::Error) -> String {
+    match error {
+        fjall::Error::Io(error) | fjall::Error::Storage(fjall::LsmError::Io(error)) => format!("it cannot be read: {error}"),
+        fjall::Error::Storage(error) => format!("one of its tables is damaged or missing ({error:?})"),
+        fjall::Error::JournalRecovery(error) => format!("its journal is damaged ({error:?})"),
+        other => format!("its files do not fit together ({other:?})"),
+    }
 }
 
 fn write_error(error: fjall::Error) -> WriteError {

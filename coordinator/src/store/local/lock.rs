@@ -101,10 +101,9 @@ mod tests {
     fn the_second_one_learns_who_is_first() {
         let dir = tempfile::tempdir().unwrap();
         let first = FolderLock::take(dir.path()).unwrap();
-        let error = FolderLock::take(dir.path()).unwrap_err().to_string();
-        let pid = std::process::id().to_string();
-        assert!(error.contains(&pid), "{error}");
-        assert!(error.contains("--data-dir"), "{error}");
+        let error = FolderLock::take(dir.path()).unwrap_err();
+        assert!(error.to_string().contains(&std::process::id().to_string()), "{error}");
+        assert!(error.next_step().contains("--data-dir"));
         drop(first);
         FolderLock::take(dir.path()).unwrap();
     }

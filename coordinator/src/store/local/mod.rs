@@ -17,6 +17,7 @@
 //! until there is room.
 
 mod checkpointer;
+mod cut;
 mod disk;
 mod durable_end;
 mod error;
@@ -24,6 +25,9 @@ mod folder_watch;
 mod frame;
 mod identity;
 mod kv;
+mod kv_journal;
+mod kv_opening;
+mod kv_survey;
 mod lock;
 mod options;
 mod prepare;
@@ -31,6 +35,7 @@ mod queue;
 mod read;
 mod recovery;
 mod repair;
+mod salvage;
 mod scan;
 mod segment;
 mod shard_log;
@@ -45,7 +50,8 @@ pub use disk::{LogDisk, OsDisk, OsSpace, SpaceProbe};
 pub use error::OpenError;
 pub use lock::Holder;
 pub use options::LocalOptions;
-pub use repair::{CutBatches, RepairReport, repair};
+pub use recovery::Behind;
+pub use repair::{CutBatches, Loss, RepairReport, inspect, repair};
 pub use shared::LogStats;
 
 use std::fs;
@@ -61,7 +67,10 @@ use super::{Acquired, Append, Checkpoint, KeyRange, ShardId, ShardStore, StoreEr
 use checkpointer::{Answers, Request, all_failed, own};
 use identity::{Found, Identity};
 use kv::Kv;
+use kv_opening::Opening;
 use lock::FolderLock;
+use recovery::Recovered;
+use shard_log::ShardLog;
 use shared::Shared;
 use space::Space;
 use threads::Threads;
@@ -84,10 +93,9 @@ impl LocalStore {
         let dir = dir.as_ref();
         fs::create_dir_all(dir).map_err(|error| OpenError::io(dir, error))?;
         let lock = FolderLock::take(dir)?;
-        let (identity, kv) = open_or_create(dir, &options)?;
+        let Ready { identity, kv, recovered } = open_or_create(dir, &options)?;
         let kv = Arc::new(kv);
-        let marks = read_marks(dir, &kv, &identity)?;
-        let recovered = recovery::recover(dir, &identity, &marks, &*options.disk)?;
+        let marks = recovered.shards.iter().map(ShardLog::checkpoint_seq).collect();
         let space = Arc::new(Space::new(dir.to_owned(), &options));
         let shared = Arc::new(Shared::new(identity, space));
         let threads = Threads::start(dir, &options, &shared, &kv, marks, recovered).map_err(|error| OpenError::io(dir, error))?;
@@ -141,22 +149,49 @@ pub fn count_frames(bytes: &[u8], seed: u32) -> usize {
     frame::count(bytes, seed)
 }
 
+/// Both sides of a store, read and found to fit.
+struct Ready {
+    identity: Identity,
+    kv: Kv,
+    recovered: Recovered,
+}
+
 /// What is in `dir`, or a new store there.
-fn open_or_create(dir: &Path, options: &LocalOptions) -> Result<(Identity, Kv), OpenError> {
-    let kv_dir = dir.join("kv");
-    if let Found::Store(identity) = Identity::find(dir)? {
-        return Ok((identity, Kv::open(&kv_dir, options.kv_cache_bytes)?));
+fn open_or_create(dir: &Path, options: &LocalOptions) -> Result<Ready, OpenError> {
+    match Identity::find(dir)? {
+        Found::Store(identity) => open_old(dir, identity, options),
+        Found::Nothing => create(dir, options),
     }
+}
+
+fn create(dir: &Path, options: &LocalOptions) -> Result<Ready, OpenError> {
     let identity = Identity::new(options.shard_count);
     identity.begin(dir).map_err(|error| OpenError::io(dir, error))?;
     recovery::create_log(dir, &identity, options)?;
-    let kv = Kv::create(&kv_dir, options.kv_cache_bytes)?;
+    let kv = Kv::create(&dir.join("kv"), options.kv_cache_bytes).map_err(|detail| OpenError::kv(dir, detail))?;
     Identity::finish(dir).map_err(|error| OpenError::io(dir, error))?;
-    Ok((identity, kv))
+    let marks = vec![0; identity.shards()];
+    let recovered = recovery::recover(dir, &identity, &marks, &*options.disk)?;
+    Ok(Ready { identity, kv, recovered })
 }
 
-fn read_marks(dir: &Path, kv: &Kv, identity: &Identity) -> Result<Vec<u64>, OpenError> {
-    kv.marks(identity.shard_count).map_err(|error| OpenError::KeyValue { path: dir.join("kv"), detail: error.to_string() })
+fn open_old(dir: &Path, identity: Identity, options: &LocalOptions) -> Result<Ready, OpenError> {
+    let opening = Opening::begin(dir, options.kv_cache_bytes)?;
+    match read_both(dir, &opening, &identity, options) {
+        Ok(recovered) => {
+            opening.tell();
+            Ok(Ready { identity, kv: opening.keep()?, recovered })
+        }
+        Err(error) => {
+            opening.put_back()?;
+            Err(error)
+        }
+    }
+}
+
+fn read_both(dir: &Path, opening: &Opening, identity: &Identity, options: &LocalOptions) -> Result<Recovered, OpenError> {
+    let marks = opening.kv().marks(identity.shard_count).map_err(|error| OpenError::kv(dir, error.to_string()))?;
+    recovery::recover(dir, identity, &marks, &*options.disk).map_err(|error| error.with_cut_journal(opening.cut.clone()))
 }
 
 impl ShardStore for LocalStore {

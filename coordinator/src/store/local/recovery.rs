@@ -11,7 +11,8 @@ use super::identity::Identity;
 use super::options::LocalOptions;
 use super::segment::{DATA_START, Segment};
 use super::shard_log::{Place, ShardLog};
-use super::survey::{Damage, Survey, survey};
+use super::survey::{Survey, survey};
+use super::trimmed::{self, Trimmed};
 use crate::store::ShardId;
 
 /// The log, ready to go on.
@@ -34,11 +35,19 @@ pub(crate) struct Recovered {
 /// Reads the log in `log_dir` of a store whose key-value side stands at `checkpoints`.
 pub(crate) fn recover(dir: &Path, identity: &Identity, checkpoints: &[u64], disk: &dyn LogDisk) -> Result<Recovered, OpenError> {
     let log_dir = dir.join("log");
-    let mut index = Index::new(identity.shard_count, checkpoints);
+    let trimmed = Trimmed::read(&log_dir, identity.log_seed, identity.shards());
+    let mut index = Index::new(identity.shard_count, checkpoints, trimmed.clone());
     let survey = survey(&log_dir, identity, &mut |segment, offset, header| index.add(segment, offset, header))
         .map_err(|error| OpenError::io(&log_dir, error))?;
+    index.settle(survey.damage.is_some());
+    if let Some(first) = index.behind.first() {
+        return Err(OpenError::behind(dir, *first, index.behind.len()));
+    }
     if let Some(damage) = survey.damage {
-        return Err(damaged(dir, damage));
+        return Err(OpenError::damaged(dir, damage));
+    }
+    if trimmed == Trimmed::Unknown {
+        trimmed::write(&log_dir, identity.log_seed, checkpoints).map_err(|error| OpenError::io(&log_dir, error))?;
     }
     if survey.torn {
         tell_torn(&survey);
@@ -75,17 +84,13 @@ fn settle(survey: &Survey, disk: &dyn LogDisk) -> io::Result<()> {
     Ok(())
 }
 
-fn damaged(dir: &Path, damage: Damage) -> OpenError {
-    let segment = damage.path.strip_prefix(dir).unwrap_or(&damage.path);
-    OpenError::Damaged { dir: dir.to_owned(), segment: segment.to_owned(), offset: damage.offset, detail: damage.detail }
-}
-
 /// Makes the first segment of a new log.
 pub(crate) fn create_log(dir: &Path, identity: &Identity, options: &LocalOptions) -> Result<(), OpenError> {
     let log_dir = dir.join("log");
     let size = options.first_segment_bytes;
     let made = std::fs::create_dir_all(&log_dir).and_then(|()| first_segment(&log_dir, 1, size, 1, identity, &*options.disk));
-    made.map(drop).map_err(|error| match is_full(&error) {
+    let made = made.and_then(|_| trimmed::write(&log_dir, identity.log_seed, &vec![0; identity.shards()]));
+    made.map_err(|error| match is_full(&error) {
         true => OpenError::Full { dir: dir.to_owned(), free_bytes: options.space.free_bytes(dir).unwrap_or(0), needed_bytes: size },
         false => OpenError::io(&log_dir, error),
     })
@@ -115,16 +120,34 @@ pub(crate) fn write_link(out: &mut Vec<u8>, seed: u32, generation: u32, run: u32
     frame::write(out, seed, header, &link.encode());
 }
 
+/// A shard of which the key-value side has less than was given back of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Behind {
+    /// The shard.
+    pub shard: ShardId,
+    /// Number of the last batch that the key-value side has.
+    pub mark: u64,
+    /// Number of the last batch before the log begins.
+    pub trimmed: u64,
+}
+
 /// Collects where batches stand and sees that none is missing.
 pub(crate) struct Index {
     shard_count: u16,
     checkpoints: Vec<u64>,
+    trimmed: Trimmed,
+    /// Whether the log has any batch of the shard.
+    seen: Vec<bool>,
     places: Vec<Vec<Place>>,
+    /// What the key-value side has lost. Reading goes on as if it had come as far as it should.
+    pub(crate) behind: Vec<Behind>,
 }
 
 impl Index {
-    pub(crate) fn new(shard_count: u16, checkpoints: &[u64]) -> Self {
-        Self { shard_count, checkpoints: checkpoints.to_vec(), places: vec![Vec::new(); checkpoints.len()] }
+    pub(crate) fn new(shard_count: u16, checkpoints: &[u64], trimmed: Trimmed) -> Self {
+        let count = checkpoints.len();
+        let (seen, places) = (vec![false; count], vec![Vec::new(); count]);
+        Self { shard_count, checkpoints: checkpoints.to_vec(), trimmed, seen, places, behind: Vec::new() }
     }
 
     /// Adds a batch; refuses one that cannot follow those before it.
@@ -133,6 +156,10 @@ impl Index {
         let Some(index) = shard.index(self.shard_count) else {
             return Err(format!("it has a batch of shard {shard}, which does not exist"));
         };
+        let is_first = !std::mem::replace(&mut self.seen[index], true);
+        if is_first && header.seq > self.checkpoints[index] + 1 && self.was_given_back(index, header.seq - 1) {
+            self.note_behind(index, header.seq - 1);
+        }
         let checkpoint = self.checkpoints[index];
         if header.seq <= checkpoint {
             return Ok(());
@@ -148,6 +175,32 @@ impl Index {
             len: header.body_len as u32,
         });
         Ok(())
+    }
+
+    /// Whether the log need not have the batches up to `seq`: segments are given back only when checkpoints have covered them.
+    fn was_given_back(&self, index: usize, seq: u64) -> bool {
+        match &self.trimmed {
+            Trimmed::UpTo(marks) => seq <= marks[index],
+            Trimmed::Unknown => true,
+        }
+    }
+
+    fn note_behind(&mut self, index: usize, trimmed: u64) {
+        let shard = ShardId::at_index(index, self.shard_count);
+        self.behind.push(Behind { shard, mark: self.checkpoints[index], trimmed });
+        self.checkpoints[index] = trimmed;
+    }
+
+    /// The log has been read. A shard that ends before what was given back shows that in no gap. Where the log is damaged its own end
+    /// cannot be told.
+    pub(crate) fn settle(&mut self, is_damaged: bool) {
+        for index in 0..self.checkpoints.len() {
+            let trimmed = self.trimmed.of(index);
+            let last = self.checkpoints[index] + self.places[index].len() as u64;
+            if last < trimmed && !(is_damaged && self.seen[index]) {
+                self.note_behind(index, trimmed);
+            }
+        }
     }
 
     fn finish(self, run: u32) -> Vec<ShardLog> {
