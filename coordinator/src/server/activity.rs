@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -16,6 +16,9 @@ use tokio::sync::Notify;
 
 /// What calls of the worker contract say that they carry. They go on for as long as both sides like.
 const GRPC: &[u8] = b"application/grpc";
+
+/// How long an answer may take to leave once it is made, when its connection is to end.
+const LEAVING_MAX: Duration = Duration::from_secs(1);
 
 /// See the module.
 #[derive(Debug)]
@@ -43,9 +46,11 @@ impl Default for Activity {
 }
 
 impl Activity {
-    /// Whether nobody waits for anything: no request has come whole and is not answered.
+    /// Whether nobody waits for anything: no request has come whole and is not answered, and the last answer has had its time to leave.
     pub(super) fn may_be_cut(&self) -> bool {
-        self.open.load(Ordering::Acquire) <= self.arriving.load(Ordering::Acquire)
+        let Idle { since, has_asked } = *self.idle.lock();
+        let is_leaving = has_asked && since.elapsed() < LEAVING_MAX;
+        !is_leaving && self.open.load(Ordering::Acquire) <= self.arriving.load(Ordering::Acquire)
     }
 
     /// Since when there is no request, and whether there ever was one. `None` while there is one.

@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use super::activity::Activity;
 
 /// File descriptors that are not for connections: a quarter of all, within these bounds. The log, the key-value side and handlers need them.
-const RESERVED_MIN: u64 = 32;
+const RESERVED_MIN: u64 = 48;
 const RESERVED_MAX: u64 = 4_096;
 /// However few file descriptors there are, so many connections may be open.
 const CONNECTIONS_MIN: u64 = 4;
@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn some_descriptors_are_always_left_for_the_rest() {
-        assert_eq!([24, 64, 1_024, 1 << 20].map(connections_of), [4, 32, 768, (1 << 20) - 4_096]);
+        assert_eq!([24, 64, 1_024, 1 << 20].map(connections_of), [4, 16, 768, (1 << 20) - 4_096]);
     }
 
     #[test]
