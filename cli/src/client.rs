@@ -1,5 +1,7 @@
 //! A client of the AWS JSON API and of baton's own routes, for the commands that talk to a server.
 
+use std::time::Duration;
+
 use baton_worker::functions::Location;
 use futures_util::StreamExt;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -15,6 +17,18 @@ fn authorization() -> String {
     format!("AWS4-HMAC-SHA256 Credential={key}/20260101/{region}/states/aws4_request, SignedHeaders=host, Signature=0")
 }
 
+/// How long a server may take to accept a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a server may take to answer.
+fn patience(operation: &str) -> Duration {
+    match operation {
+        // They answer when the execution or the state has ended, which AWS bounds by five minutes.
+        "StartSyncExecution" | "TestState" => Duration::from_secs(330),
+        _ => Duration::from_secs(30),
+    }
+}
+
 /// A server, by its URL.
 #[derive(Clone)]
 pub(crate) struct Client {
@@ -24,7 +38,8 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new(endpoint: &str) -> Self {
-        Self { endpoint: endpoint.trim_end_matches('/').to_owned(), http: reqwest::Client::new() }
+        let http = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).build().expect("a client without TLS has nothing to load");
+        Self { endpoint: endpoint.trim_end_matches('/').to_owned(), http }
     }
 
     /// Calls an operation of AWSStepFunctions.
@@ -36,6 +51,7 @@ impl Client {
             .header("x-amz-target", format!("AWSStepFunctions.{operation}"))
             .header("authorization", authorization())
             .body(body.to_string())
+            .timeout(patience(operation))
             .send()
             .await
             .map_err(|error| self.unreachable(&error))?;
@@ -111,7 +127,11 @@ impl Client {
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> CliError {
-        let reason = if error.is_connect() { "nothing listens there".to_owned() } else { error.to_string() };
+        let reason = match error {
+            error if error.is_timeout() => "it does not answer in time".to_owned(),
+            error if error.is_connect() => "nothing listens there".to_owned(),
+            error => error.to_string(),
+        };
         CliError::new(Exit::Unreachable, format!("no answer from {}: {reason}", self.endpoint))
             .next("start a server with `baton dev DIR`, or name another with --endpoint")
     }

@@ -18,6 +18,8 @@ pub(crate) enum Exit {
     TimedOut = 5,
     /// `lint` found errors.
     Lint = 6,
+    /// Ctrl-C.
+    Interrupted = 130,
 }
 
 impl From<Exit> for ExitCode {
@@ -57,9 +59,9 @@ impl CliError {
             return;
         }
         use owo_colors::OwoColorize;
-        anstream::eprintln!("{} {}", "error:".red().bold(), self.message);
+        crate::output::note(&format!("{} {}", "error:".red().bold(), self.message));
         if let Some(step) = &self.next_step {
-            anstream::eprintln!("  {} {step}", "next:".cyan());
+            crate::output::note(&format!("  {} {step}", "next:".cyan()));
         }
     }
 }

@@ -12,6 +12,11 @@ pub(crate) fn line(text: &str) {
     }
 }
 
+/// Prints a remark on standard error. One that nobody reads is not worth an end.
+pub(crate) fn note(text: &str) {
+    let _ = std::io::Write::write_all(&mut anstream::stderr().lock(), format!("{text}\n").as_bytes());
+}
+
 /// Prints one JSON document.
 pub(crate) fn json(value: &Value) {
     line(&serde_json::to_string_pretty(value).expect("a JSON value has a text"));

@@ -1,5 +1,7 @@
 //! `baton lint`: what AWS would say of a definition, drawn in its source.
 
+mod excerpt;
+
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
@@ -10,13 +12,21 @@ use crate::args::{Format, LintArgs};
 use crate::exit::{CliError, CliResult, Exit};
 use crate::output;
 use crate::project::Project;
+use excerpt::{Excerpt, harmless};
 
 pub(crate) fn run(args: LintArgs) -> CliResult {
     let kind = if args.express { MachineType::Express } else { MachineType::Standard };
     let mut found = Vec::new();
+    let mut unread = None;
     for file in &args.files {
-        let text = std::fs::read_to_string(file).map_err(|error| unreadable(file, &error))?;
-        found.push(findings(file, text, kind));
+        match std::fs::read_to_string(file) {
+            Ok(text) => found.push(findings(file, text, kind)),
+            Err(error) => {
+                let error = unreadable(file, &error);
+                error.report();
+                unread = Some(error.exit);
+            }
+        }
     }
     match args.output {
         Format::Json => {
@@ -28,7 +38,11 @@ pub(crate) fn run(args: LintArgs) -> CliResult {
         }
     }
     let errors = found.iter().flat_map(|(_, _, diagnostics)| diagnostics).filter(|one| one.severity == Severity::Error).count();
-    if errors > 0 { Err(CliError::silent(Exit::Lint)) } else { Ok(()) }
+    match unread {
+        _ if errors > 0 => Err(CliError::silent(Exit::Lint)),
+        Some(exit) => Err(CliError::silent(exit)),
+        None => Ok(()),
+    }
 }
 
 /// `3 files, no problems`, `1 file, 2 errors, 1 warning`: of what is drawn.
@@ -65,7 +79,7 @@ pub(crate) fn syntax(file: &Path) -> Syntax {
 }
 
 fn unreadable(file: &Path, error: &std::io::Error) -> CliError {
-    let exit = if error.kind() == std::io::ErrorKind::NotFound { Exit::NotFound } else { Exit::Failed };
+    let exit = if error.kind() == std::io::ErrorKind::NotFound { Exit::NotFound } else { Exit::Usage };
     CliError::new(exit, format!("cannot read {}: {error}", file.display())).next("give the path of an ASL definition")
 }
 
@@ -115,23 +129,27 @@ pub(crate) fn draw(stream: Stream, file: &Path, text: &str, diagnostics: &[Diagn
 
 fn draw_one(out: &mut Vec<u8>, colours: bool, file: &Path, text: &str, one: &Diagnostic) {
     use ariadne::{Color, Config, IndexType, Label, Report, ReportKind, Source};
-    let name = file.display().to_string();
+    let Excerpt { text, span, first_line, is_cut } = Excerpt::around(text, one.span.start..one.span.end.max(one.span.start));
+    let mut name = file.display().to_string();
+    if is_cut {
+        name = format!("{name}, cut around line {} column {}", one.span.line, one.span.column);
+    }
     let (kind, colour) = match one.severity {
         Severity::Error => (ReportKind::Error, Color::Red),
         Severity::Warning => (ReportKind::Warning, Color::Yellow),
     };
-    let span = (name.clone(), one.span.start..one.span.end.max(one.span.start));
-    let label = one.help.clone().unwrap_or_else(|| "here".to_owned());
+    let span = (name.clone(), span);
+    let label = harmless(one.help.as_deref().unwrap_or("here"));
     let (message, location) = without_source(one);
     let mut report = Report::build(kind, span.clone())
         .with_config(Config::default().with_color(colours).with_index_type(IndexType::Byte))
         .with_code(one.code.text())
-        .with_message(message)
+        .with_message(harmless(message))
         .with_label(Label::new(span).with_message(label).with_color(colour));
     if let Some(location) = location {
-        report = report.with_note(format!("{location} · the code is the one that AWS returns"));
+        report = report.with_note(format!("{} · the code is the one that AWS returns", harmless(location)));
     }
-    report.finish().write((name, Source::from(text)), out).expect("writing to memory does not fail");
+    report.finish().write((name, Source::from(text).with_display_line_offset(first_line)), out).expect("writing to memory does not fail");
 }
 
 /// Message and location. What AWS says of text that is no JSON ends with the text itself, and so does its location: both are drawn already.

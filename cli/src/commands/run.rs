@@ -72,7 +72,7 @@ async fn followed(client: &Client, start: Value, args: &RunArgs) -> CliResult<Va
     let started = client.call("StartExecution", start).await?;
     let execution = started["executionArn"].as_str().unwrap_or_default();
     if !args.quiet {
-        exec::follow(client, execution).await?;
+        exec::follow(client, execution, exec::AtInterrupt::End).await?;
     }
     client.wait(execution).await
 }

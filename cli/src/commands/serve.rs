@@ -99,17 +99,17 @@ fn announce(endpoint: &str, project: &Project, mode: Mode) {
     let _ = writeln!(out, "baton ready {endpoint}");
     let _ = out.flush();
     for (name, value) in env::variables(endpoint).into_iter().take(1) {
-        eprintln!("export {name}={value}");
+        crate::output::note(&format!("export {name}={value}"));
     }
     if mode == Mode::Dev {
-        eprintln!("all that the aws CLI needs: eval \"$(baton env --endpoint {endpoint})\"");
+        crate::output::note(&format!("all that the aws CLI needs: eval \"$(baton env --endpoint {endpoint})\""));
         project.report();
         if project.machines.is_empty() {
-            eprintln!("no definitions here yet: add one, for example hello.asl.json");
+            crate::output::note("no definitions here yet: add one, for example hello.asl.json");
         }
         for machine in &project.machines {
             let note = if machine.has_errors() { " (its last good definition, if there is one)" } else { "" };
-            eprintln!("serving {}{note}", project.state_machine_arn(&machine.name));
+            crate::output::note(&format!("serving {}{note}", project.state_machine_arn(&machine.name)));
         }
     }
 }
@@ -118,7 +118,7 @@ fn announce(endpoint: &str, project: &Project, mode: Mode) {
 fn tell_outlets(outlets: &[String], mode: Mode) {
     for outlet in outlets {
         match mode {
-            Mode::Dev => eprintln!("{outlet}"),
+            Mode::Dev => crate::output::note(&outlet.to_string()),
             Mode::Up => tracing::info!("{outlet}"),
         }
     }

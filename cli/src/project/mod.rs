@@ -22,6 +22,8 @@ const SKIPPED: [&str; 4] = [".baton", "node_modules", "target", "__pycache__"];
 pub(crate) struct Project {
     pub(crate) machines: Vec<Machine>,
     pub(crate) functions: FunctionTable,
+    /// Definitions that are no text, in sentences.
+    unreadable: Vec<String>,
     location: Location,
 }
 
@@ -59,16 +61,20 @@ impl Project {
         let functions = FunctionTable::load(directory, &location).map_err(|error| unusable(&error))?;
         let mut machines = Vec::new();
         let mut named = Vec::new();
+        let mut unreadable = Vec::new();
         for resource in template.iter().flat_map(|template| &template.state_machines) {
             named.extend(resource.definition.file.as_deref().and_then(|file| std::fs::canonicalize(file).ok()));
             machines.push(Machine::of_template(resource, directory));
         }
         for file in definitions(directory) {
             if !std::fs::canonicalize(&file).is_ok_and(|file| named.contains(&file)) {
-                machines.push(Machine::of_file(&file)?);
+                match Machine::of_file(&file) {
+                    Ok(machine) => machines.push(machine),
+                    Err(error) => unreadable.push(error.message),
+                }
             }
         }
-        Ok(Self { machines, functions, location })
+        Ok(Self { machines, functions, unreadable, location })
     }
 
     /// Reads one definition, with the functions and substitutions of its folder.
@@ -93,13 +99,14 @@ impl Project {
     }
 
     pub(crate) fn has_errors(&self) -> bool {
-        self.machines.iter().any(Machine::has_errors)
+        !self.unreadable.is_empty() || self.machines.iter().any(Machine::has_errors)
     }
 
     /// Draws the findings of all definitions.
     pub(crate) fn report(&self) {
-        for machine in &self.machines {
-            machine.report();
+        self.machines.iter().for_each(Machine::report);
+        for sentence in &self.unreadable {
+            crate::output::note(&format!("error: {sentence}"));
         }
     }
 
@@ -149,7 +156,7 @@ impl Machine {
         for sentence in &self.unsupported {
             tracing::warn!("{}: {sentence}", self.name);
             if !tracing::enabled!(tracing::Level::WARN) {
-                eprintln!("warning: {}: {sentence}", self.name);
+                crate::output::note(&format!("warning: {}: {sentence}", self.name));
             }
         }
     }

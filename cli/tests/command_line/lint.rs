@@ -52,3 +52,33 @@ fn a_file_that_is_not_there_is_not_found() {
     assert_eq!(printed.code, 3);
     assert!(printed.err.contains("nowhere.asl.json") && printed.err.contains("next:"), "{}", printed.err);
 }
+
+#[test]
+fn a_file_that_is_no_text_does_not_hide_the_others() {
+    let folder = folder(&[("good.asl.json", SOUND)]);
+    let bad = folder.path().join("bad.asl.json");
+    std::fs::write(&bad, b"\xff\xfe{}").expect("files can be written");
+    let printed = run(baton().arg("lint").arg(&bad).arg(folder.path().join("good.asl.json")));
+    assert_eq!((printed.out.as_str(), printed.code), ("1 file, no problems\n", 2));
+    assert!(printed.err.contains("bad.asl.json") && printed.err.contains("UTF-8"), "{}", printed.err);
+    let printed = run(baton().arg("run").arg(folder.path().join("good.asl.json")));
+    assert_eq!(printed.code, 0, "the bad file is not asked for: {}", printed.err);
+}
+
+#[test]
+fn a_line_of_any_length_is_drawn_around_the_finding() {
+    let states: String = (0..2_000).map(|number| format!(r#""S{number}":{{"Type":"Pass","Next":"End"}},"#)).collect();
+    let text = format!(r#"{{"StartAt":"S0","States":{{{states}"End":{{"Type":"Pass","Next":"No\u001b[31mwhere"}}}}}}"#);
+    let folder = folder(&[("a.asl.json", &text)]);
+    let printed = run(baton().arg("lint").arg(folder.path().join("a.asl.json")));
+    assert_eq!(printed.code, 6);
+    assert!(printed.out.len() < 20_000 && !printed.out.contains('\u{1b}'), "{} bytes", printed.out.len());
+    assert!(printed.out.contains("Next") && printed.out.contains("cut around line 1"), "{}", printed.out);
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_ends_nothing_badly() {
+    let script = format!("{} completions bash | head -c 20", env!("CARGO_BIN_EXE_baton"));
+    let printed = run(std::process::Command::new("bash").args(["-o", "pipefail", "-c", &script]));
+    assert_eq!((printed.code, printed.err.as_str()), (0, ""));
+}

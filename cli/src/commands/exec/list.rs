@@ -19,7 +19,7 @@ pub(crate) async fn run(client: &Client, common: &CommonArgs, machine: Option<&s
     };
     match common.output {
         Format::Json => output::json(&json!({ "executions": executions })),
-        Format::Table if executions.is_empty() => eprintln!("no executions yet: `baton exec start STATE_MACHINE --input '{{}}'`"),
+        Format::Table if executions.is_empty() => crate::output::note("no executions yet: `baton exec start STATE_MACHINE --input '{}'`"),
         Format::Table => output::table(&["STATUS", "NAME", "STATE MACHINE", "STARTED", "TOOK"], executions.iter().map(row).collect()),
     }
     Ok(())

@@ -15,7 +15,7 @@ use crate::client::Client;
 use crate::commands::block_on;
 use crate::exit::{CliError, CliResult, Exit};
 
-pub(crate) use watch::follow;
+pub(crate) use watch::{AtInterrupt, follow};
 
 pub(crate) fn run(command: ExecCommand, endpoint: &str) -> CliResult {
     let client = &Client::new(endpoint);
@@ -41,7 +41,7 @@ pub(crate) fn print_end(ended: &serde_json::Value) {
     let part = |member: &str| resolve::text(ended, member);
     match ended["output"].as_str() {
         Some(output) => crate::output::line(output),
-        None => eprintln!("{} {}: {}", part("status"), part("error"), part("cause")),
+        None => crate::output::note(&format!("{} {}: {}", part("status"), part("error"), part("cause"))),
     }
 }
 

@@ -23,7 +23,7 @@ pub(crate) async fn run(client: &Client, one: &OneExecution, client_token: Optio
         return Ok(());
     }
     if one.common.output == Format::Table {
-        watch::follow(client, &arn).await?;
+        watch::follow(client, &arn, watch::AtInterrupt::Detach).await?;
     }
     let ended = client.wait(&arn).await?;
     match one.common.output {

@@ -47,7 +47,7 @@ pub(crate) async fn run(
         return Ok(());
     }
     if common.output == Format::Table {
-        watch::follow(client, &arn).await?;
+        watch::follow(client, &arn, watch::AtInterrupt::Detach).await?;
     }
     told(common, &client.wait(&arn).await?)
 }

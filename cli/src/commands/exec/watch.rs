@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{exit_of, print_end, resolve};
 use crate::args::{Format, OneExecution};
 use crate::client::Client;
-use crate::exit::CliResult;
+use crate::exit::{CliError, CliResult, Exit};
 use crate::screen::Screen;
 use crate::tree::Tree;
 
@@ -16,7 +16,7 @@ pub(crate) async fn run(client: &Client, one: &OneExecution) -> CliResult {
     let arn = resolve::execution(client, &one.execution).await?;
     match one.common.output {
         Format::Json => client.watch(&arn, |event| crate::output::line(&event.to_string())).await?,
-        Format::Table => follow(client, &arn).await?,
+        Format::Table => follow(client, &arn, AtInterrupt::Detach).await?,
     }
     let ended = client.call("DescribeExecution", json!({ "executionArn": arn })).await?;
     if one.common.output == Format::Table {
@@ -25,8 +25,17 @@ pub(crate) async fn run(client: &Client, one: &OneExecution) -> CliResult {
     exit_of(&resolve::text(&ended, "status"))
 }
 
-/// Draws an execution's tree on standard error until it ends. Ctrl-C detaches; the execution goes on.
-pub(crate) async fn follow(client: &Client, arn: &str) -> CliResult {
+/// What Ctrl-C does to an execution that is being followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AtInterrupt {
+    /// It goes on, in a server.
+    Detach,
+    /// It is gone with the process that runs it.
+    End,
+}
+
+/// Draws an execution's tree on standard error until it ends.
+pub(crate) async fn follow(client: &Client, arn: &str, at_interrupt: AtInterrupt) -> CliResult {
     let (events, mut news) = tokio::sync::mpsc::unbounded_channel();
     let watching = client.clone();
     let watched = arn.to_owned();
@@ -52,14 +61,17 @@ pub(crate) async fn follow(client: &Client, arn: &str) -> CliResult {
                 }
                 screen.draw(&tree);
             }
-            _ = tokio::signal::ctrl_c() => return detached(arn),
+            _ = tokio::signal::ctrl_c() => return Err(interrupted(arn, at_interrupt)),
         }
     }
     screen.finish(&tree);
     stream.await.expect("the watching task does not panic")
 }
 
-fn detached(arn: &str) -> CliResult {
-    eprintln!("\ndetached, the execution goes on; `baton exec watch {arn}` attaches again");
-    std::process::exit(130);
+fn interrupted(arn: &str, at_interrupt: AtInterrupt) -> CliError {
+    crate::output::note(&match at_interrupt {
+        AtInterrupt::Detach => format!("\ndetached, the execution goes on; `baton exec watch {arn}` attaches again"),
+        AtInterrupt::End => "\nstopped: the execution has ended with this command; `baton dev` runs executions that outlive it".to_owned(),
+    });
+    CliError::silent(Exit::Interrupted)
 }

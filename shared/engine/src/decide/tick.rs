@@ -15,7 +15,7 @@ impl Turn<'_> {
     pub(super) fn tick(&mut self) -> Result<Verdict, Rejected> {
         self.execution.check_running()?;
         let mut has_fired = false;
-        while !self.is_batch_full() && !(has_fired && self.env.services.is_turn_over()) {
+        while !(self.is_batch_full() || has_fired && self.env.services.is_turn_over()) {
             has_fired = true;
             match self.first_due() {
                 Some(Due::Execution) => {
