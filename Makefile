@@ -1,6 +1,6 @@
 # The small toolbox. CI calls these targets word for word; there is no second way.
 
-.PHONY: dev test check unit examples clients chaos chaos-short bench sim fuzz deny conformance conformance-page setup
+.PHONY: dev test check unit examples clients clients-all clients-go clients-java clients-rust chaos chaos-short bench sim fuzz deny conformance conformance-page setup
 
 CARGO ?= cargo
 VENV   := .venv
@@ -34,9 +34,14 @@ build-debug:
 examples: build-debug
 	$(PYTHON) examples/run_all.py --baton $(DEBUG)/baton
 
-# Unmodified clients: aws CLI and boto3.
-clients: build-debug
+# Unmodified clients: aws CLI, boto3 and the JavaScript SDK, and what Terraform calls.
+clients: build-debug setup
 	$(PYTHON) -m pytest -q tests/clients --baton $(DEBUG)/baton
+
+# And the SDKs that compile first: Go, Java, Rust. Each also by itself: clients-go, clients-java, clients-rust.
+clients-all: clients clients-go clients-java clients-rust
+clients-go clients-java clients-rust: clients-%: build-debug setup
+	$(PYTHON) -m pytest -q -rs -m heavy tests/clients/test_$*.py --baton $(DEBUG)/baton
 
 # kill -9 of server, worker and both at random moments; a lost or doubled attempt fails it.
 chaos: build-release
