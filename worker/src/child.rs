@@ -8,8 +8,8 @@
 //! Without that call the worker falls back on `setpriv --pdeathsig` of util-linux if it is installed. In any case the runtimes end when
 //! the Runtime API goes away, which happens when they are between two invocations or finish one.
 //!
-//! What a handler itself has started is ended with it on timeouts and cancellations, by its process group; when the worker is killed, only
-//! the handler's own process gets the signal.
+//! What a handler itself has started is ended with it, by its process group: on timeouts and cancellations by the worker, and when the
+//! worker is killed by a [`watchdog`].
 //!
 //! The signal is bound to the *thread* that forked. All children are therefore started from one thread that lives as long as the process.
 
@@ -26,6 +26,8 @@ use tokio::process::{Child, Command};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
+use crate::watchdog;
+
 /// First argument of an executable that is to become a child.
 pub const MARKER: &str = "__baton_child";
 /// What shells answer when a program cannot be started.
@@ -36,9 +38,13 @@ static RE_EXEC: AtomicBool = AtomicBool::new(false);
 /// Becomes the child program if this process was started for that, and does not return then. Call it first in `main`, before any thread exists.
 pub fn run_if_requested() {
     let mut arguments = std::env::args_os().skip(1);
-    if arguments.next().is_none_or(|first| first != MARKER) {
-        RE_EXEC.store(true, Ordering::Relaxed);
-        return;
+    match arguments.next() {
+        Some(first) if first == MARKER => {}
+        Some(first) if first == watchdog::MARKER => {
+            watchdog::become_watchdog();
+            std::process::exit(0);
+        }
+        Some(_) | None => return RE_EXEC.store(true, Ordering::Relaxed),
     }
     let error = become_child(arguments);
     eprintln!("baton: cannot start the handler's process: {error}");
@@ -142,13 +148,27 @@ pub(crate) async fn spawn(command: Command) -> io::Result<Child> {
 fn serve(requests: mpsc::Receiver<Request>) {
     for mut request in requests {
         let _runtime = request.runtime.enter();
+        let child = request.command.spawn();
+        if let Some(group) = child.as_ref().ok().and_then(Child::id).filter(|_| has_watchdog()) {
+            watchdog::watch(group);
+        }
         // If nobody waits any more the child is dropped, which ends it.
-        let _ = request.reply.send(request.command.spawn());
+        let _ = request.reply.send(child);
     }
 }
 
 /// Ends a process with everything it has started in its group.
 pub(crate) fn kill_group(process_id: u32) {
+    kill_process_group_of(process_id);
+    watchdog::forget(process_id);
+}
+
+/// A watchdog is this executable, started anew.
+fn has_watchdog() -> bool {
+    matches!(Launcher::detect(), Launcher::ReExec)
+}
+
+pub(crate) fn kill_process_group_of(process_id: u32) {
     if let Some(group) = i32::try_from(process_id).ok().and_then(Pid::from_raw) {
         // No such group: it has ended by itself, which is what was wanted.
         let _ = kill_process_group(group, Signal::KILL);

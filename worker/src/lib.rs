@@ -11,6 +11,7 @@ mod invocation;
 mod logs;
 mod session;
 pub mod template;
+mod watchdog;
 pub mod worker;
 
 pub use baton_proto::worker::v1::Dispatch;

@@ -12,7 +12,7 @@ use baton_worker::{Worker, child};
 use support::*;
 
 const APP: &str = "import os, time\ndef handler(event, context):\n    open(event['pid_file'], 'w').write(str(os.getpid()))\n    time.sleep(event.get('seconds', 0))\n    return os.getpid()\n";
-const SCRIPT: &str = "#!/bin/sh\nread input\necho $$ > \"$PID_FILE\"\nexec sleep 60\n";
+const SCRIPT: &str = "#!/bin/sh\nread input\nsleep 61 &\necho $! > \"$PID_FILE.child\"\necho $$ > \"$PID_FILE\"\nsleep 60\ntrue\n";
 
 fn main() {
     child::run_if_requested();
@@ -69,7 +69,7 @@ fn handlers_die_with_their_worker() {
     let folder = folder();
     let executable = std::env::current_exe().expect("this executable");
     let mut victim = Command::new(executable).arg("victim").arg(folder.path()).stdout(Stdio::null()).spawn().expect("started");
-    let files = ["idle.pid", "busy.pid", "command.pid"].map(|name| folder.path().join(name));
+    let files = ["idle.pid", "busy.pid", "command.pid", "command.pid.child"].map(|name| folder.path().join(name));
     let processes = until("the handlers run", || {
         let texts: Option<Vec<_>> = files.iter().map(|file| std::fs::read_to_string(file).ok()?.trim().parse::<u32>().ok()).collect();
         texts.filter(|_| folder.path().join("ready").exists())
