@@ -56,6 +56,8 @@ pub struct Recovering<W: World> {
     over: Map<ExecutionId, StoredEnded>,
     /// Express executions that run.
     express: Map<ExecutionId, OpenExpress>,
+    /// Executions that cannot go on, since what they need has been lost. Their records stay as they are.
+    aside: Map<ExecutionId, ()>,
 }
 
 /// An Express execution that has begun and has not ended.
@@ -78,7 +80,13 @@ pub struct HeldClaim {
 impl<W: World> Recovering<W> {
     /// A shard whose log ends with batch `seq`.
     pub fn new(shard: ShardId, seq: u64, now: Timestamp, horizon: Timestamp) -> Self {
-        Self { shard: Shard::new(shard, seq, now, horizon), rows: Map::default(), over: Map::default(), express: Map::default() }
+        Self {
+            shard: Shard::new(shard, seq, now, horizon),
+            rows: Map::default(),
+            over: Map::default(),
+            express: Map::default(),
+            aside: Map::default(),
+        }
     }
 
     /// One record of the shard's own.
@@ -105,7 +113,10 @@ impl<W: World> Recovering<W> {
     }
 
     fn knows(&self, id: ExecutionId) -> bool {
-        self.shard.live.contains_key(&id) || self.shard.ended.contains_key(&id) || self.over.contains_key(&id)
+        self.shard.live.contains_key(&id)
+            || self.shard.ended.contains_key(&id)
+            || self.over.contains_key(&id)
+            || self.aside.contains_key(&id)
     }
 
     /// What the key-value side has of an execution.
@@ -114,10 +125,10 @@ impl<W: World> Recovering<W> {
             Stored::Ended(stored) => {
                 self.over.insert(id, stored);
             }
-            Stored::Live(stored) => {
-                let live = Live::from_stored(&stored, world).map_err(|error| self.load_error(error))?;
-                self.shard.live.insert(id, Box::new(live));
-            }
+            Stored::Live(stored) => match Live::from_stored(&stored, world).map_err(|error| self.load_error(error)) {
+                Ok(live) => drop(self.shard.live.insert(id, Box::new(live))),
+                Err(error) => self.set_aside(id, error)?,
+            },
         }
         Ok(())
     }
@@ -133,8 +144,10 @@ impl<W: World> Recovering<W> {
     /// The history of an execution that is [`redriven`](Self::redriven), segment by segment.
     pub fn history(&mut self, id: ExecutionId, segments: &[Bytes], world: &mut W) -> Result<(), RecoveryError> {
         let Some(stored) = self.over.remove(&id) else { return Ok(()) };
-        let remains = Remains::of_history(segments, stored.position, world).map_err(|error| self.load_error(error))?;
-        self.shard.ended.insert(id, Box::new(Ended::of_stored(remains, stored.position)));
+        match Remains::of_history(segments, stored.position, world).map_err(|error| self.load_error(error)) {
+            Ok(remains) => drop(self.shard.ended.insert(id, Box::new(Ended::of_stored(remains, stored.position)))),
+            Err(error) => self.set_aside(id, error)?,
+        }
         Ok(())
     }
 
@@ -142,7 +155,31 @@ impl<W: World> Recovering<W> {
     pub fn replay(&mut self, seq: u64, batch: &[u8], world: &mut W) -> Result<(), RecoveryError> {
         let entries = read_batch(batch).map_err(|source| self.codec(source))?;
         self.shard.log.bytes_since_checkpoint += batch.len();
-        entries.into_iter().try_for_each(|entry| self.replay_entry(seq, entry, world))
+        for entry in entries {
+            let id = entry.id;
+            if self.aside.contains_key(&id) {
+                continue;
+            }
+            if let Err(error) = self.replay_entry(seq, entry, world) {
+                self.set_aside(id, error)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Leaves out an execution whose definition or earlier events are gone; the others of the shard do not depend on it. The store refuses
+    /// to open when it misses something, so this is what an accepted loss has left.
+    fn set_aside(&mut self, id: ExecutionId, error: RecoveryError) -> Result<(), RecoveryError> {
+        match error {
+            RecoveryError::NoRevision { .. } | RecoveryError::Gap { .. } => {
+                tracing::error!(execution = %id, "an execution is set aside and does not go on: {error}");
+                self.shard.live.remove(&id);
+                self.rows.remove(&id);
+                self.aside.insert(id, ());
+                Ok(())
+            }
+            RecoveryError::Codec { .. } => Err(error),
+        }
     }
 
     fn replay_entry(&mut self, seq: u64, entry: Entry<'_>, world: &mut W) -> Result<(), RecoveryError> {

@@ -179,3 +179,24 @@ async fn a_closed_system_has_everything_in_the_key_value_side() {
         assert_eq!(acquired.seq, acquired.checkpoint_seq, "shard {shard}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_execution_whose_revision_is_gone_is_set_aside_and_holds_nobody_up() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let system = System::over(local(folder.path()), &journey()).await;
+    system.known.add_machine(2, &journey());
+    for number in 0..20 {
+        let name = format!("gone-{number}");
+        let gone = baton_engine::Start { revision: 2, ..start(&name, "{}") };
+        system.cluster.start(gone).await.expect("it starts");
+        system.start(&format!("kept-{number}"), "{}").await;
+    }
+    system.kill().await;
+
+    // The next process knows revision 1 alone.
+    let system = System::over(local(folder.path()), &journey()).await;
+    for number in 0..20 {
+        assert_eq!(system.history(&format!("kept-{number}")).await, ["ExecutionStarted", "StateEntered", "TaskScheduled"]);
+    }
+    system.close().await;
+}

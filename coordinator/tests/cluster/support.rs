@@ -60,7 +60,7 @@ pub(crate) struct Known {
 }
 
 impl Known {
-    fn add_machine(&self, digest: u128, definition: &Value) {
+    pub(crate) fn add_machine(&self, digest: u128, definition: &Value) {
         let text = definition.to_string();
         let machine = baton_asl::parse(&text, MachineType::Standard).unwrap_or_else(|diagnostics| panic!("{diagnostics:?}"));
         let revision = Revision {
