@@ -35,6 +35,7 @@ pub(crate) fn repair(folder: &Path, accept_loss: bool) -> CliResult {
                 true => println!("repaired without loss: the log has everything"),
                 false => lines(&lost).iter().for_each(|line| println!("lost: {line}")),
             }
+            println!("{}", left(&lost));
             println!("{} opens again; log and key-value side as they were are kept in {}", folder.display(), kept_in.display());
         }
         RepairReport::WouldLose(_) => unreachable!("it has been answered above"),
@@ -76,6 +77,8 @@ fn would_lose(folder: &Path, loss: &Loss) -> CliError {
         text.push_str("\n  - ");
         text.push_str(&line);
     }
+    text.push_str("\n");
+    text.push_str(&left(loss));
     CliError::new(Exit::Failed, text).next(format!(
         "restore the folder from a backup; or accept the loss with `baton doctor --repair {} --accept-loss`, which keeps log and \
          key-value side as they are in a folder beside them",
@@ -83,7 +86,7 @@ fn would_lose(folder: &Path, loss: &Loss) -> CliError {
     ))
 }
 
-/// What is lost and what is left, a sentence each.
+/// What is lost, a sentence each.
 fn lines(loss: &Loss) -> Vec<String> {
     let mut lines = loss.key_value.clone();
     let (catalog, shards): (Vec<_>, Vec<_>) = loss.behind.iter().copied().partition(|behind: &Behind| behind.shard == ShardId::CATALOG);
@@ -103,9 +106,10 @@ fn lines(loss: &Loss) -> Vec<String> {
             loss.batches.len()
         ));
     }
-    lines.push(format!(
-        "(left: records of {} executions and {} of the catalog, and what the log has on top)",
-        loss.executions_left, loss.catalog_left
-    ));
     lines
+}
+
+fn left(loss: &Loss) -> String {
+    let (executions, catalog) = (loss.executions_left, loss.catalog_left);
+    format!("left: records of {executions} executions and {catalog} of the catalog, and what the log has on top")
 }

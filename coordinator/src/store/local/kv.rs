@@ -120,8 +120,8 @@ impl Kv {
     pub(crate) fn make_lost(&self) -> Result<(), String> {
         let open = self.open.read();
         let Some(open) = open.as_ref() else { return Ok(()) };
-        let lost = Table::ALL.into_iter().filter(|table| open.recorded[table.index()].load(Ordering::Relaxed));
-        lost.map(|table| open.table(table).map(drop).map_err(|error| describe(&error))).collect()
+        let mut lost = Table::ALL.into_iter().filter(|table| open.recorded[table.index()].load(Ordering::Relaxed));
+        lost.try_for_each(|table| open.table(table).map(drop).map_err(|error| describe(&error)))
     }
 
     /// Whether everything can be read.
@@ -132,7 +132,7 @@ impl Kv {
     /// How many entries `table` has; reads all of it.
     pub(crate) fn count(&self, table: Table) -> Result<usize, StoreError> {
         self.with(|open| match open.tables[table.index()].get() {
-            Some(keyspace) => keyspace.iter().try_fold(0, |count, entry| entry.into_inner().map(|_| count + 1)).map_err(Into::into),
+            Some(keyspace) => keyspace.iter().try_fold(0, |count, entry| entry.into_inner().map(|_| count + 1)),
             None => Ok(0),
         })
     }

@@ -231,7 +231,7 @@ mod tests {
         let (_dir, path) = written();
         let journal = read(&path, 0).unwrap();
         assert!(journal.whole > 1_000 && !journal.has_rest, "{journal:?}");
-        assert_eq!(whole_batches(&path).unwrap(), [0..journal.whole]);
+        assert!(whole_batches(&path).unwrap().into_iter().eq(std::iter::once(0..journal.whole)));
     }
 
     #[test]
@@ -247,7 +247,7 @@ mod tests {
             let ranges = whole_batches(&path).unwrap();
             if journal.whole == end {
                 // Only the sequence numbers in the starts are not summed.
-                assert_eq!(ranges, [0..end]);
+                assert!(ranges.into_iter().eq(std::iter::once(0..end)));
                 continue;
             }
             assert!(journal.has_rest && journal.whole <= byte, "{byte}: {journal:?}");
