@@ -11,7 +11,7 @@ use refused::refused;
 
 const ROLE: &str = "arn:aws:iam::123456789012:role/r";
 
-type Outcome<T> = Result<T, Error>;
+type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
 fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set"))
