@@ -77,7 +77,7 @@ fn would_lose(folder: &Path, loss: &Loss) -> CliError {
         text.push_str("\n  - ");
         text.push_str(&line);
     }
-    text.push_str("\n");
+    text.push('\n');
     text.push_str(&left(loss));
     CliError::new(Exit::Failed, text).next(format!(
         "restore the folder from a backup; or accept the loss with `baton doctor --repair {} --accept-loss`, which keeps log and \
