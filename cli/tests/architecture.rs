@@ -69,10 +69,17 @@ fn is_leaf(source: &Path, module: &str) -> bool {
     source.join(format!("{module}.rs")).is_file() && !source.join(module).is_dir()
 }
 
+/// The file up to its module of tests.
+fn without_tests(text: &str) -> &str {
+    text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default()
+}
+
 fn siblings_named_in(text: &str) -> BTreeSet<String> {
-    let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+    let code = without_tests(text);
     let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
-    let mentions = lines.flat_map(|line| line.split("crate::").skip(1));
+    let mentions = lines.flat_map(|line| line.split("crate::").skip(1)).inspect(|rest| {
+        assert!(!rest.starts_with('{'), "one `use crate::module` for each module, so that the arrows can be seen: crate::{rest}");
+    });
     mentions
         .map(|rest| rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect())
         .filter(|name: &String| !name.is_empty())
@@ -97,7 +104,7 @@ fn pure_crates_reach_no_clock_no_randomness_and_no_io() {
         assert!(root().join(crate_folder).join("clippy.toml").is_file(), "{crate_folder} keeps its own clippy.toml");
         for file in rust_files(&root().join(crate_folder).join("src")) {
             let text = read(&file);
-            let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+            let code = without_tests(&text);
             for line in code.lines().filter(|line| !line.trim_start().starts_with("//")) {
                 for word in banned {
                     assert!(!names(line, word), "{}: a pure crate may not use {word}: {line}", file.display());

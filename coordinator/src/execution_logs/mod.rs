@@ -118,8 +118,9 @@ impl ExecutionListener for ExecutionLogs {
         let (thread, refused) = (self.thread.clone(), self.refused.clone());
         Some(Box::new(move || {
             let (count, bytes) = (logged.events.len() as u64, weight::of(&logged.events));
-            if thread.push(logged, bytes).is_err() {
-                refused.lost(count, "queue_full", "they come faster than they can be written");
+            if let Err(not_taken) = thread.push(logged, bytes) {
+                let (reason, why) = not_taken.reason();
+                refused.lost(count, reason, why);
             }
         }))
     }

@@ -3,6 +3,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 /// When a file begins anew, and how many older ones are kept.
@@ -20,12 +21,22 @@ impl Default for Rotation {
     }
 }
 
+fn ends_with_line(file: &File, len: u64) -> io::Result<bool> {
+    let mut last = [b'\n'];
+    if len > 0 {
+        file.read_exact_at(&mut last, len - 1)?;
+    }
+    Ok(last == [b'\n'])
+}
+
 /// See the module.
 pub(crate) struct RotatedFile {
     path: PathBuf,
     rotation: Rotation,
     file: BufWriter<File>,
     len: u64,
+    /// A line and its end; its memory is used again.
+    whole: Vec<u8>,
 }
 
 impl RotatedFile {
@@ -34,9 +45,14 @@ impl RotatedFile {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)?;
         }
-        let file = OpenOptions::new().create(true).append(true).open(path)?;
-        let len = file.metadata()?.len();
-        Ok(Self { path: path.to_owned(), rotation, file: BufWriter::new(file), len })
+        let mut file = OpenOptions::new().create(true).read(true).append(true).open(path)?;
+        let mut len = file.metadata()?.len();
+        if !ends_with_line(&file, len)? {
+            // What wrote it was killed in the middle of a line.
+            file.write_all(b"\n")?;
+            len += 1;
+        }
+        Ok(Self { path: path.to_owned(), rotation, file: BufWriter::new(file), len, whole: Vec::new() })
     }
 
     /// Writes one line, without its end. It is in the file after [`flush`](Self::flush).
@@ -45,8 +61,11 @@ impl RotatedFile {
         if self.len > 0 && self.len + bytes > self.rotation.bytes_max {
             self.begin_anew()?;
         }
-        self.file.write_all(line.as_bytes())?;
-        self.file.write_all(b"\n")?;
+        // Line and end in one write, so that a kill does not come between them.
+        self.whole.clear();
+        self.whole.extend_from_slice(line.as_bytes());
+        self.whole.push(b'\n');
+        self.file.write_all(&self.whole)?;
         self.len += bytes;
         Ok(())
     }
@@ -109,5 +128,18 @@ mod tests {
         file.line("aaa").and_then(|()| file.line("bbb")).and_then(|()| file.flush()).expect("the file can be written");
         assert_eq!(std::fs::read_to_string(&path).expect("the file is there"), "bbb\n");
         assert_eq!(std::fs::read_dir(folder.path()).expect("the folder is there").count(), 1);
+    }
+
+    #[test]
+    fn a_line_that_was_cut_is_ended_before_the_next() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("log");
+        std::fs::write(&path, "whole\ncut in the mid").expect("a file");
+        for line in ["next", "last"] {
+            let mut file = RotatedFile::open(&path, Rotation::default()).expect("opened");
+            file.line(line).expect("written");
+            file.flush().expect("flushed");
+        }
+        assert_eq!(std::fs::read_to_string(&path).expect("read"), "whole\ncut in the mid\nnext\nlast\n");
     }
 }

@@ -32,9 +32,24 @@ enum Message<T> {
     Close(oneshot::Sender<()>),
 }
 
-/// The thread takes no more: it is so far behind that its queue is full, or it has ended.
-#[derive(Debug)]
-pub(crate) struct Full;
+/// The thread does not take an item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotTaken {
+    /// It is so far behind that its queue is full.
+    Full,
+    /// It has ended.
+    Ended,
+}
+
+impl NotTaken {
+    /// For metrics, and for people.
+    pub(crate) fn reason(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Full => ("queue_full", "they come faster than they can be written"),
+            Self::Ended => ("ended", "what writes them has ended, at the server's end or by a defect, which its log tells"),
+        }
+    }
+}
 
 impl<T: Send + 'static> WorkThread<T> {
     /// A thread with this name whose queue holds so many bytes.
@@ -70,9 +85,9 @@ impl<T: Send + 'static> WorkThread<T> {
     }
 
     /// Hands an item of about so many bytes in.
-    pub(crate) fn push(&self, item: T, bytes: usize) -> Result<(), Full> {
-        let held = self.budget.hold(bytes).ok_or(Full)?;
-        self.inbox.send(Message::Item(item, held)).map_err(|_| Full)
+    pub(crate) fn push(&self, item: T, bytes: usize) -> Result<(), NotTaken> {
+        let held = self.budget.hold(bytes).ok_or(NotTaken::Full)?;
+        self.inbox.send(Message::Item(item, held)).map_err(|_| NotTaken::Ended)
     }
 
     /// Works off what is there and ends the thread. False if that takes longer than `timeout`.
@@ -122,7 +137,7 @@ mod tests {
     async fn a_full_queue_refuses_instead_of_waiting() {
         let (thread, word, done) = slow();
         assert!((1..=3).all(|item| thread.push(item, 20).is_ok()));
-        assert!(thread.push(4, 20).is_err());
+        assert_eq!(thread.push(4, 20), Err(NotTaken::Full));
         assert!(!thread.close(Duration::from_millis(20)).await, "it waits for the word");
         assert!(thread.push(5, 1_000_000).is_err());
         (0..3).for_each(|_| word.send(()).expect("the thread listens"));
@@ -131,6 +146,6 @@ mod tests {
         }
         assert_eq!(*done.lock(), [1, 2, 3, 0]);
         assert!(thread.close(Duration::from_secs(5)).await, "it has ended");
-        assert!(thread.push(6, 0).is_err());
+        assert_eq!(thread.push(6, 0), Err(NotTaken::Ended));
     }
 }

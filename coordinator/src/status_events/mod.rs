@@ -98,8 +98,9 @@ impl ExecutionListener for StatusEvents {
         let (thread, refused) = (self.thread.clone(), self.refused.clone());
         Some(Box::new(move || {
             let (count, bytes) = (changes.len() as u64, changes.iter().map(StatusChange::weight).sum());
-            if thread.push(changes, bytes).is_err() {
-                refused.lost(count, "queue_full", "they come faster than they can be written");
+            if let Err(not_taken) = thread.push(changes, bytes) {
+                let (reason, why) = not_taken.reason();
+                refused.lost(count, reason, why);
             }
         }))
     }
