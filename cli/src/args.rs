@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 /// As docs/operations.md has them.
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong command line or file, 3 not found, 4 no answer from the server, \
-                          5 timed out, 6 `lint` found errors, 130 interrupted.";
+                          5 timed out, 6 a definition has errors, 130 interrupted.";
 
 /// Runs Amazon States Language workflows on your own machines.
 #[derive(Debug, Parser)]

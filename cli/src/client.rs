@@ -111,7 +111,11 @@ impl Client {
         let mut chunks = response.bytes_stream();
         let mut pending = Vec::new();
         while let Some(chunk) = chunks.next().await {
-            pending.extend_from_slice(&chunk.map_err(|error| self.unreachable(&error))?);
+            let gone = |_| {
+                CliError::new(Exit::Unreachable, format!("the server at {} has gone away", self.endpoint))
+                    .next(format!("when it is back: `baton exec watch {arn}`; the execution goes on with it"))
+            };
+            pending.extend_from_slice(&chunk.map_err(gone)?);
             while let Some(end) = pending.iter().position(|byte| *byte == b'\n') {
                 let line: Vec<u8> = pending.drain(..=end).collect();
                 if let Some(event) = line.strip_prefix(b"data:").and_then(|data| serde_json::from_slice(data).ok()) {

@@ -16,7 +16,7 @@ pub(crate) enum Exit {
     Unreachable = 4,
     /// Still running when the time was over.
     TimedOut = 5,
-    /// `lint` found errors.
+    /// A definition has errors.
     Lint = 6,
     /// Ctrl-C.
     Interrupted = 130,

@@ -1,5 +1,8 @@
 //! The states of an execution as a tree that grows, folded from the history that AWS shows.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use owo_colors::OwoColorize;
@@ -18,6 +21,7 @@ pub(crate) struct Tree {
     /// It has gone on after an end: states that had failed may open again.
     is_redriven: bool,
     nodes: Vec<Node>,
+    roots: Vec<usize>,
     /// Node of each history event, so that an event finds the node of the one before it.
     node_of_event: BTreeMap<u64, usize>,
     waiting: BTreeMap<String, String>,
@@ -26,8 +30,12 @@ pub(crate) struct Tree {
 
 /// One visit of a state, or one iteration of a Map.
 struct Node {
-    label: String,
-    depth: usize,
+    /// Of the state; for an iteration, of its Map.
+    name: String,
+    what: What,
+    /// What it stands in.
+    parent: Option<usize>,
+    children: Vec<usize>,
     entered: i64,
     left: Option<i64>,
     attempts: u32,
@@ -35,7 +43,26 @@ struct Node {
     note: String,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum What {
+    /// A state of this type, in small letters.
+    State(String),
+    /// The iteration of this index.
+    Iteration(u64),
+}
+
 impl Node {
+    fn is_state(&self, of_type: &str) -> bool {
+        matches!(&self.what, What::State(what) if what == of_type)
+    }
+
+    fn label(&self) -> String {
+        match &self.what {
+            What::State(what) => format!("{} {what}", self.name),
+            What::Iteration(index) => format!("{} [{index}]", self.name),
+        }
+    }
+
     /// What has not come to a good end goes on.
     fn reopen(&mut self) {
         match self.mark {
@@ -68,6 +95,7 @@ impl Tree {
             ended: None,
             is_redriven: false,
             nodes: Vec::new(),
+            roots: Vec::new(),
             node_of_event: BTreeMap::new(),
             waiting: BTreeMap::new(),
             now: 0,
@@ -89,30 +117,36 @@ impl Tree {
         }
     }
 
+    /// Folds an event in whose predecessor belongs to `previous`; answers the node that it belongs to itself, if that is another.
     fn fold(&mut self, kind: &str, details: &Value, at: i64, previous: Option<usize>) -> Option<usize> {
         match kind {
             "ExecutionStarted" => self.started = at,
             "MapIterationStarted" => {
-                let label = format!("{} [{}]", text(details, "name"), details["index"]);
-                return Some(self.open(label, self.depth_inside(previous), at));
+                let map = self.around(previous, |node| node.is_state("map") && node.name == text(details, "name"));
+                self.reopen(map);
+                return Some(self.open(text(details, "name"), What::Iteration(index(details)), map, at));
             }
             // Its states open again with their next events.
             "ExecutionRedriven" => {
                 self.ended = None;
                 self.is_redriven = true;
             }
+            "MapStateFailed" => self.abort_inside(previous, "map", at),
+            "ParallelStateFailed" => self.abort_inside(previous, "parallel", at),
             _ if kind.ends_with("StateEntered") => {
-                let label = format!("{} {}", text(details, "name"), kind.trim_end_matches("StateEntered").to_lowercase());
-                self.reopen_around(previous);
-                return Some(self.open(label, self.depth_of_next(previous), at));
+                let parent = self.parent_of_next(previous);
+                self.reopen(parent);
+                let what = What::State(kind.trim_end_matches("StateEntered").to_lowercase());
+                return Some(self.open(text(details, "name"), what, parent, at));
             }
             _ if kind.ends_with("StateExited") => {
-                self.reopen(previous);
-                let node = self.named(text(details, "name"));
+                let state = |node: &Node| matches!(node.what, What::State(_)) && node.name == text(details, "name");
+                let node = self.around(previous, state);
+                self.reopen(node);
                 return self.close(node, at, Mark::Done);
             }
             _ if kind.starts_with("MapIteration") => {
-                let node = self.named(&format!("{} [{}]", text(details, "name"), details["index"]));
+                let node = self.iteration(previous, details);
                 return self.close(node, at, mark(kind));
             }
             _ if kind.starts_with("Execution") => self.end(kind, details, at),
@@ -121,23 +155,70 @@ impl Tree {
                 self.scheduled(previous);
             }
             _ if kind.ends_with("Failed") || kind.ends_with("TimedOut") => self.failed(previous, details),
-            _ if kind.ends_with("StateAborted") => return self.close(previous, at, Mark::Aborted),
+            // These say neither which state they speak of nor come from it; the end of what it stands in tells.
+            _ if kind.ends_with("StateAborted") => {}
             _ => {}
         }
         None
     }
 
-    fn open(&mut self, label: String, depth: usize, at: i64) -> usize {
-        self.nodes.push(Node { label, depth, entered: at, left: None, attempts: 0, mark: Mark::Open, note: String::new() });
-        self.nodes.len() - 1
+    fn open(&mut self, name: &str, what: What, parent: Option<usize>, at: i64) -> usize {
+        let node = self.nodes.len();
+        let (name, children, note) = (name.to_owned(), Vec::new(), String::new());
+        self.nodes.push(Node { name, what, parent, children, entered: at, left: None, attempts: 0, mark: Mark::Open, note });
+        match parent {
+            Some(parent) => self.nodes[parent].children.push(node),
+            None => self.roots.push(node),
+        }
+        node
+    }
+
+    /// The node itself or the nearest one around it of which `is` holds.
+    fn around(&self, node: Option<usize>, is: impl Fn(&Node) -> bool) -> Option<usize> {
+        std::iter::successors(node, |node| self.nodes[*node].parent).find(|node| is(&self.nodes[*node]))
+    }
+
+    /// A state entered after a closed one is its sibling; one entered from inside an open one is its child.
+    fn parent_of_next(&self, previous: Option<usize>) -> Option<usize> {
+        previous.and_then(|node| if self.nodes[node].mark == Mark::Open { Some(node) } else { self.nodes[node].parent })
+    }
+
+    /// The event of an iteration may come from another one, whose failure ends it: both stand in the same Map.
+    fn iteration(&self, previous: Option<usize>, details: &Value) -> Option<usize> {
+        let map = self.around(previous, |node| node.is_state("map") && node.name == text(details, "name"))?;
+        let is = |node: &&usize| self.nodes[**node].what == What::Iteration(index(details));
+        self.nodes[map].children.iter().rev().find(is).copied()
+    }
+
+    /// What is still open inside ends with it.
+    fn abort_inside(&mut self, previous: Option<usize>, of_type: &str, at: i64) {
+        let Some(failed) = self.around(previous, |node| node.is_state(of_type) && node.mark == Mark::Open) else { return };
+        for child in self.nodes[failed].children.clone() {
+            self.abort(child, at);
+        }
+    }
+
+    fn abort(&mut self, node: usize, at: i64) {
+        let mut open = vec![node];
+        while let Some(node) = open.pop() {
+            let node = &mut self.nodes[node];
+            open.extend(&node.children);
+            if node.mark == Mark::Open {
+                node.mark = if node.note.is_empty() { Mark::Aborted } else { Mark::Failed };
+                node.left = Some(at);
+            }
+        }
     }
 
     fn close(&mut self, node: Option<usize>, at: i64, mark: Mark) -> Option<usize> {
-        if let Some(node) = node.and_then(|node| self.nodes.get_mut(node)) {
-            node.left = Some(at);
-            node.mark = mark;
+        let index = node?;
+        let node = &mut self.nodes[index];
+        node.left = Some(at);
+        node.mark = mark;
+        for child in node.children.clone() {
+            self.abort(child, at);
         }
-        node
+        Some(index)
     }
 
     fn end(&mut self, kind: &str, details: &Value, at: i64) {
@@ -156,21 +237,10 @@ impl Tree {
 
     /// A redrive goes on in this state, and so in all that it stands in.
     fn reopen(&mut self, node: Option<usize>) {
-        let Some(index) = node.filter(|_| self.is_redriven) else { return };
-        if let Some(node) = self.nodes.get_mut(index) {
-            node.reopen();
-        }
-        self.reopen_around(Some(index));
-    }
-
-    fn reopen_around(&mut self, node: Option<usize>) {
-        let Some(index) = node.filter(|index| self.is_redriven && *index < self.nodes.len()) else { return };
-        let mut depth = self.nodes[index].depth;
-        for node in self.nodes[..index].iter_mut().rev() {
-            if node.depth < depth {
-                depth = node.depth;
-                node.reopen();
-            }
+        let mut next = node.filter(|_| self.is_redriven);
+        while let Some(node) = next {
+            self.nodes[node].reopen();
+            next = self.nodes[node].parent;
         }
     }
 
@@ -191,27 +261,6 @@ impl Tree {
         }
     }
 
-    /// A state entered after a closed one is its sibling; one entered from inside an open one is its child.
-    fn depth_of_next(&self, previous: Option<usize>) -> usize {
-        previous.map_or(0, |node| {
-            let node = &self.nodes[node];
-            if node.mark == Mark::Open { node.depth + 1 } else { node.depth }
-        })
-    }
-
-    /// An iteration is a child of its Map, whose newest node stands for it.
-    fn depth_inside(&self, previous: Option<usize>) -> usize {
-        let map = self.nodes.iter().rev().find(|node| node.mark == Mark::Open && node.label.ends_with(" map"));
-        map.or(previous.map(|node| &self.nodes[node])).map_or(0, |node| node.depth + 1)
-    }
-
-    fn named(&self, name: &str) -> Option<usize> {
-        let is = |node: &Node| {
-            node.mark == Mark::Open && node.label.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
-        };
-        (0..self.nodes.len()).rev().find(|index| is(&self.nodes[*index]))
-    }
-
     /// Takes the server's reasons why open states wait.
     pub(crate) fn set_waiting(&mut self, answer: &Value) {
         let waiting = answer["waiting"].as_array().into_iter().flatten();
@@ -222,18 +271,30 @@ impl Tree {
     /// The lines of the tree, coloured.
     pub(crate) fn lines(&self) -> Vec<String> {
         let mut lines = vec![self.title.bold().to_string()];
-        let hidden = self.nodes.len().saturating_sub(ROWS_MAX);
+        let rows = self.rows();
+        let hidden = rows.len().saturating_sub(ROWS_MAX);
         if hidden > 0 {
             lines.push(format!("  … {hidden} earlier").dimmed().to_string());
         }
-        lines.extend(self.nodes[hidden..].iter().map(|node| self.line(node)));
+        lines.extend(rows[hidden..].iter().map(|(node, depth)| self.line(&self.nodes[*node], *depth)));
         if let Some((at, ended)) = &self.ended {
             lines.push(format!("{ended} after {}", duration(at - self.started)));
         }
         lines
     }
 
-    fn line(&self, node: &Node) -> String {
+    /// Every node with its depth, each before what stands in it.
+    fn rows(&self) -> Vec<(usize, usize)> {
+        let mut rows = Vec::with_capacity(self.nodes.len());
+        let mut open: Vec<_> = self.roots.iter().rev().map(|root| (*root, 0)).collect();
+        while let Some((node, depth)) = open.pop() {
+            rows.push((node, depth));
+            open.extend(self.nodes[node].children.iter().rev().map(|child| (*child, depth + 1)));
+        }
+        rows
+    }
+
+    fn line(&self, node: &Node, depth: usize) -> String {
         let sign = match node.mark {
             Mark::Open => "●".yellow().to_string(),
             Mark::Done => "✓".green().to_string(),
@@ -241,7 +302,7 @@ impl Tree {
             Mark::Aborted => "–".dimmed().to_string(),
         };
         let took = duration(node.left.unwrap_or(self.now.max(node.entered)) - node.entered);
-        let mut line = format!("{:indent$}{sign} {}  {}", "", node.label, took.dimmed(), indent = 2 + node.depth * 2);
+        let mut line = format!("{:indent$}{sign} {}  {}", "", node.label(), took.dimmed(), indent = 2 + depth * 2);
         if node.attempts > 1 {
             line += &format!("  attempt {}", node.attempts).yellow().to_string();
         }
@@ -249,7 +310,8 @@ impl Tree {
             line += &format!("  {}", node.note).red().to_string();
         }
         if node.mark == Mark::Open
-            && let Some(reason) = self.waiting.get(node.label.rsplit_once(' ').map_or(&*node.label, |(name, _)| name))
+            && matches!(node.what, What::State(_))
+            && let Some(reason) = self.waiting.get(&node.name)
         {
             line += &format!("  {reason}").cyan().to_string();
         }
@@ -263,6 +325,10 @@ fn mark(kind: &str) -> Mark {
         "MapIterationAborted" => Mark::Aborted,
         _ => Mark::Done,
     }
+}
+
+fn index(details: &Value) -> u64 {
+    details["index"].as_u64().unwrap_or_default()
 }
 
 fn text<'v>(value: &'v Value, member: &str) -> &'v str {

@@ -98,10 +98,14 @@ fn announce(endpoint: &str, project: &Project, mode: Mode) {
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out, "baton ready {endpoint}");
     let _ = out.flush();
-    for (name, value) in env::variables(endpoint).into_iter().take(1) {
-        crate::output::note(&format!("export {name}={value}"));
+    if mode == Mode::Up {
+        // Its standard error is a log of JSON lines.
+        project.machines.iter().for_each(|machine| tracing::info!("serving {}", project.state_machine_arn(&machine.name)));
     }
     if mode == Mode::Dev {
+        for (name, value) in env::variables(endpoint).into_iter().take(1) {
+            crate::output::note(&format!("export {name}={value}"));
+        }
         crate::output::note(&format!("all that the aws CLI needs: eval \"$(baton env --endpoint {endpoint})\""));
         project.report();
         if project.machines.is_empty() {

@@ -53,6 +53,8 @@ pub(crate) async fn run(
 }
 
 async fn is_express(client: &Client, machine: &str) -> CliResult<bool> {
+    // A test case belongs to a start, not to the machine.
+    let machine = machine.split('#').next().unwrap_or(machine);
     let described = client.call("DescribeStateMachine", json!({ "stateMachineArn": machine })).await?;
     Ok(described["type"] == "EXPRESS")
 }
