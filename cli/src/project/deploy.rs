@@ -20,12 +20,19 @@ pub(crate) async fn all(client: &Client, project: &Project) -> CliResult {
 /// Creates a state machine; one of the same name and another definition is updated instead.
 pub(crate) async fn one(client: &Client, machine: &Machine, project: &Project) -> CliResult {
     let kind = if machine.express { "EXPRESS" } else { "STANDARD" };
-    let body = json!({ "name": machine.name, "definition": machine.definition, "roleArn": ROLE, "type": kind });
+    let mut body = json!({ "definition": machine.definition, "roleArn": ROLE });
+    // Without one in the template, what somebody has set through the API stays.
+    if let Some(logging) = &machine.logging {
+        body["loggingConfiguration"] = logging.clone();
+    }
+    let mut update = body.clone();
+    body["name"] = json!(machine.name);
+    body["type"] = json!(kind);
     let created = client.call("CreateStateMachine", body).await;
     match created {
         Err(error) if error.message.starts_with("StateMachineAlreadyExists") => {
-            let arn = project.state_machine_arn(&machine.name);
-            client.call("UpdateStateMachine", json!({ "stateMachineArn": arn, "definition": machine.definition, "roleArn": ROLE })).await
+            update["stateMachineArn"] = json!(project.state_machine_arn(&machine.name));
+            client.call("UpdateStateMachine", update).await
         }
         created => created,
     }

@@ -34,6 +34,8 @@ pub(crate) struct Machine {
     /// JSON text, as it is created.
     pub(crate) definition: String,
     pub(crate) express: bool,
+    /// `loggingConfiguration`, if a template gives one.
+    pub(crate) logging: Option<serde_json::Value>,
     /// Where it is written, and in what text.
     source: Source,
     diagnostics: Vec<Diagnostic>,
@@ -131,7 +133,8 @@ impl Machine {
             DefinitionFormat::Json => Format::JsonWithComments,
             DefinitionFormat::Yaml => Format::Yaml,
         };
-        Self::new(resource.name.clone(), file, definition.text.clone(), syntax, resource.machine_type.as_str() == "EXPRESS")
+        let machine = Self::new(resource.name.clone(), file, definition.text.clone(), syntax, resource.machine_type.as_str() == "EXPRESS");
+        Self { logging: resource.logging.clone(), ..machine }
     }
 
     fn new(name: String, file: PathBuf, text: String, syntax: Format, express: bool) -> Self {
@@ -139,7 +142,7 @@ impl Machine {
         let (machine, diagnostics) = baton_asl::lint(&text, syntax, kind);
         let unsupported = machine.as_ref().map(unsupported::of).unwrap_or_default();
         let definition = baton_asl::to_json(&text, syntax).unwrap_or_else(|_| text.clone());
-        Self { name, definition, express, source: Source { file, text }, diagnostics, unsupported }
+        Self { name, definition, express, logging: None, source: Source { file, text }, diagnostics, unsupported }
     }
 
     /// The definition's text with the template's substitutions, and what was found in it.

@@ -6,6 +6,7 @@
 
 mod function;
 mod intrinsics;
+mod logging;
 mod resource;
 mod state_machine;
 pub mod yaml;

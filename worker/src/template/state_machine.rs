@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::intrinsics::{Scope, substitute};
-use super::resource;
 use super::yaml::{Content, Node};
+use super::{logging, resource};
 use crate::functions::ConfigError;
 
 /// The largest definition file that is read; AWS's bound on a definition is checked by the language, with its own error.
@@ -22,6 +22,8 @@ pub struct StateMachine {
     pub arn: String,
     /// `Type`, STANDARD by default.
     pub machine_type: MachineType,
+    /// `Logging`, as the API's `loggingConfiguration`.
+    pub logging: Option<serde_json::Value>,
     /// Its definition.
     pub definition: Definition,
     /// Line of the resource in the template, from 1.
@@ -73,6 +75,7 @@ pub(super) fn read(scope: &Scope<'_>, logical_id: &str, resource: &Node) -> Resu
     Ok(StateMachine {
         arn: scope.location.state_machine_arn(&name),
         machine_type: machine_type(scope, properties)?,
+        logging: properties.and_then(|properties| properties.get("Logging")).map(|node| logging::read(scope, &name, node)).transpose()?,
         definition: definition(scope, logical_id, resource)?,
         logical_id: logical_id.to_owned(),
         line: resource.line,

@@ -43,6 +43,10 @@ Resources:
     Properties:
       Name: inline-flow
       Type: EXPRESS
+      Logging:
+        Level: ALL
+        IncludeExecutionData: true
+        Destinations: [{ CloudWatchLogsLogGroup: { LogGroupArn: !Sub "arn:aws:logs:${AWS::Region}:${AWS::AccountId}:log-group:flows" } }]
       Definition:
         StartAt: A
         States:
@@ -92,6 +96,11 @@ fn machines_have_names_types_and_resolved_definitions() {
         r#"{"Resource": "arn:aws:lambda:us-east-1:123456789012:function:Charge", "Mail": "arn:aws:lambda:us-east-1:123456789012:function:baton-mail", "Max": 3, "Text": "${Unknown}"}"#
     );
     assert_eq!((inline.name.as_str(), inline.machine_type), ("inline-flow", MachineType::Express));
+    assert_eq!(flow.logging, None);
+    let group = "arn:aws:logs:us-east-1:123456789012:log-group:flows:*";
+    let destinations = serde_json::json!([{ "cloudWatchLogsLogGroup": { "logGroupArn": group } }]);
+    let logging = serde_json::json!({ "level": "ALL", "includeExecutionData": true, "destinations": destinations });
+    assert_eq!(inline.logging, Some(logging));
     assert_eq!(inline.arn, "arn:aws:states:us-east-1:123456789012:stateMachine:inline-flow");
     let state = &serde_json::from_str::<serde_json::Value>(&inline.definition.text).expect("JSON")["States"]["A"];
     assert_eq!(state["Resource"], "arn:aws:lambda:us-east-1:123456789012:function:Charge");
