@@ -5,6 +5,7 @@ mod checkpoints;
 mod outputs;
 mod ownership;
 mod pace;
+mod set_aside;
 mod timers;
 
 use std::collections::VecDeque;
@@ -33,6 +34,7 @@ pub(crate) use outputs::{read_history, report_code};
 pub(crate) use ownership::LostShards;
 use ownership::Renewal;
 pub(super) use pace::{Pace, Turn};
+pub(crate) use set_aside::SetAside;
 use timers::Timers;
 pub(crate) use timers::{HORIZON_MS, read_rows};
 
@@ -83,6 +85,7 @@ pub(crate) struct Shared {
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) deliver: Option<Deliver>,
     pub(crate) lost: Arc<LostShards>,
+    pub(crate) set_aside: Arc<SetAside>,
     /// How long ended executions are kept, milliseconds.
     pub(crate) retention_ms: i64,
     pub(crate) host_count: usize,
@@ -382,6 +385,7 @@ impl Host {
         self.sweep_retention(now);
         self.retry_refused(now);
         self.look_after_ownership(instant);
+        self.note_set_aside();
         if instant >= self.next_absent {
             self.next_absent = instant + ABSENT_INTERVAL;
             for owned in &mut self.shards {
@@ -392,7 +396,7 @@ impl Host {
         self.shards_held_back = self.shards.iter().map(|owned| owned.shard.backlog_len()).sum();
         let unsaved: usize = self.shards.iter().map(|owned| owned.shard.unsaved_bytes()).sum();
         if unsaved > UNSAVED_BYTES_MAX / self.shared.host_count {
-            // The key-value side does not keep up. New work waits for it, else memory would grow without an end.
+            // The key-value side does not keep up, or takes nothing more. New work waits for it, else memory would grow without an end.
             self.shards_held_back = usize::MAX / 2;
         }
     }

@@ -45,7 +45,7 @@ use crate::clock;
 use crate::dispatch::{QueueStatus, Queues, Router, Sessions, TokenKey};
 use crate::shard::{Answer, ShardInput};
 use crate::store::{ShardId, ShardStore, StoreError};
-use host::{HostMessage, LostShards};
+use host::{HostMessage, LostShards, SetAside};
 use inbox::Inbox;
 
 /// The server is going away.
@@ -67,6 +67,7 @@ struct Inner {
     queues: Arc<Queues>,
     sessions: Arc<Sessions>,
     lost: Arc<LostShards>,
+    set_aside: Arc<SetAside>,
     router: Arc<Router>,
     express: Arc<ExpressPool>,
     key: Arc<TokenKey>,
@@ -129,6 +130,16 @@ impl Cluster {
     /// Shards that the store has taken from this process, and why. Their executions stand still here.
     pub fn lost_shards(&self) -> Vec<(ShardId, StoreError)> {
         self.inner.lost.all()
+    }
+
+    /// Shards whose checkpoints have stopped, and why. Their executions go on, and their log grows until a restart.
+    pub fn stopped_checkpoints(&self) -> Vec<(ShardId, Arc<str>)> {
+        self.inner.set_aside.stopped_checkpoints()
+    }
+
+    /// How many executions are set aside: they stand still, and nobody else does.
+    pub fn set_aside_executions(&self) -> usize {
+        self.inner.set_aside.executions()
     }
 
     /// How many executions are in memory. Those that only wait are not.

@@ -37,7 +37,8 @@ impl Health {
 }
 
 /// Ready from the moment it answers until it goes away or loses what it serves. A full disk refuses new work with errors of its own; taking the
-/// server out of a load balancer would only hide them.
+/// server out of a load balancer would only hide them. Checkpoints that have stopped hold nobody up: everything that is acknowledged is durable
+/// in the log, and taking the server out would stop all other executions for the sake of one.
 async fn ready(State(health): State<Health>) -> (StatusCode, &'static str) {
     if health.closing.is_cancelled() {
         return (StatusCode::SERVICE_UNAVAILABLE, "going away");
@@ -50,6 +51,8 @@ async fn ready(State(health): State<Health>) -> (StatusCode, &'static str) {
 
 /// With the next step.
 const LOST: &str = "shards are lost: end whatever else uses the same store, then restart this server";
+const STOPPED: &str = "checkpoints of some shards have stopped: everything goes on, but their log grows until this server is restarted";
+const SET_ASIDE: &str = "ok, but for executions that are set aside: the log of this server names them";
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -61,33 +64,59 @@ struct Details {
     accepts_new_work: bool,
     /// Their executions stand still here.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    lost_shards: Vec<LostShard>,
+    lost_shards: Vec<AffectedShard>,
+    /// Their log grows until a restart.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    stopped_checkpoints: Vec<AffectedShard>,
+    /// Executions that stand still, each alone.
+    #[serde(skip_serializing_if = "is_zero")]
+    set_aside_executions: usize,
 }
 
 #[derive(Serialize)]
-struct LostShard {
+struct AffectedShard {
     shard: String,
     reason: String,
 }
 
+fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
+fn affected<R: ToString>(shards: Vec<(ShardId, R)>) -> Vec<AffectedShard> {
+    shards.into_iter().map(|(shard, reason)| AffectedShard { shard: shard.to_string(), reason: reason.to_string() }).collect()
+}
+
 async fn details(State(health): State<Health>) -> (StatusCode, Json<Details>) {
-    let accepts_new_work = health.store.accepts_intake();
-    let lost = health.lost();
-    let (code, status) = match (health.closing.is_cancelled(), lost.is_empty(), accepts_new_work) {
-        (true, _, _) => (StatusCode::OK, "going away"),
-        (false, false, _) => (StatusCode::SERVICE_UNAVAILABLE, LOST),
-        (false, true, false) => (StatusCode::OK, "the disk is full"),
-        (false, true, true) => (StatusCode::OK, "ok"),
-    };
     let details = Details {
-        status,
+        status: "",
         version: env!("CARGO_PKG_VERSION"),
         store_id: health.store.store_id().to_string(),
         shards: health.store.shard_count(),
-        accepts_new_work,
-        lost_shards: lost.into_iter().map(|(shard, error)| LostShard { shard: shard.to_string(), reason: error.to_string() }).collect(),
+        accepts_new_work: health.store.accepts_intake(),
+        lost_shards: affected(health.lost()),
+        stopped_checkpoints: affected(health.cluster.stopped_checkpoints()),
+        set_aside_executions: health.cluster.set_aside_executions(),
     };
-    (code, Json(details))
+    let (code, status) = if health.closing.is_cancelled() { (StatusCode::OK, "going away") } else { details.judged() };
+    (code, Json(Details { status, ..details }))
+}
+
+impl Details {
+    /// The worst first.
+    fn judged(&self) -> (StatusCode, &'static str) {
+        if !self.lost_shards.is_empty() {
+            (StatusCode::SERVICE_UNAVAILABLE, LOST)
+        } else if !self.accepts_new_work {
+            (StatusCode::OK, "the disk is full")
+        } else if !self.stopped_checkpoints.is_empty() {
+            (StatusCode::OK, STOPPED)
+        } else if self.set_aside_executions > 0 {
+            (StatusCode::OK, SET_ASIDE)
+        } else {
+            (StatusCode::OK, "ok")
+        }
+    }
 }
 
 #[cfg(test)]
@@ -125,5 +154,22 @@ mod tests {
         };
         tokio::time::timeout(Duration::from_secs(60), noticed).await.expect("the store is asked from time to time");
         assert_eq!(answers(&health).await, (StatusCode::SERVICE_UNAVAILABLE, StatusCode::SERVICE_UNAVAILABLE, 2));
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn what_is_set_aside_shows_and_takes_nobody_out() {
+        let health = health(&Arc::new(MemoryStore::new(4))).await;
+        let (code, Json(fine)) = details(State(health)).await;
+        assert_eq!((code, fine.status), (StatusCode::OK, "ok"));
+        let json = serde_json::to_value(&fine).expect("it is JSON");
+        assert!(json.get("stoppedCheckpoints").is_none() && json.get("setAsideExecutions").is_none(), "{json}");
+
+        let one = Details { set_aside_executions: 1, ..fine };
+        assert_eq!(one.judged(), (StatusCode::OK, SET_ASIDE));
+        let stopped = Details { stopped_checkpoints: affected(vec![(ShardId(3), "why")]), ..one };
+        assert_eq!(stopped.judged(), (StatusCode::OK, STOPPED));
+        let json = serde_json::to_value(&stopped).expect("it is JSON");
+        assert_eq!(json["stoppedCheckpoints"], serde_json::json!([{"shard": ShardId(3).to_string(), "reason": "why"}]));
+        assert_eq!(json["setAsideExecutions"], 1);
     }
 }

@@ -30,6 +30,8 @@ pub(super) fn routes(health: Health) -> Router {
 /// The figures as they stand. Those of queues are taken when they are asked for.
 async fn render(State(health): State<Health>) -> String {
     gauge!("baton_shards_lost").set(health.lost().len() as f64);
+    gauge!("baton_shards_checkpoints_stopped").set(health.cluster.stopped_checkpoints().len() as f64);
+    gauge!("baton_executions_set_aside").set(health.cluster.set_aside_executions() as f64);
     for queue in health.cluster.queues().into_iter().take(QUEUES_MAX) {
         let name = queue.name.to_string();
         gauge!("baton_queue_waiting", "queue" => name.clone()).set(queue.waiting as f64);

@@ -14,7 +14,8 @@ use super::live::{Ended, Live, Rows};
 use super::log::is_passing;
 use super::start::CLOSED;
 use super::stored::{
-    Retained, Stored, StoredEnded, StoredExpress, StoredIndexEntry, StoredRetention, encode_value, express_row_name, tasks_row_name,
+    Retained, Stored, StoredEnded, StoredExpress, StoredIndexEntry, StoredRetention, encode_value, express_row_name, given_up_row_name,
+    tasks_row_name,
 };
 use super::{Answer, EVICT_IF_DUE_AFTER, ExecutionId, Output, Shard, World};
 use crate::store::keys::{ExecutionIndexKey, ExecutionKey, HistoryKey, MetaKey, RetentionKey, TimerKey};
@@ -36,8 +37,10 @@ pub(super) struct CheckpointState {
     /// Express executions that have ended and have a row.
     pub(super) express_rows_gone: Vec<ExecutionId>,
     under_way: Option<UnderWay>,
-    /// The log is needed as it is.
-    is_stopped: bool,
+    /// Executions that are given up for good, without a record of that.
+    pub(super) given_up: Vec<ExecutionId>,
+    /// Why there are no more: the log is needed as it is.
+    stopped: Option<Arc<str>>,
 }
 
 struct UnderWay {
@@ -68,9 +71,9 @@ impl CheckpointState {
         self.reconsidered.push(id);
     }
 
-    /// No checkpoint from now on.
-    pub(super) fn stop(&mut self) {
-        self.is_stopped = true;
+    /// No checkpoint from now on. The first reason counts.
+    pub(super) fn stop(&mut self, reason: &str) {
+        self.stopped.get_or_insert_with(|| reason.into());
     }
 }
 
@@ -82,16 +85,21 @@ impl<W: World> Shard<W> {
             && (is_old || self.log.bytes_since_checkpoint >= CHECKPOINT_AFTER_BYTES || !self.checkpoint.reconsidered.is_empty())
     }
 
-    /// Whether something has changed since the last checkpoint, or one is under way.
-    pub fn is_dirty(&self) -> bool {
-        self.lost.is_none() && !self.checkpoint.is_stopped && (self.checkpoint.under_way.is_some() || self.checkpoint.dirty_since.is_some())
+    /// Why nothing is checkpointed any more, although the shard goes on: its log grows until a restart. `None` as long as that is not so.
+    pub fn checkpoints_stopped(&self) -> Option<&Arc<str>> {
+        self.checkpoint.stopped.as_ref()
     }
 
-    /// Bytes of the log that the next checkpoints take over. Something like as much memory is held for them.
+    /// Whether something has changed since the last checkpoint, or one is under way. What no checkpoint will write is not waited for.
+    pub fn is_dirty(&self) -> bool {
+        self.lost.is_none()
+            && self.checkpoint.stopped.is_none()
+            && (self.checkpoint.under_way.is_some() || self.checkpoint.dirty_since.is_some())
+    }
+
+    /// Bytes of the log that no checkpoint has taken over. Something like as much memory is held for them, also when checkpoints have
+    /// [stopped](Self::checkpoints_stopped).
     pub fn unsaved_bytes(&self) -> usize {
-        if self.checkpoint.is_stopped {
-            return 0;
-        }
         self.log.bytes_since_checkpoint + self.checkpoint.under_way.as_ref().map_or(0, |under_way| under_way.bytes)
     }
 
@@ -104,7 +112,7 @@ impl<W: World> Shard<W> {
     pub fn can_checkpoint(&self) -> bool {
         let checkpoint = &self.checkpoint;
         self.lost.is_none()
-            && !checkpoint.is_stopped
+            && checkpoint.stopped.is_none()
             && checkpoint.under_way.is_none()
             && self.rebuilding.is_empty()
             && self.log.batch.is_empty()
@@ -137,6 +145,11 @@ impl<W: World> Shard<W> {
             }
         }
         std::mem::take(&mut self.checkpoint.express_rows_gone).into_iter().for_each(|id| ops.express_row(id, None));
+        for id in std::mem::take(&mut self.checkpoint.given_up) {
+            if let Some(given_up) = self.given_up.get(&id) {
+                ops.given_up(id, encode_value(&given_up.stored()));
+            }
+        }
         let upto_seq = self.log.closed_seq;
         let ops = ops.finish(upto_seq);
         self.checkpoint.under_way = Some(UnderWay { upto_seq, bytes, ops: Some(ops), executions });
@@ -158,7 +171,8 @@ impl<W: World> Shard<W> {
         let Some(under_way) = self.checkpoint.under_way.take() else { return };
         if let Err(error) = result {
             tracing::error!(shard = %self.id, %error, "a checkpoint was refused for good; the log is kept");
-            self.checkpoint.stop();
+            self.checkpoint.stop(&format!("the store refuses a checkpoint: {error}"));
+            self.log.bytes_since_checkpoint += under_way.bytes;
             return;
         }
         for id in under_way.executions {
@@ -288,6 +302,11 @@ impl Ops {
         });
     }
 
+    fn given_up(&mut self, id: ExecutionId, value: Bytes) {
+        let name = given_up_row_name(id.0);
+        self.ops.push(KvOp::put(Table::Meta, MetaKey { shard: self.shard, name: &name }.encode(), value));
+    }
+
     fn ended(&mut self, id: ExecutionId, ended: &mut Ended) {
         self.history(id, ended.history.begin_saving());
         self.timer(id, ended.rows.timer, None);
@@ -320,8 +339,7 @@ impl Ops {
 
     fn finish(mut self, upto_seq: u64) -> Vec<KvOp> {
         if !self.retained.is_empty() {
-            // The batch's number tells apart two checkpoints in one millisecond.
-            let key = RetentionKey { shard: self.shard, stop_ms: self.last_stop, execution: u128::from(upto_seq) };
+            let key = RetentionKey { shard: self.shard, stop_ms: self.last_stop, tie_breaker: u128::from(upto_seq) };
             let value = encode_value(&StoredRetention(std::mem::take(&mut self.retained)));
             self.ops.push(KvOp::put(Table::Retention, key.encode(), value));
         }

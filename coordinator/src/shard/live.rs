@@ -11,9 +11,11 @@ use smallvec::SmallVec;
 
 use super::codec::{Chunks, CodecError, read_chunks};
 use super::express::Express;
+use super::log::is_passing;
 use super::stored::{StoredEnded, StoredLive, StoredTask, StoredTasks};
 use super::{ExecutionRecord, ExecutionSummary, Revision, World};
 use crate::shard::ExecutionId;
+use crate::store::StoreError;
 
 /// An execution that runs.
 pub(super) struct Live {
@@ -311,6 +313,20 @@ pub(super) enum LoadError {
     Codec(#[from] CodecError),
     #[error("the catalog has no revision {0:032x}")]
     NoRevision(u128),
+    #[error("events that cannot be applied: {0}")]
+    NotApplied(Arc<str>),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl LoadError {
+    /// Whether the same may be read later.
+    pub(super) fn is_passing(&self) -> bool {
+        match self {
+            LoadError::Store(error) => is_passing(error),
+            LoadError::Codec(_) | LoadError::NoRevision(_) | LoadError::NotApplied(_) => false,
+        }
+    }
 }
 
 /// An execution that has ended and that the key-value side does not have yet, or not as it ended.

@@ -14,6 +14,7 @@ pub mod codec;
 mod execution_id;
 mod express;
 mod express_pool;
+mod given_up;
 mod input;
 mod list;
 mod live;
@@ -55,11 +56,12 @@ use std::collections::VecDeque;
 
 use baton_engine::{Input, Timestamp};
 use foldhash::fast::FixedState;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use crate::store::{ShardId, StoreError};
 use checkpoint::CheckpointState;
 use express::ExpressTimers;
+use given_up::GivenUp;
 use live::{Ended, Live};
 use log::Log;
 use step::Scratch;
@@ -82,6 +84,10 @@ pub struct Shard<W: World> {
     loading: Map<ExecutionId, Vec<ShardInput<W>>>,
     /// Set aside while their snapshot is read again.
     rebuilding: Map<ExecutionId, Box<Live>>,
+    /// Executions of which a defect has met a step; some of them may have been stopped since.
+    quarantined: HashSet<ExecutionId>,
+    /// Executions that no input reaches any more.
+    given_up: Map<ExecutionId, GivenUp>,
     /// Who waits for an end.
     waiting_for_end: Map<ExecutionId, Vec<W::Reply>>,
     watchers: Map<ExecutionId, Vec<W::Watcher>>,
@@ -113,6 +119,8 @@ impl<W: World> Shard<W> {
             ended: Map::default(),
             loading: Map::default(),
             rebuilding: Map::default(),
+            quarantined: HashSet::new(),
+            given_up: Map::default(),
             waiting_for_end: Map::default(),
             watchers: Map::default(),
             express_timers: ExpressTimers::default(),
@@ -215,6 +223,9 @@ impl<W: World> Shard<W> {
             && !self.live.contains_key(&id)
             && !self.ended.contains_key(&id)
         {
+            if self.given_up.contains_key(&id) {
+                return self.reject(input, &SendError::Unavailable(start::SET_ASIDE), out);
+            }
             return self.load(id, input, out);
         }
         match input {

@@ -9,9 +9,10 @@ use baton_engine::Execution;
 use bytes::Bytes;
 
 use super::codec::read_events;
-use super::live::Live;
+use super::live::{Live, LoadError};
+use super::start::SET_ASIDE;
 use super::step::{Panicked, catching};
-use super::{ExecutionId, Output, Shard, World};
+use super::{ExecutionId, Output, SendError, Shard, ShardInput, World};
 
 impl<W: World> Shard<W> {
     /// Sets an execution aside whose last step has panicked.
@@ -19,6 +20,7 @@ impl<W: World> Shard<W> {
         tracing::error!(execution = %live.execution.started().execution_arn, %reason, "a defect has met this execution, it is set aside");
         live.quarantined = Some(reason);
         live.is_yielded = false;
+        self.quarantined.insert(id);
         if live.history.saved_events > 0 {
             // Its snapshot is in the key-value side. Until it has been read the execution is nowhere, as if it were being loaded.
             self.rebuilding.insert(id, live);
@@ -28,7 +30,7 @@ impl<W: World> Shard<W> {
         }
         match from_events(&live) {
             Ok(execution) => self.set_aside(id, live, execution),
-            Err(detail) => self.lose_execution(id, &detail),
+            Err(detail) => self.give_up(id, *live, &detail),
         }
     }
 
@@ -45,7 +47,7 @@ impl<W: World> Shard<W> {
             Ok(Err(error)) => error.to_string(),
             Err(Panicked(text)) => text.to_string(),
         };
-        self.lose_execution(id, &detail);
+        self.give_up(id, *live, &detail);
     }
 
     fn set_aside(&mut self, id: ExecutionId, mut live: Box<Live>, execution: Execution) {
@@ -54,10 +56,24 @@ impl<W: World> Shard<W> {
         self.live.insert(id, live);
     }
 
-    /// The log holds the execution, but nobody can make sense of it. Checkpoints stop, so that the log keeps it for a release that can.
-    fn lose_execution(&mut self, id: ExecutionId, detail: &str) {
-        tracing::error!(execution = %id, shard = %self.id, detail, "an execution cannot be rebuilt from the log; the log is kept");
-        self.checkpoint.stop();
+    /// What an execution is to be rebuilt from cannot be read. Inputs that wait for it are answered.
+    pub(super) fn not_read(
+        &mut self,
+        id: ExecutionId,
+        error: &LoadError,
+        waiting: Vec<ShardInput<W>>,
+        answer: impl Fn(&mut Self, ShardInput<W>, &mut Vec<Output<W>>),
+        out: &mut Vec<Output<W>>,
+    ) {
+        tracing::error!(execution = %id, %error, "an execution cannot be read back");
+        // Where reading may succeed later, one that is being rebuilt stays so, and is read again with its next input.
+        if !error.is_passing()
+            && let Some(broken) = self.rebuilding.remove(&id)
+        {
+            self.give_up(id, *broken, &error.to_string());
+            return waiting.into_iter().for_each(|input| self.reject(input, &SendError::Unavailable(SET_ASIDE), out));
+        }
+        waiting.into_iter().for_each(|input| answer(self, input, out));
     }
 }
 

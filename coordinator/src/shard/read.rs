@@ -2,6 +2,7 @@
 
 use baton_engine::Status;
 
+use super::given_up::GivenUp;
 use super::live::{Ended, Live};
 use super::{Answer, ExecutionId, ExecutionSummary, ListQuery, Output, Seen, SeenHistory, Shard, World};
 
@@ -12,7 +13,7 @@ impl<W: World> Shard<W> {
         } else if let Some(ended) = self.ended.get(&id) {
             Seen::Here(ended.record.clone())
         } else {
-            Seen::Elsewhere
+            self.given_up.get(&id).and_then(GivenUp::record).map_or(Seen::Elsewhere, Seen::Here)
         };
         self.log.hold(Output::Reply(reply, Answer::Seen(seen)), out);
     }
@@ -33,14 +34,17 @@ impl<W: World> Shard<W> {
             saved_events: ended.history.saved_events,
             parts: ended.history.parts(),
         };
-        self.live.get(&id).map(|live| of_live(live)).or_else(|| self.ended.get(&id).map(|ended| of_ended(ended)))
+        let running = self.live.get(&id).map(|live| of_live(live));
+        let ended = || self.ended.get(&id).map(|ended| of_ended(ended));
+        running.or_else(ended).or_else(|| self.given_up.get(&id).and_then(GivenUp::seen_history))
     }
 
     /// Answers at once unless the execution is in memory and runs. One that is not in memory may yet run: whoever asks looks into the
     /// key-value side and, if it does, asks again.
     pub(super) fn wait_end(&mut self, id: ExecutionId, is_absent_running: bool, reply: W::Reply, out: &mut Vec<Output<W>>) {
         let is_absent = !self.ended.contains_key(&id);
-        if self.live.contains_key(&id) || (is_absent && is_absent_running) {
+        let stands_still = self.given_up.get(&id).is_some_and(|given_up| given_up.record().is_some());
+        if self.live.contains_key(&id) || stands_still || (is_absent && is_absent_running) {
             self.waiting_for_end.entry(id).or_default().push(reply);
         } else {
             self.describe(id, reply, out);
@@ -71,6 +75,8 @@ impl<W: World> Shard<W> {
             .iter()
             .filter(|(_, ended)| ended.first_seq <= durable_seq && *ended.record.start.state_machine_arn == *state_machine_arn);
         listed.extend(ended.map(|(id, ended)| ended.summary(*id, durable_seq)));
+        let given_up = self.given_up.iter().filter_map(|(id, given_up)| given_up.summary(*id, durable_seq));
+        listed.extend(given_up.filter(|summary| *summary.state_machine_arn == *state_machine_arn));
     }
 
     /// Forgets who has gone away while waiting for an end or following an execution.

@@ -3,13 +3,19 @@
 //! Only the executions that the log speaks of come into memory. The others wait where they are; what a restart must know of them stands in
 //! their timer rows and their rows of open tasks.
 
+use std::sync::Arc;
+
 use baton_engine::{Claim, EventKind, Execution, Holder, Start, Status, TaskRef, Timestamp};
 use bytes::Bytes;
 
 use super::codec::{Chunk, CodecError, Entry, EntryKind, read_batch};
+use super::given_up::GivenUp;
 use super::live::{Ended, History, Live, LoadError, Remains, TaskHolder};
 use super::step::{Panicked, ask_for_timer, catching};
-use super::stored::{Stored, StoredEnded, StoredExpress, StoredTasks, decode_value, execution_of_express_row, execution_of_tasks_row};
+use super::stored::{
+    Stored, StoredEnded, StoredExpress, StoredGivenUp, StoredTasks, decode_value, execution_of_express_row, execution_of_given_up_row,
+    execution_of_tasks_row,
+};
 use super::{ExecutionId, ExpressStart, Map, Output, Shard, ShardInput, World};
 use crate::store::ShardId;
 use crate::store::keys::MetaKey;
@@ -32,6 +38,16 @@ pub enum RecoveryError {
         shard: ShardId,
         /// Which revision.
         digest: u128,
+    },
+    /// Events of an execution cannot be applied.
+    #[error("shard {shard}: events of execution {execution} cannot be applied: {detail}")]
+    Defect {
+        /// Which shard.
+        shard: ShardId,
+        /// Whose.
+        execution: ExecutionId,
+        /// What went wrong.
+        detail: Arc<str>,
     },
     /// Events are missing.
     #[error("shard {shard}: events {expected} to {found} of execution {execution} are missing")]
@@ -56,8 +72,6 @@ pub struct Recovering<W: World> {
     over: Map<ExecutionId, StoredEnded>,
     /// Express executions that run.
     express: Map<ExecutionId, OpenExpress>,
-    /// Executions that cannot go on, since what they need has been lost. Their records stay as they are.
-    aside: Map<ExecutionId, ()>,
 }
 
 /// An Express execution that has begun and has not ended.
@@ -80,13 +94,7 @@ pub struct HeldClaim {
 impl<W: World> Recovering<W> {
     /// A shard whose log ends with batch `seq`.
     pub fn new(shard: ShardId, seq: u64, now: Timestamp, horizon: Timestamp) -> Self {
-        Self {
-            shard: Shard::new(shard, seq, now, horizon),
-            rows: Map::default(),
-            over: Map::default(),
-            express: Map::default(),
-            aside: Map::default(),
-        }
+        Self { shard: Shard::new(shard, seq, now, horizon), rows: Map::default(), over: Map::default(), express: Map::default() }
     }
 
     /// One record of the shard's own.
@@ -98,6 +106,10 @@ impl<W: World> Recovering<W> {
         } else if let Some(execution) = execution_of_express_row(key.name) {
             let StoredExpress(start) = decode_value(value).map_err(|source| self.codec(source))?;
             self.express.insert(ExecutionId(execution), OpenExpress { start: Box::new(start), has_row: true });
+        } else if let Some(execution) = execution_of_given_up_row(key.name) {
+            let StoredGivenUp { reason, start } = decode_value(value).map_err(|source| self.codec(source))?;
+            tracing::error!(execution = %ExecutionId(execution), %reason, "an execution is still set aside and does not go on");
+            self.shard.given_up.insert(ExecutionId(execution), GivenUp::of_start(start, &reason));
         }
         Ok(())
     }
@@ -116,7 +128,7 @@ impl<W: World> Recovering<W> {
         self.shard.live.contains_key(&id)
             || self.shard.ended.contains_key(&id)
             || self.over.contains_key(&id)
-            || self.aside.contains_key(&id)
+            || self.shard.given_up.contains_key(&id)
     }
 
     /// What the key-value side has of an execution.
@@ -125,9 +137,9 @@ impl<W: World> Recovering<W> {
             Stored::Ended(stored) => {
                 self.over.insert(id, stored);
             }
-            Stored::Live(stored) => match Live::from_stored(&stored, world).map_err(|error| self.load_error(error)) {
+            Stored::Live(stored) => match Live::from_stored(&stored, world).map_err(|error| self.load_error(id, error)) {
                 Ok(live) => drop(self.shard.live.insert(id, Box::new(live))),
-                Err(error) => self.set_aside(id, error)?,
+                Err(error) => self.set_aside(id, None, error)?,
             },
         }
         Ok(())
@@ -144,9 +156,9 @@ impl<W: World> Recovering<W> {
     /// The history of an execution that is [`redriven`](Self::redriven), segment by segment.
     pub fn history(&mut self, id: ExecutionId, segments: &[Bytes], world: &mut W) -> Result<(), RecoveryError> {
         let Some(stored) = self.over.remove(&id) else { return Ok(()) };
-        match Remains::of_history(segments, stored.position, world).map_err(|error| self.load_error(error)) {
+        match Remains::of_history(segments, stored.position, world).map_err(|error| self.load_error(id, error)) {
             Ok(remains) => drop(self.shard.ended.insert(id, Box::new(Ended::of_stored(remains, stored.position)))),
-            Err(error) => self.set_aside(id, error)?,
+            Err(error) => self.set_aside(id, None, error)?,
         }
         Ok(())
     }
@@ -157,29 +169,35 @@ impl<W: World> Recovering<W> {
         self.shard.log.bytes_since_checkpoint += batch.len();
         for entry in entries {
             let id = entry.id;
-            if self.aside.contains_key(&id) {
+            if self.shard.given_up.contains_key(&id) {
                 continue;
             }
             if let Err(error) = self.replay_entry(seq, entry, world) {
-                self.set_aside(id, error)?;
+                self.set_aside(id, Some(entry), error)?;
             }
         }
         Ok(())
     }
 
-    /// Leaves out an execution whose definition or earlier events are gone; the others of the shard do not depend on it. The store refuses
-    /// to open when it misses something, so this is what an accepted loss has left.
-    fn set_aside(&mut self, id: ExecutionId, error: RecoveryError) -> Result<(), RecoveryError> {
+    /// Leaves out an execution; the others of the shard do not depend on it.
+    fn set_aside(&mut self, id: ExecutionId, at: Option<Entry<'_>>, error: RecoveryError) -> Result<(), RecoveryError> {
         match error {
+            // Its definition or earlier events are gone. The store refuses to open when it misses something, so this is what an accepted
+            // loss has left, and no release can go on with it.
             RecoveryError::NoRevision { .. } | RecoveryError::Gap { .. } => {
-                tracing::error!(execution = %id, "an execution is set aside and does not go on: {error}");
-                self.shard.live.remove(&id);
-                self.rows.remove(&id);
-                self.aside.insert(id, ());
-                Ok(())
+                self.shard.checkpoint.given_up.push(id);
+                self.shard.checkpoint.note_change(self.shard.now);
             }
-            RecoveryError::Codec { .. } => Err(error),
+            // Another release may be able to.
+            RecoveryError::Defect { .. } => self.shard.checkpoint.stop(&error.to_string()),
+            RecoveryError::Codec { .. } => return Err(error),
         }
+        tracing::error!(execution = %id, "an execution is set aside and does not go on: {error}");
+        let live = self.shard.live.remove(&id).map(|live| live.execution.started().clone());
+        let start = live.or_else(|| at.and_then(start_of));
+        self.shard.ended.remove(&id);
+        self.shard.given_up.insert(id, GivenUp::of_start(start, &error.to_string()));
+        Ok(())
     }
 
     fn replay_entry(&mut self, seq: u64, entry: Entry<'_>, world: &mut W) -> Result<(), RecoveryError> {
@@ -206,12 +224,16 @@ impl<W: World> Recovering<W> {
                 return Ok(());
             }
             Some(mut live) if position == live.history.events => {
-                self.apply(id, &mut live, chunk)?;
+                if let Err(error) = self.apply(id, &mut live, chunk) {
+                    self.shard.live.insert(id, live);
+                    return Err(error);
+                }
                 live
             }
-            None if position == 0 => self.begin(chunk, world)?,
+            None if position == 0 => self.begin(id, chunk, world)?,
             other => {
-                let expected = other.map_or(0, |live| live.history.events);
+                let expected = other.as_ref().map_or(0, |live| live.history.events);
+                other.map(|live| self.shard.live.insert(id, live));
                 return Err(RecoveryError::Gap { shard: self.shard.id, execution: id, expected, found: position });
             }
         };
@@ -229,7 +251,7 @@ impl<W: World> Recovering<W> {
         Ok(())
     }
 
-    fn begin(&self, chunk: Chunk<'_>, world: &mut W) -> Result<Box<Live>, RecoveryError> {
+    fn begin(&self, id: ExecutionId, chunk: Chunk<'_>, world: &mut W) -> Result<Box<Live>, RecoveryError> {
         let events = chunk.events().map_err(|source| self.codec(source))?;
         let start = match events.first().map(|event| &event.kind) {
             Some(EventKind::ExecutionStarted(start)) => start,
@@ -243,7 +265,7 @@ impl<W: World> Recovering<W> {
             events[1..].iter().for_each(|event| execution.apply(machine, event));
             execution
         });
-        let execution = execution.map_err(|panicked| self.not_applied(&panicked))?;
+        let execution = execution.map_err(|Panicked(detail)| self.defect(id, detail))?;
         Ok(Box::new(Live::new(execution, revision, History::default())))
     }
 
@@ -268,24 +290,23 @@ impl<W: World> Recovering<W> {
     fn apply(&self, id: ExecutionId, live: &mut Live, chunk: Chunk<'_>) -> Result<(), RecoveryError> {
         let events = chunk.events().map_err(|source| self.codec(source))?;
         let (machine, execution) = (&live.revision.machine, &mut live.execution);
-        catching(|| events.iter().for_each(|event| execution.apply(machine, event))).map_err(|panicked| {
-            tracing::error!(execution = %id, "events of this execution cannot be applied");
-            self.not_applied(&panicked)
-        })
+        catching(|| events.iter().for_each(|event| execution.apply(machine, event))).map_err(|Panicked(detail)| self.defect(id, detail))
     }
 
-    fn not_applied(&self, panicked: &Panicked) -> RecoveryError {
-        self.codec(CodecError::Malformed(format!("events that cannot be applied: {}", panicked.0)))
+    fn defect(&self, execution: ExecutionId, detail: Arc<str>) -> RecoveryError {
+        RecoveryError::Defect { shard: self.shard.id, execution, detail }
     }
 
     fn codec(&self, source: CodecError) -> RecoveryError {
         RecoveryError::Codec { shard: self.shard.id, source }
     }
 
-    fn load_error(&self, error: LoadError) -> RecoveryError {
+    fn load_error(&self, id: ExecutionId, error: LoadError) -> RecoveryError {
         match error {
             LoadError::Codec(source) => self.codec(source),
             LoadError::NoRevision(digest) => RecoveryError::NoRevision { shard: self.shard.id, digest },
+            LoadError::NotApplied(detail) => self.defect(id, detail),
+            LoadError::Store(_) => unreachable!("a recovery is given what was read"),
         }
     }
 
@@ -293,6 +314,7 @@ impl<W: World> Recovering<W> {
     /// hold is answered.
     pub fn finish(mut self, world: &mut W, out: &mut Vec<Output<W>>) -> (Shard<W>, Vec<HeldClaim>) {
         let mut held = Vec::new();
+        self.rows.retain(|id, _| !self.shard.given_up.contains_key(id));
         let ids: Vec<_> = self.shard.live.keys().copied().collect();
         for id in ids {
             let had_row = self.rows.remove(&id).is_some();
@@ -346,6 +368,15 @@ impl<W: World> Recovering<W> {
             Holder::Process => self.shard.own.push_back(ShardInput::HolderLost { id: execution, task, claim_id: claim.claim_id }),
             Holder::Poller => {}
         }
+    }
+}
+
+/// What the entry's execution started with, if it begins in it.
+fn start_of(entry: Entry<'_>) -> Option<Start> {
+    let events = entry.chunk.events().ok().filter(|_| entry.kind() == EntryKind::Events(0))?;
+    match events.into_iter().next()?.kind {
+        EventKind::ExecutionStarted(start) => Some(*start),
+        _ => None,
     }
 }
 

@@ -84,12 +84,12 @@ impl<W: World> Shard<W> {
     }
 
     /// What ended before that time is about to be forgotten: none of it is redriven any more. Answers which executions are kept all
-    /// the same, because they have been redriven and the key-value side may not know of it yet.
+    /// the same, because they have been redriven and the key-value side may not know of it yet, or are given up.
     pub fn begin_forgetting(&mut self, before: Timestamp) -> HashSet<ExecutionId> {
         self.forgotten_before = self.forgotten_before.max(before);
         let live = self.live.iter().filter(|(_, live)| live.execution.redrive_count().count > 0).map(|(id, _)| *id);
         let ended = self.ended.iter().filter(|(_, ended)| ended.record.redrives.count > 0).map(|(id, _)| *id);
-        live.chain(ended).chain(self.rebuilding.keys().copied()).collect()
+        live.chain(ended).chain(self.rebuilding.keys().copied()).chain(self.given_up.keys().copied()).collect()
     }
 
     /// Asks for the history of an execution that inputs wait for, which must be rebuilt from it.
@@ -108,16 +108,10 @@ impl<W: World> Shard<W> {
         out: &mut Vec<Output<W>>,
     ) {
         let waiting = self.loading.remove(&id).unwrap_or_default();
-        let remains = match result {
-            Ok(segments) => Remains::of_history(&segments, stored.position, world).map_err(|error| error.to_string()),
-            Err(error) => Err(error.to_string()),
-        };
+        let remains = result.map_err(LoadError::from).and_then(|segments| Remains::of_history(&segments, stored.position, world));
         let remains = match remains {
             Ok(remains) => remains,
-            Err(error) => {
-                tracing::error!(execution = %id, %error, "an execution cannot be rebuilt from its history");
-                return waiting.into_iter().for_each(|input| self.answer_not_rebuilt(input, out));
-            }
+            Err(error) => return self.not_read(id, &error, waiting, Self::answer_not_rebuilt, out),
         };
         if let Some(broken) = self.rebuilding.remove(&id) {
             let Remains { execution, revision } = remains;
@@ -177,7 +171,7 @@ impl Remains {
             events[1..].iter().for_each(|event| execution.apply(machine, event));
             execution
         });
-        let execution = execution.map_err(|Panicked(text)| CodecError::Malformed(format!("events that cannot be applied: {text}")))?;
+        let execution = execution.map_err(|Panicked(text)| LoadError::NotApplied(text))?;
         Ok(Self { execution, revision })
     }
 }

@@ -49,13 +49,9 @@ impl<W: World> Shard<W> {
     /// What the key-value side has of an execution that inputs wait for.
     pub(super) fn loaded(&mut self, id: ExecutionId, result: Result<Option<Bytes>, StoreError>, world: &mut W, out: &mut Vec<Output<W>>) {
         let waiting = self.loading.remove(&id).unwrap_or_default();
-        let stored = match result {
-            Ok(value) => value.map(|value| Stored::decode(&value)).transpose().map_err(LoadError::from),
-            Err(error) => {
-                tracing::error!(execution = %id, %error, "an execution cannot be read");
-                return self.answer_unread(id, waiting, out);
-            }
-        };
+        let stored = result
+            .map_err(LoadError::from)
+            .and_then(|value| value.map(|value| Stored::decode(&value)).transpose().map_err(LoadError::from));
         let live = stored.and_then(|stored| match stored {
             Some(Stored::Live(stored)) => Live::from_stored(&stored, world).map(|live| Found::Live(Box::new(live))),
             Some(Stored::Ended(stored)) => Ok(Found::Ended(stored)),
@@ -70,8 +66,8 @@ impl<W: World> Shard<W> {
             Ok(Found::Ended(_)) => waiting.into_iter().for_each(|input| self.answer_ended(input, out)),
             Ok(Found::Nothing) => self.found_nothing(id, waiting, world, out),
             Err(error) => {
-                tracing::error!(execution = %id, %error, "an execution cannot be read back");
-                self.answer_unread(id, waiting, out);
+                let unread = |shard: &mut Self, input, out: &mut Vec<_>| shard.reject(input, &SendError::Unavailable(CANNOT_READ), out);
+                self.not_read(id, &error, waiting, unread, out);
             }
         }
     }
@@ -94,9 +90,9 @@ impl<W: World> Shard<W> {
     }
 
     fn found_nothing(&mut self, id: ExecutionId, waiting: Vec<ShardInput<W>>, world: &mut W, out: &mut Vec<Output<W>>) {
-        if self.rebuilding.remove(&id).is_some() {
-            tracing::error!(execution = %id, "the snapshot of an execution is gone");
-            self.checkpoint.stop();
+        if let Some(broken) = self.rebuilding.remove(&id) {
+            self.give_up(id, *broken, "its snapshot is gone");
+            return self.handle_all(waiting, world, out);
         }
         let mut waiting = waiting.into_iter();
         for input in waiting.by_ref() {
@@ -139,12 +135,6 @@ impl<W: World> Shard<W> {
             ShardInput::Watch { reply, .. } => out.push(Output::Reply(reply, Answer::History(None))),
             other => self.reject(other, &SendError::NoSuchExecution, out),
         }
-    }
-
-    fn answer_unread(&mut self, id: ExecutionId, waiting: Vec<ShardInput<W>>, out: &mut Vec<Output<W>>) {
-        // One that is being rebuilt stays so, and is read again with its next input.
-        debug_assert!(!self.live.contains_key(&id), "what is in memory is not read");
-        waiting.into_iter().for_each(|input| self.reject(input, &SendError::Unavailable(CANNOT_READ), out));
     }
 
     /// Answers an input that nobody takes any more: the store has let the shard go.

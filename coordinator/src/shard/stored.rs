@@ -174,6 +174,27 @@ pub(crate) fn execution_of_express_row(name: &str) -> Option<u128> {
     u128::from_str_radix(name.strip_prefix("express/")?, 16).ok()
 }
 
+/// Value in the table of executions that are given up for good (a record of the shard's own, under [`given_up_row_name`]): what the log said of
+/// them may be gone, so that a restart must not go on from what else is stored.
+#[derive(Clone, Debug, PartialEq, bincode::Encode, bincode::Decode)]
+#[bincode(decode_context = "PayloadTable")]
+pub(crate) struct StoredGivenUp {
+    /// Why.
+    pub reason: Arc<str>,
+    /// What it started with, if that is known.
+    pub start: Option<Start>,
+}
+
+/// Name of the record of an execution that is given up for good.
+pub(crate) fn given_up_row_name(execution: u128) -> String {
+    format!("given-up/{execution:032x}")
+}
+
+/// The inverse of [`given_up_row_name`]; `None` for other records.
+pub(crate) fn execution_of_given_up_row(name: &str) -> Option<u128> {
+    u128::from_str_radix(name.strip_prefix("given-up/")?, 16).ok()
+}
+
 /// Value in the index of executions.
 #[derive(Clone, Debug, PartialEq, bincode::Encode, bincode::Decode)]
 pub(crate) struct StoredIndexEntry {
@@ -243,6 +264,7 @@ mod tests {
             let _ = Stored::decode(&Bytes::from(bytes.clone()));
             let _ = decode_value::<StoredTasks>(&bytes);
             let _ = decode_value::<StoredExpress>(&bytes);
+            let _ = decode_value::<StoredGivenUp>(&bytes);
             let _ = decode_value::<StoredIndexEntry>(&bytes);
             let _ = decode_value::<StoredRetention>(&bytes);
         }

@@ -212,7 +212,7 @@ mod tests {
     #[tokio::test]
     async fn a_history_of_any_length_is_forgotten_with_its_execution() {
         let store = MemoryStore::new(1);
-        let (shard, key) = (ShardId(0), RetentionKey { shard: ShardId(0), stop_ms: 10, execution: 1 });
+        let (shard, key) = (ShardId(0), RetentionKey { shard: ShardId(0), stop_ms: 10, tie_breaker: 1 });
         let token = store.acquire(shard).await.expect("the shard is free").token;
         let segments = 2 * PAGE as u64 + 5;
         let segment = |first_event| KvOp::put(Table::History, HistoryKey { execution: 7, first_event }.encode(), Bytes::from_static(b"x"));
@@ -245,7 +245,7 @@ mod tests {
             .map(|(execution, stored)| KvOp::put(Table::Executions, ExecutionKey { execution: *execution }.encode(), stored.encode()))
             .collect();
         let retained = StoredRetention((1..=3).map(|execution| Retained { execution, state_machine: 3, start_at: 1 }).collect());
-        let group = RetentionKey { shard, stop_ms: 10, execution: 1 };
+        let group = RetentionKey { shard, stop_ms: 10, tie_breaker: 1 };
         ops.push(KvOp::put(Table::Retention, group.encode(), encode_value(&retained)));
         store.checkpoint(shard, token, 0, ops).await.expect("it is written");
 

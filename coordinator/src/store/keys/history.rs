@@ -8,7 +8,7 @@ use crate::store::KeyRange;
 pub struct HistoryKey {
     /// Id of the execution.
     pub execution: u128,
-    /// Id of the segment's first event.
+    /// Position of the segment's first event in the execution's history, from 0, internal events included.
     pub first_event: u64,
 }
 

@@ -5,15 +5,15 @@ use std::ops::Bound;
 use super::codec::{Parts, ordered, unordered};
 use crate::store::{KeyRange, ShardId};
 
-/// One ended execution, in the order in which a shard's executions ended.
+/// Executions that ended between two checkpoints, in the order in which a shard's executions ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RetentionKey {
     /// Shard of the execution.
     pub shard: ShardId,
-    /// When it ended, milliseconds since 1970.
+    /// When the last of them ended, milliseconds since 1970.
     pub stop_ms: i64,
-    /// Id of the execution.
-    pub execution: u128,
+    /// A tie breaker between groups of the same millisecond: the number of the batch up to which the checkpoint goes.
+    pub tie_breaker: u128,
 }
 
 impl RetentionKey {
@@ -22,14 +22,14 @@ impl RetentionKey {
         let mut key = Vec::with_capacity(26);
         key.extend_from_slice(&self.shard.0.to_be_bytes());
         key.extend_from_slice(&ordered(self.stop_ms).to_be_bytes());
-        key.extend_from_slice(&self.execution.to_be_bytes());
+        key.extend_from_slice(&self.tie_breaker.to_be_bytes());
         key
     }
 
     /// The inverse of [`encode`](Self::encode).
     pub fn decode(key: &[u8]) -> Option<Self> {
         let mut parts = Parts(key);
-        let decoded = Self { shard: ShardId(parts.u16()?), stop_ms: unordered(parts.u64()?), execution: parts.u128()? };
+        let decoded = Self { shard: ShardId(parts.u16()?), stop_ms: unordered(parts.u64()?), tie_breaker: parts.u128()? };
         parts.end()?;
         Some(decoded)
     }
@@ -52,8 +52,8 @@ mod tests {
     proptest! {
         #[test]
         fn bytes_have_the_order_of_the_values(a: (u16, i64, u128), b: (u16, i64, u128), before: i64) {
-            let key = |(shard, stop_ms, execution): (u16, i64, u128)| {
-                RetentionKey { shard: ShardId(shard), stop_ms, execution }
+            let key = |(shard, stop_ms, tie_breaker): (u16, i64, u128)| {
+                RetentionKey { shard: ShardId(shard), stop_ms, tie_breaker }
             };
             prop_assert_eq!(a.cmp(&b), key(a).encode().cmp(&key(b).encode()));
             prop_assert_eq!(RetentionKey::decode(&key(a).encode()), Some(key(a)));

@@ -1,0 +1,140 @@
+//! What is set aside stays where it is, shows, and is not gone on with from less than was acknowledged.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use baton_coordinator::cluster::{ListQuery, SendError, StartError, Status, TaskOutcome};
+use baton_engine::{Input, Payload, TaskRef};
+use serde_json::json;
+
+use crate::faulty_store::FaultyStore;
+use crate::support::*;
+
+/// The time in which a change is checkpointed.
+const CHECKPOINTED: Duration = Duration::from_millis(2_500);
+
+/// Waits, then asks an activity.
+fn machine() -> serde_json::Value {
+    json!({"StartAt": "W", "States": {"W": {"Type": "Wait", "SecondsPath": "$.s", "Next": "C"},
+        "C": {"Type": "Choice", "Choices": [{"Variable": "$.task", "BooleanEquals": true, "Next": "T"}], "Default": "P"},
+        "T": {"Type": "Task", "Resource": ACTIVITY, "End": true}, "P": {"Type": "Pass", "End": true}}})
+}
+
+async fn until(condition: impl Fn() -> bool) {
+    within(async {
+        while !condition() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+}
+
+/// Nothing reaches the execution, and its name is taken.
+async fn assert_set_aside(system: &System, name: &str, input: &str) {
+    let beat = Input::TaskHeartbeat { task: TaskRef { entry: 2, attempt: 1 } };
+    for input in [beat, Input::Stop { error: None, cause: None }] {
+        let answer = within(system.cluster.send(id(name), input)).await;
+        assert!(matches!(answer, Err(SendError::Unavailable(text)) if text.contains("set aside")), "{answer:?}");
+    }
+    let answer = within(system.cluster.start(start(name, input))).await;
+    assert!(matches!(answer, Err(StartError::Unavailable(text)) if text.contains("set aside")), "{answer:?}");
+    let record = within(system.cluster.describe(id(name))).await.expect("read").expect("it exists");
+    assert_eq!(record.status, Status::Running);
+    assert!(record.quarantined.is_some());
+    until(|| system.cluster.set_aside_executions() == 1).await;
+}
+
+async fn finish_task(system: &System, token: &str) -> Result<(), String> {
+    let outcome = TaskOutcome::Success { output: Payload::from_value(json!(1)) };
+    system.cluster.complete_task(token, outcome).await.map_err(|error| error.to_string())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_rebuilt_is_not_read_back_and_its_log_is_kept() {
+    let store = Arc::new(FaultyStore::new(1));
+    let system = System::over(store.clone(), &machine()).await;
+    *system.known.poison.lock() = Some(ACTIVITY.to_owned());
+    let input = "{\"s\":4,\"task\":true}";
+    system.start("e", input).await;
+    tokio::time::sleep(CHECKPOINTED).await;
+    assert!(store.stored(id("e")).await.is_some(), "it has a snapshot");
+    store.replace(id("e"), None);
+    until(|| !system.cluster.stopped_checkpoints().is_empty()).await;
+    assert_set_aside(&system, "e", input).await;
+    // Neither when the snapshot is there again.
+    store.mend();
+    *system.known.poison.lock() = None;
+    assert_set_aside(&system, "e", input).await;
+    assert_eq!(system.history("e").await, ["ExecutionStarted", "StateEntered", "WaitStarted"]);
+    let query = ListQuery { state_machine_arn: MACHINE.into(), status: None, through: None, redriven: None, limit: 9, after: None };
+    let listed = system.cluster.list(query).await.expect("a list");
+    assert_eq!(listed.iter().map(|line| (&*line.name, line.status)).collect::<Vec<_>>(), [("e", Status::Running)]);
+    system.start("fine", "{\"s\":0,\"task\":false}").await;
+    system.succeeded("fine").await;
+    system.kill_keeping().await;
+    store.inner.crash(usize::MAX);
+
+    let system = System::over(store, &machine()).await;
+    let task = within(system.cluster.poll_activity(ACTIVITY, None, PATIENCE)).await.expect("no error").expect("a task");
+    assert_eq!(finish_task(&system, &task.token).await, Ok(()));
+    system.succeeded("e").await;
+    assert_eq!((system.cluster.set_aside_executions(), system.cluster.stopped_checkpoints().len()), (0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_execution_whose_events_are_missing_stays_set_aside_when_the_log_is_gone() {
+    let store = Arc::new(FaultyStore::new(1));
+    let system = System::over(store.clone(), &machine()).await;
+    let input = "{\"s\":4,\"task\":true}";
+    system.start("e", input).await;
+    tokio::time::sleep(CHECKPOINTED).await;
+    let early = store.stored(id("e")).await.expect("it has a snapshot");
+    within(async {
+        while store.stored(id("e")).await == Some(early.clone()) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+    let task = within(system.cluster.poll_activity(ACTIVITY, None, PATIENCE)).await.expect("no error").expect("a task");
+    system.kill_keeping().await;
+    store.inner.crash(usize::MAX);
+    store.replace(id("e"), Some(early));
+
+    // The log says that the task has started, the key-value side that it is still to be scheduled.
+    let system = System::over(store.clone(), &machine()).await;
+    assert_set_aside(&system, "e", input).await;
+    assert!(finish_task(&system, &task.token).await.is_err());
+    tokio::time::sleep(CHECKPOINTED).await;
+    assert!(system.cluster.stopped_checkpoints().is_empty());
+    system.kill_keeping().await;
+    store.inner.crash(usize::MAX);
+
+    // A checkpoint has let that part of the log go.
+    let system = System::over(store, &machine()).await;
+    assert_set_aside(&system, "e", input).await;
+    assert!(finish_task(&system, &task.token).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn new_work_waits_when_checkpoints_have_stopped_and_memory_fills() {
+    let store = Arc::new(FaultyStore::new(64));
+    store.refuses_checkpoints.store(true, Ordering::Relaxed);
+    // The less is left to each host.
+    let system = System::with(store, &task_machine(ACTIVITY), |config| config.host_count = 64).await;
+    let mut names = (0..).map(|number| format!("e{number}")).filter(|name| id(name).shard(6) == 0);
+    let input = json!("x".repeat(250_000)).to_string();
+    within(async {
+        loop {
+            let name = names.next().expect("there is no end of names");
+            match system.cluster.start(start(&name, &input)).await {
+                Ok(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+                Err(error) => break assert_eq!(error, StartError::Throttled),
+            }
+        }
+    })
+    .await;
+    let stopped = system.cluster.stopped_checkpoints();
+    assert_eq!(stopped.len(), 1, "{stopped:?}");
+    assert!(stopped[0].1.contains("as the test says"), "{stopped:?}");
+}
