@@ -348,8 +348,14 @@ impl<W: World> Recovering<W> {
         let (now, horizon) = (self.shard.now, self.shard.horizon);
         let live = self.shard.live.get_mut(&id).expect("the id was just read from the map");
         live.rows.has_tasks |= had_row;
-        live.execution.restart_heartbeats(&live.revision.machine, now);
-        live.recall_tasks();
+        let recalled = catching(|| {
+            live.execution.restart_heartbeats(&live.revision.machine, now);
+            live.recall_tasks();
+        });
+        if let Err(Panicked(detail)) = recalled {
+            let live = self.shard.live.remove(&id).expect("it was looked at just now");
+            return self.shard.give_up(id, *live, &detail);
+        }
         ask_for_timer(id, live, horizon, out);
         let tasks: Vec<_> = live.tasks.iter().map(|open| (open.task, open.holder.clone())).collect();
         self.shard.go_on_if_yielded(id);

@@ -4,7 +4,7 @@ use baton_engine::{Input, NotRedrivable, Rejected, Start, Timestamp};
 use bytes::Bytes;
 
 use super::live::{Live, LoadError};
-use super::step::{Panicked, ask_for_timer};
+use super::step::{Panicked, ask_for_timer, catching};
 use super::stored::{Stored, StoredEnded};
 use super::{Answer, ExecutionId, ExpressStart, Output, RedriveError, SendError, Shard, ShardInput, StartError, Started, World};
 use crate::store::StoreError;
@@ -66,8 +66,7 @@ impl<W: World> Shard<W> {
             Ok(Found::Ended(_)) => waiting.into_iter().for_each(|input| self.answer_ended(input, out)),
             Ok(Found::Nothing) => self.found_nothing(id, waiting, world, out),
             Err(error) => {
-                let unread = |shard: &mut Self, input, out: &mut Vec<_>| shard.reject(input, &SendError::Unavailable(CANNOT_READ), out);
-                self.not_read(id, &error, waiting, unread, out);
+                self.not_read(id, &error, waiting, Self::answer_unread, out);
             }
         }
     }
@@ -76,10 +75,15 @@ impl<W: World> Shard<W> {
         if let Some(broken) = self.rebuilding.remove(&id) {
             self.rebuilt(id, broken, *live);
         } else {
-            live.execution.restart_heartbeats(&live.revision.machine, self.now);
-            live.recall_tasks();
-            // Whatever is not claimed stands in its queue since before the execution left memory.
-            self.hold_queued_tasks(id, &mut live, world);
+            let recalled = catching(|| {
+                live.execution.restart_heartbeats(&live.revision.machine, self.now);
+                live.recall_tasks();
+                // Whatever is not claimed stands in its queue since before the execution left memory.
+                self.hold_queued_tasks(id, &mut live, world);
+            });
+            if let Err(Panicked(detail)) = recalled {
+                return self.not_read(id, &LoadError::NotApplied(detail), waiting, Self::answer_unread, out);
+            }
             ask_for_timer(id, &mut live, self.horizon, out);
             self.live.insert(id, live);
             self.go_on_if_yielded(id);
@@ -135,6 +139,10 @@ impl<W: World> Shard<W> {
             ShardInput::Watch { reply, .. } => out.push(Output::Reply(reply, Answer::History(None))),
             other => self.reject(other, &SendError::NoSuchExecution, out),
         }
+    }
+
+    fn answer_unread(&mut self, input: ShardInput<W>, out: &mut Vec<Output<W>>) {
+        self.reject(input, &SendError::Unavailable(CANNOT_READ), out);
     }
 
     /// Answers an input that nobody takes any more: the store has let the shard go.

@@ -138,3 +138,29 @@ async fn new_work_waits_when_checkpoints_have_stopped_and_memory_fills() {
     assert_eq!(stopped.len(), 1, "{stopped:?}");
     assert!(stopped[0].1.contains("as the test says"), "{stopped:?}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_execution_whose_events_cannot_be_applied_holds_no_start_up_and_its_log_is_kept() {
+    let store = Arc::new(FaultyStore::new(1));
+    let system = System::over(store.clone(), &machine()).await;
+    let input = "{\"s\":0,\"task\":true}";
+    system.start("e", input).await;
+    let task = within(system.cluster.poll_activity(ACTIVITY, None, PATIENCE)).await.expect("no error").expect("a task");
+    system.kill_keeping().await;
+    store.inner.crash(usize::MAX);
+
+    // Stands for a defect: its events speak of states that this definition does not have.
+    let other = json!({"StartAt": "P", "States": {"P": {"Type": "Pass", "End": true}}});
+    let system = System::over(store.clone(), &other).await;
+    assert_set_aside(&system, "e", input).await;
+    system.start("fine", "{}").await;
+    system.succeeded("fine").await;
+    tokio::time::sleep(CHECKPOINTED).await;
+    assert_eq!(system.cluster.stopped_checkpoints().len(), 1);
+    system.close_keeping().await;
+
+    let system = System::over(store, &machine()).await;
+    assert_eq!(finish_task(&system, &task.token).await, Ok(()));
+    system.succeeded("e").await;
+    assert!(system.cluster.stopped_checkpoints().is_empty());
+}
