@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::future::Future;
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use baton_asl::MachineType;
 use baton_coordinator::cluster::{
@@ -12,7 +12,7 @@ use baton_coordinator::cluster::{
 use baton_coordinator::dispatch::TokenKey;
 use baton_coordinator::gateway::Gateway;
 use baton_coordinator::store::ShardStore;
-use baton_coordinator::store::local::{LocalOptions, LocalStore};
+use baton_coordinator::store::local::{LocalOptions, LocalStore, OpenError};
 use baton_coordinator::store::memory::MemoryStore;
 use baton_engine::{EventKind, Payload, Start};
 use baton_proto::worker::v1::coordinator_message::Message as ToWorker;
@@ -286,10 +286,16 @@ fn event_name(kind: &EventKind) -> &'static str {
     }
 }
 
-/// A store in a folder.
+/// A store in a folder. The one before it in this process may still be on its way out.
 pub(crate) fn local(folder: &std::path::Path) -> Arc<dyn ShardStore> {
-    let options = LocalOptions { shard_count: 8, ..LocalOptions::default() };
-    Arc::new(LocalStore::open(folder, options).expect("the store opens"))
+    let options = || LocalOptions { shard_count: 8, ..LocalOptions::default() };
+    let since = Instant::now();
+    loop {
+        match LocalStore::open(folder, options()) {
+            Err(OpenError::Locked { .. }) if since.elapsed() < PATIENCE => std::thread::sleep(Duration::from_millis(2)),
+            opened => return Arc::new(opened.expect("the store opens")),
+        }
+    }
 }
 
 /// A worker that a test holds in its hands. Dropping it is what a crash looks like.
