@@ -102,14 +102,6 @@ impl PayloadTemplate {
         }
     }
 
-    /// The value of a template without computed parts.
-    pub fn as_static(&self) -> Option<&Value> {
-        match &self.root {
-            Node::Static(value) => Some(value),
-            Node::Object(_) | Node::Array(_) | Node::Path { .. } | Node::Expression(_) => None,
-        }
-    }
-
     /// The JSONata expressions in the template, each with its place in it (`/a/b[0]`, or empty).
     pub fn expressions(&self) -> Vec<(String, &Expression)> {
         let mut expressions = Vec::new();

@@ -8,7 +8,7 @@ mod error;
 mod runtime;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 pub use error::ConfigError;
@@ -155,48 +155,11 @@ impl FunctionTable {
     pub fn affected_by(&self, changed: &Path) -> Vec<&Function> {
         self.iter().filter(|function| function.runtime.code_folder().is_some_and(|folder| changed.starts_with(folder))).collect()
     }
-
-    /// All code folders, each once: what to watch.
-    pub fn code_folders(&self) -> Vec<PathBuf> {
-        let mut folders: Vec<_> = self.iter().filter_map(|function| function.runtime.code_folder()).map(Path::to_owned).collect();
-        folders.sort();
-        folders.dedup();
-        folders
-    }
 }
 
 impl FromIterator<Function> for FunctionTable {
     /// Of several functions with one name the last stays.
     fn from_iter<I: IntoIterator<Item = Function>>(functions: I) -> Self {
         Self { functions: functions.into_iter().map(|function| (function.name.clone(), function)).collect() }
-    }
-}
-
-/// The function name in an ARN, a partial ARN or a plain name, without the qualifier:
-/// `arn:aws:lambda:eu-west-1:123456789012:function:Charge:live` → `Charge`.
-pub fn name_of_resource(resource: &str) -> &str {
-    let after = match resource.find(":function:") {
-        Some(at) => &resource[at + ":function:".len()..],
-        None => resource.strip_prefix("function:").unwrap_or(resource),
-    };
-    after.split(':').next().unwrap_or(after)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_come_from_arns_partial_arns_and_names() {
-        for (resource, name) in [
-            ("arn:aws:lambda:eu-west-1:123456789012:function:Charge", "Charge"),
-            ("arn:aws:lambda:eu-west-1:123456789012:function:Charge:live", "Charge"),
-            ("123456789012:function:Charge:3", "Charge"),
-            ("function:Charge", "Charge"),
-            ("Charge:$LATEST", "Charge"),
-            ("Charge", "Charge"),
-        ] {
-            assert_eq!(name_of_resource(resource), name, "{resource}");
-        }
     }
 }

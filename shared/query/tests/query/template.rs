@@ -36,7 +36,6 @@ fn what_is_not_computed_stands_for_itself() {
     let literal = json!({"b": "$.x", "a": "{% 1 %}", "n": null, "l": [1, {}], "x.$y": 1});
     let template = PayloadTemplate::jsonpath(&literal).unwrap();
     assert!(template.is_static());
-    assert_eq!(template.as_static(), Some(&literal));
     check(literal.clone(), &Fixture::new(json!({})), literal);
     check(json!("$.x"), &Fixture::new(json!({})), json!("$.x"));
 }
