@@ -1,6 +1,6 @@
 //! Counters of what executions do. Handles are made once; one pass over the events of a step costs a few additions.
 
-use baton_engine::{Event, EventKind};
+use baton_engine::{Event, EventKind, Status};
 use metrics::{Counter, counter};
 
 /// See the module.
@@ -30,41 +30,25 @@ impl ExecutionCounters {
         }
     }
 
+    fn of_status(&self, status: Status) -> &Counter {
+        match status {
+            Status::Running => &self.started,
+            Status::Succeeded => &self.succeeded,
+            Status::Failed => &self.failed,
+            Status::TimedOut => &self.timed_out,
+            Status::Aborted => &self.aborted,
+        }
+    }
+
     /// Counts the events of one step.
     pub(crate) fn count(&self, events: &[Event]) {
         let (mut transitions, mut tasks_started) = (0, 0);
         for event in events {
-            match event.kind {
-                EventKind::ExecutionStarted(_) => self.started.increment(1),
-                EventKind::ExecutionSucceeded { .. } => self.succeeded.increment(1),
-                EventKind::ExecutionFailed { .. } => self.failed.increment(1),
-                EventKind::ExecutionTimedOut { .. } => self.timed_out.increment(1),
-                EventKind::ExecutionAborted { .. } => self.aborted.increment(1),
-                EventKind::ExecutionRedriven { .. } => self.redriven.increment(1),
+            match &event.kind {
                 EventKind::StateEntered { .. } => transitions += 1,
                 EventKind::TaskStarted { .. } => tasks_started += 1,
-                EventKind::StateExited { .. }
-                | EventKind::StateAborted { .. }
-                | EventKind::EvaluationFailed { .. }
-                | EventKind::TaskScheduled { .. }
-                | EventKind::TaskRefused { .. }
-                | EventKind::TaskSubmitted { .. }
-                | EventKind::TaskSucceeded { .. }
-                | EventKind::TaskFailed { .. }
-                | EventKind::TaskTimedOut { .. }
-                | EventKind::ParallelStateStarted { .. }
-                | EventKind::ParallelStateSucceeded { .. }
-                | EventKind::ParallelStateFailed { .. }
-                | EventKind::MapStateStarted { .. }
-                | EventKind::MapIterationStarted { .. }
-                | EventKind::MapIterationSucceeded { .. }
-                | EventKind::MapIterationFailed { .. }
-                | EventKind::MapIterationAborted { .. }
-                | EventKind::MapStateSucceeded { .. }
-                | EventKind::MapStateFailed { .. }
-                | EventKind::WaitStarted { .. }
-                | EventKind::RetryScheduled { .. }
-                | EventKind::TaskRegranted { .. } => {}
+                EventKind::ExecutionRedriven { .. } => self.redriven.increment(1),
+                other => other.execution_change().into_iter().for_each(|change| self.of_status(change.status).increment(1)),
             }
         }
         if transitions > 0 {

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::ops::Bound;
 use std::time::Duration;
 
-use baton_engine::{Event, EventKind, Execution, decode_with_table};
+use baton_engine::{Event, Execution, decode_with_table};
 use bytes::Bytes;
 use hashbrown::HashMap;
 use tokio::sync::oneshot;
@@ -216,13 +216,7 @@ impl Cluster {
 }
 
 fn ends_execution(event: &Event) -> bool {
-    matches!(
-        event.kind,
-        EventKind::ExecutionSucceeded { .. }
-            | EventKind::ExecutionFailed { .. }
-            | EventKind::ExecutionAborted { .. }
-            | EventKind::ExecutionTimedOut { .. }
-    )
+    event.kind.execution_change().is_some_and(|change| change.is_end())
 }
 
 fn summary(query: &ListQuery, key: &Bytes, value: &Bytes) -> Result<ExecutionSummary, ReadError> {

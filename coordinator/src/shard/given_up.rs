@@ -60,19 +60,8 @@ impl GivenUp {
     /// The line of the list, unless only the key-value side can tell, or its start is not durable yet.
     pub(super) fn summary(&self, id: ExecutionId, durable_seq: u64) -> Option<ExecutionSummary> {
         let record = self.record.as_ref().filter(|_| self.first_seq <= durable_seq)?;
-        let start = &record.start;
-        Some(ExecutionSummary {
-            id,
-            execution_arn: start.execution_arn.clone(),
-            state_machine_arn: start.state_machine_arn.clone(),
-            name: start.name.clone(),
-            version_arn: start.version_arn.clone(),
-            alias_arn: start.alias_arn.clone(),
-            status: record.status,
-            start_at: start.at,
-            stop_at: record.stop_at,
-            redrives: record.redrives,
-        })
+        let running = ExecutionSummary::running(id, &record.start, record.redrives);
+        Some(ExecutionSummary { status: record.status, stop_at: record.stop_at, ..running })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use baton_engine::{RedriveCount, Status, Timestamp};
+use baton_engine::{RedriveCount, Start, Status, Timestamp};
 
 use super::ExecutionId;
 
@@ -58,6 +58,22 @@ pub struct ExecutionSummary {
 }
 
 impl ExecutionSummary {
+    /// The line of an execution that began with `start` and runs.
+    pub(crate) fn running(id: ExecutionId, start: &Start, redrives: RedriveCount) -> Self {
+        Self {
+            id,
+            execution_arn: start.execution_arn.clone(),
+            state_machine_arn: start.state_machine_arn.clone(),
+            name: start.name.clone(),
+            version_arn: start.version_arn.clone(),
+            alias_arn: start.alias_arn.clone(),
+            status: Status::Running,
+            start_at: start.at,
+            stop_at: None,
+            redrives,
+        }
+    }
+
     /// Where the next page begins when this is the last of a page.
     pub fn cursor(&self) -> Cursor {
         Cursor { start_at: self.start_at, id: self.id }

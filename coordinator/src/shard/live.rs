@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use baton_engine::{
-    Claim, Env, EventKind, Execution, Holder, Input, Outstanding, Rejected, Status, TaskRef, Timestamp, decode_with_table,
+    Claim, Env, EventKind, Execution, ExecutionChange, Holder, Input, Outstanding, Rejected, Status, TaskRef, Timestamp, decode_with_table,
     encode_with_table,
 };
 use bytes::Bytes;
@@ -282,19 +282,7 @@ impl Live {
 
     /// The line of the list.
     pub(super) fn summary(&self, id: ExecutionId) -> ExecutionSummary {
-        let start = self.execution.started();
-        ExecutionSummary {
-            id,
-            execution_arn: start.execution_arn.clone(),
-            state_machine_arn: start.state_machine_arn.clone(),
-            name: start.name.clone(),
-            version_arn: start.version_arn.clone(),
-            alias_arn: start.alias_arn.clone(),
-            status: Status::Running,
-            start_at: start.at,
-            stop_at: None,
-            redrives: self.execution.redrive_count(),
-        }
+        ExecutionSummary::running(id, self.execution.started(), self.execution.redrive_count())
     }
 
     /// The line of the list, as it is told. A redrive that is not durable yet is not.
@@ -363,20 +351,11 @@ impl Ended {
 
     /// The line of the list. An end that is not durable yet is not told.
     pub(super) fn summary(&self, id: ExecutionId, durable_seq: u64) -> ExecutionSummary {
-        let start = &self.record.start;
-        let is_told = self.last_seq <= durable_seq;
-        ExecutionSummary {
-            id,
-            execution_arn: start.execution_arn.clone(),
-            state_machine_arn: start.state_machine_arn.clone(),
-            name: start.name.clone(),
-            version_arn: start.version_arn.clone(),
-            alias_arn: start.alias_arn.clone(),
-            status: if is_told { self.record.status } else { Status::Running },
-            start_at: start.at,
-            stop_at: self.record.stop_at.filter(|_| is_told),
-            redrives: self.record.redrives,
+        let running = ExecutionSummary::running(id, &self.record.start, self.record.redrives);
+        if self.last_seq > durable_seq {
+            return running;
         }
+        ExecutionSummary { status: self.record.status, stop_at: self.record.stop_at, ..running }
     }
 }
 
@@ -404,13 +383,9 @@ pub(crate) fn record_of_history(first: &[u8], last: &[u8], stored: &StoredEnded)
         return Err(malformed("a history that does not begin with ExecutionStarted"));
     };
     let end = last.into_iter().next_back().ok_or(CodecError::Truncated)?;
-    let (status, output, failure) = match end.kind {
-        EventKind::ExecutionSucceeded { output } => (Status::Succeeded, Some(output), None),
-        EventKind::ExecutionFailed { failure } => (Status::Failed, None, Some(failure)),
-        EventKind::ExecutionAborted { failure } => (Status::Aborted, None, Some(failure)),
-        EventKind::ExecutionTimedOut { failure } => (Status::TimedOut, None, Some(failure)),
-        _ => return Err(malformed("a history of an ended execution without an end")),
-    };
+    let change = end.kind.execution_change().filter(ExecutionChange::is_end);
+    let ExecutionChange { status, output, failure } = change.ok_or_else(|| malformed("a history of an ended execution without an end"))?;
+    let (output, failure) = (output.cloned(), failure.cloned());
     let start = Arc::from(start);
     let StoredEnded { events, redrives, .. } = *stored;
     let stop_at = Some(end.at);

@@ -1,6 +1,6 @@
 //! A change of an execution's status, and what its event says.
 
-use baton_engine::{EventKind, Failure, Limits, NotRedrivable, Payload, RedriveCount, RedriveFacts, Start, Status, Timestamp};
+use baton_engine::{ExecutionChange, Failure, Limits, NotRedrivable, Payload, RedriveCount, RedriveFacts, Start, Status, Timestamp};
 use serde::Serialize;
 
 use crate::cluster::StepEvents;
@@ -54,12 +54,12 @@ struct DataDetails {
 impl StatusChange {
     /// The changes that a step has brought, in order: none for most, two for an execution that ends in its first step.
     pub(super) fn all_of(step: &StepEvents<'_>, limits: &Limits) -> Vec<Self> {
-        if !step.events.iter().any(|event| change(&event.kind).is_some()) {
+        if !step.events.iter().any(|event| event.kind.execution_change().is_some()) {
             return Vec::new();
         }
         let (start, redrives) = (step.execution.started(), step.execution.redrive_count());
         let changes = step.public().filter_map(|(id, event)| {
-            let Change { status, output, failure } = change(&event.kind)?;
+            let ExecutionChange { status, output, failure } = event.kind.execution_change()?;
             let stopped_at = (status != Status::Running).then_some(event.at);
             let facts = RedriveFacts { status, started_at: start.at, stopped_at, events: id };
             let redrivable = facts.check(limits, event.at);
@@ -102,50 +102,6 @@ impl StatusChange {
             cause: self.failure.as_ref().and_then(|failure| failure.cause.as_deref()),
         };
         serde_json::to_string(&detail).expect("details have text keys and whole numbers")
-    }
-}
-
-/// What an event changes.
-struct Change<'a> {
-    status: Status,
-    output: Option<&'a Payload>,
-    failure: Option<&'a Failure>,
-}
-
-fn change(kind: &EventKind) -> Option<Change<'_>> {
-    let failed = |status, failure| Some(Change { status, output: None, failure: Some(failure) });
-    match kind {
-        EventKind::ExecutionStarted(_) | EventKind::ExecutionRedriven { .. } => {
-            Some(Change { status: Status::Running, output: None, failure: None })
-        }
-        EventKind::ExecutionSucceeded { output } => Some(Change { status: Status::Succeeded, output: Some(output), failure: None }),
-        EventKind::ExecutionFailed { failure } => failed(Status::Failed, failure),
-        EventKind::ExecutionAborted { failure } => failed(Status::Aborted, failure),
-        EventKind::ExecutionTimedOut { failure } => failed(Status::TimedOut, failure),
-        EventKind::StateEntered { .. }
-        | EventKind::StateExited { .. }
-        | EventKind::StateAborted { .. }
-        | EventKind::EvaluationFailed { .. }
-        | EventKind::TaskScheduled { .. }
-        | EventKind::TaskRefused { .. }
-        | EventKind::TaskStarted { .. }
-        | EventKind::TaskSubmitted { .. }
-        | EventKind::TaskSucceeded { .. }
-        | EventKind::TaskFailed { .. }
-        | EventKind::TaskTimedOut { .. }
-        | EventKind::ParallelStateStarted { .. }
-        | EventKind::ParallelStateSucceeded { .. }
-        | EventKind::ParallelStateFailed { .. }
-        | EventKind::MapStateStarted { .. }
-        | EventKind::MapIterationStarted { .. }
-        | EventKind::MapIterationSucceeded { .. }
-        | EventKind::MapIterationFailed { .. }
-        | EventKind::MapIterationAborted { .. }
-        | EventKind::MapStateSucceeded { .. }
-        | EventKind::MapStateFailed { .. }
-        | EventKind::WaitStarted { .. }
-        | EventKind::RetryScheduled { .. }
-        | EventKind::TaskRegranted { .. } => None,
     }
 }
 

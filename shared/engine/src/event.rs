@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use baton_asl::StateId;
 
-use crate::{Claim, Payload, PayloadTable, Start, Timestamp};
+use crate::{Claim, Payload, PayloadTable, Start, Status, Timestamp};
 
 /// A strand of the execution: 0 is the machine's own flow, every Parallel branch and Map iteration is one more. Numbers are
 /// given in order of creation and never again.
@@ -123,10 +123,66 @@ pub enum EventKind {
     ExecutionRedriven { redrive_count: u32, deadline: Option<Timestamp>, client_token: Option<Arc<str>> },
 }
 
+/// What an event makes of its execution.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ExecutionChange<'a> {
+    /// What DescribeExecution shows from there on.
+    pub status: Status,
+    /// Of a success.
+    pub output: Option<&'a Payload>,
+    /// Of every other end.
+    pub failure: Option<&'a Failure>,
+}
+
+impl ExecutionChange<'_> {
+    /// Whether the execution has ended with it.
+    pub fn is_end(&self) -> bool {
+        self.status != Status::Running
+    }
+}
+
 impl EventKind {
     /// Whether the event has an id and is shown in the history.
     pub fn is_public(&self) -> bool {
         !matches!(self, Self::WaitStarted { .. } | Self::RetryScheduled { .. } | Self::TaskRegranted { .. })
+    }
+
+    /// What the event makes of its execution; `None` for events of a state.
+    pub fn execution_change(&self) -> Option<ExecutionChange<'_>> {
+        let failed = |status, failure| Some(ExecutionChange { status, output: None, failure: Some(failure) });
+        match self {
+            Self::ExecutionStarted(_) | Self::ExecutionRedriven { .. } => {
+                Some(ExecutionChange { status: Status::Running, output: None, failure: None })
+            }
+            Self::ExecutionSucceeded { output } => Some(ExecutionChange { status: Status::Succeeded, output: Some(output), failure: None }),
+            Self::ExecutionFailed { failure } => failed(Status::Failed, failure),
+            Self::ExecutionAborted { failure } => failed(Status::Aborted, failure),
+            Self::ExecutionTimedOut { failure } => failed(Status::TimedOut, failure),
+            Self::StateEntered { .. }
+            | Self::StateExited { .. }
+            | Self::StateAborted { .. }
+            | Self::EvaluationFailed { .. }
+            | Self::TaskScheduled { .. }
+            | Self::TaskRefused { .. }
+            | Self::TaskStarted { .. }
+            | Self::TaskSubmitted { .. }
+            | Self::TaskSucceeded { .. }
+            | Self::TaskFailed { .. }
+            | Self::TaskTimedOut { .. }
+            | Self::ParallelStateStarted { .. }
+            | Self::ParallelStateSucceeded { .. }
+            | Self::ParallelStateFailed { .. }
+            | Self::MapStateStarted { .. }
+            | Self::MapIterationStarted { .. }
+            | Self::MapIterationSucceeded { .. }
+            | Self::MapIterationFailed { .. }
+            | Self::MapIterationAborted { .. }
+            | Self::MapStateSucceeded { .. }
+            | Self::MapStateFailed { .. }
+            | Self::WaitStarted { .. }
+            | Self::RetryScheduled { .. }
+            | Self::TaskRegranted { .. } => None,
+        }
     }
 
     /// The state that the event belongs to; `None` for events of the execution.
