@@ -118,6 +118,7 @@ async fn a_new_store_is_empty<H: Harness>() {
     let harness = H::new();
     let store = harness.store();
     assert_eq!(store.shard_count(), 8);
+    assert_eq!(store.last_seq(ONE).await, Ok(0));
     assert!(store.accepts_intake());
     assert_eq!(store.oldest_shard(), None);
     let owner = Owner::of(store, ONE).await;

@@ -13,3 +13,11 @@ pub mod worker {
         tonic::include_proto!("baton.worker.v1");
     }
 }
+
+/// Offers: task activations as a message broker carries them.
+pub mod offer {
+    /// First version of the contract, `baton/offer/v1/offer.proto`.
+    pub mod v1 {
+        tonic::include_proto!("baton.offer.v1");
+    }
+}

@@ -6,6 +6,7 @@
 
 mod apart;
 mod counters;
+mod directory;
 mod error;
 mod express;
 mod host;

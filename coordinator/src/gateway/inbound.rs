@@ -80,6 +80,8 @@ impl<'a> Reader<'a> {
                 self.connection.leave_queues();
             }
             Some(Message::Logs(logs)) => self.logs(&logs),
+            // Offers of a session that are not claimed come back by themselves, and there are no others yet.
+            Some(Message::Release(_)) => {}
             // A second hello says nothing that the first did not; a message of a newer worker cannot be guessed.
             Some(Message::Hello(_)) | None => {}
         }

@@ -11,6 +11,14 @@ pub enum StoreError {
         /// Of this shard.
         shard: ShardId,
     },
+    /// Another owner has the shard, and its lease has not ended.
+    #[error("shard {shard} is another owner's for {for_ms} ms more")]
+    Held {
+        /// This shard.
+        shard: ShardId,
+        /// What is left of the lease, milliseconds.
+        for_ms: u64,
+    },
     /// The batch does not follow the last one: a defect of the caller, or an earlier batch was refused.
     #[error("shard {shard} is at batch {last}, so nothing can follow batch {expected}")]
     SeqConflict {
@@ -55,7 +63,7 @@ impl StoreError {
     /// Whether the same call can succeed later without anybody's doing.
     pub fn is_retryable(&self) -> bool {
         match self {
-            StoreError::Full | StoreError::Failed(_) => true,
+            StoreError::Held { .. } | StoreError::Full | StoreError::Failed(_) => true,
             StoreError::Fenced { .. }
             | StoreError::SeqConflict { .. }
             | StoreError::TooLarge { .. }

@@ -93,6 +93,11 @@ impl ShardStore for MemoryStore {
         }
     }
 
+    fn last_seq(&self, shard: ShardId) -> BoxFuture<'_, Result<u64, StoreError>> {
+        let seq = self.index(shard).map(|index| self.state.lock().shards[index].durable_seq());
+        ready(seq).boxed()
+    }
+
     fn checkpoint_many(&self, checkpoints: Vec<Checkpoint>) -> BoxFuture<'_, Vec<Result<(), StoreError>>> {
         let mut state = self.state.lock();
         let apply = |checkpoint: Checkpoint| {

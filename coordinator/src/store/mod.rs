@@ -19,6 +19,7 @@ mod head;
 mod ids;
 pub mod keys;
 pub mod local;
+mod members;
 pub mod memory;
 mod table;
 
@@ -27,6 +28,7 @@ pub use checkpoint::{Checkpoint, KEY_BYTES_MAX, KvOp, VALUE_BYTES_MAX};
 pub use durable::{Durable, DurableReceiver, DurableSender};
 pub use error::StoreError;
 pub use ids::{Acquired, ShardId, StoreId, Token};
+pub use members::{Member, MemberSession, Membership, ShardSet};
 pub use table::{KeyRange, Table};
 
 use bytes::Bytes;
@@ -50,11 +52,21 @@ pub trait ShardStore: Send + Sync + 'static {
 
     /// Takes ownership, also from an owner that still believes to have it: from here on that one's writes are refused.
     ///
+    /// A store that several processes share gives leases, judged by its own clock and prolonged by every write and by [`renew`](Self::renew): as
+    /// long as another owner's has not ended, the answer is [`StoreError::Held`].
+    ///
     /// [`Acquired::seq`] counts every batch that was queued before this call and became durable.
     fn acquire(&self, shard: ShardId) -> BoxFuture<'_, Result<Acquired, StoreError>>;
 
     /// Confirms that each of these is still owned; one answer each, in order.
     fn renew(&self, held: Vec<(ShardId, Token)>) -> BoxFuture<'_, Vec<Result<(), StoreError>>>;
+
+    /// Whether the owner may still speak for the shard without having written: its lease, counted by this process's own clock from before it
+    /// was last confirmed, has not ended. A store of one process has no leases, and answers true.
+    fn is_held(&self, shard: ShardId, token: Token) -> bool {
+        let _ = (shard, token);
+        true
+    }
 
     /// Gives the shard up. The token is worthless afterwards.
     fn release(&self, shard: ShardId, token: Token) -> BoxFuture<'_, Result<(), StoreError>>;
@@ -81,6 +93,9 @@ pub trait ShardStore: Send + Sync + 'static {
     /// What a checkpoint has covered may be gone: reading from before [`Acquired::checkpoint_seq`] starts at the first batch that
     /// is still there.
     fn read_log(&self, shard: ShardId, after_seq: u64) -> BoxStream<'static, Result<(u64, Bytes), StoreError>>;
+
+    /// Number of the last durable batch, for those who follow a log that is not their own.
+    fn last_seq(&self, shard: ShardId) -> BoxFuture<'_, Result<u64, StoreError>>;
 
     /// [`checkpoint_many`](Self::checkpoint_many) of one.
     fn checkpoint(&self, shard: ShardId, token: Token, upto_seq: u64, ops: Vec<KvOp>) -> BoxFuture<'_, Result<(), StoreError>> {

@@ -77,6 +77,10 @@ impl ShardStore for FaultyStore {
         self.inner.read_log(shard, after_seq)
     }
 
+    fn last_seq(&self, shard: ShardId) -> BoxFuture<'_, Result<u64, StoreError>> {
+        self.inner.last_seq(shard)
+    }
+
     fn checkpoint_many(&self, checkpoints: Vec<Checkpoint>) -> BoxFuture<'_, Vec<Result<(), StoreError>>> {
         if self.refuses_checkpoints.load(Ordering::Relaxed) {
             let refused = |_| Err(StoreError::Corrupt("as the test says".to_owned()));

@@ -57,6 +57,7 @@ pub use shared::LogStats;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -253,6 +254,11 @@ impl ShardStore for LocalStore {
         let found = self.shared.index(shard).map(|index| self.ask(move |reply| Command::Find { index, after_seq, reply }));
         let places = async move { found?.await };
         read::batches(places, shard, self.shared.identity.log_seed)
+    }
+
+    fn last_seq(&self, shard: ShardId) -> BoxFuture<'_, Result<u64, StoreError>> {
+        let seq = self.shared.index(shard).map(|index| self.shared.durable_seqs[index].load(Ordering::Acquire));
+        Box::pin(std::future::ready(seq))
     }
 
     fn checkpoint_many(&self, checkpoints: Vec<Checkpoint>) -> BoxFuture<'_, Vec<Result<(), StoreError>>> {

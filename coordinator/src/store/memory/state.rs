@@ -189,6 +189,10 @@ impl Shard {
         Durable { shard: self.id, seq, result: Ok(()) }
     }
 
+    pub(super) fn durable_seq(&self) -> u64 {
+        self.durable_seq
+    }
+
     pub(super) fn batches_after(&self, after_seq: u64) -> Vec<Result<(u64, Bytes), StoreError>> {
         let before_first = self.durable_seq - self.log.len() as u64;
         (before_first + 1..).zip(&self.log).filter(|(seq, _)| *seq > after_seq).map(|(seq, batch)| Ok((seq, batch.clone()))).collect()

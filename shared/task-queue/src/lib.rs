@@ -1,0 +1,9 @@
+//! Task queues between coordinators and workers.
+//!
+//! A queue carries *offers*, not truth: which tasks are outstanding is in the executions. An offer may be lost, repeated or late; whoever takes one
+//! claims it at a coordinator before anything runs, and a second claim is denied. Nothing sits unacknowledged for longer than a claim takes.
+
+mod queue;
+
+pub use baton_proto::offer::v1::Offer;
+pub use queue::{Consumer, Delivery, Depth, Link, QueueError, TaskQueue};
