@@ -88,27 +88,32 @@ impl Constraints {
 
     /// A number.
     pub(super) fn number(&mut self, field: &str, value: Option<i64>, range: RangeInclusive<i64>) -> Option<i64> {
-        let number = value?;
-        if number < *range.start() {
-            let rule = format!("Member must have value greater than or equal to {}", range.start());
-            self.violated(&format!("Value '{number}'"), field, &rule);
-        } else if number > *range.end() {
-            let rule = format!("Member must have value less than or equal to {}", range.end());
-            self.violated(&format!("Value '{number}'"), field, &rule);
-        }
+        self.in_range(field, &value?, &value?, &range);
         value
+    }
+
+    fn in_range<T: PartialOrd + std::fmt::Display>(
+        &mut self,
+        field: &str,
+        number: &T,
+        shown: &dyn std::fmt::Display,
+        range: &RangeInclusive<T>,
+    ) {
+        let rule = if number < range.start() {
+            format!("Member must have value greater than or equal to {}", range.start())
+        } else if number > range.end() {
+            format!("Member must have value less than or equal to {}", range.end())
+        } else {
+            return;
+        };
+        self.violated(&format!("Value '{shown}'"), field, &rule);
     }
 
     /// A number with a fraction.
     pub(super) fn decimal(&mut self, field: &str, value: Option<f64>, range: RangeInclusive<f64>) -> Option<f64> {
         let number = value?;
-        if number < *range.start() {
-            let rule = format!("Member must have value greater than or equal to {}", range.start());
-            self.violated(&format!("Value '{number:?}'"), field, &rule);
-        } else if number > *range.end() {
-            let rule = format!("Member must have value less than or equal to {}", range.end());
-            self.violated(&format!("Value '{number:?}'"), field, &rule);
-        }
+        // With its decimal point, also when nothing comes after it.
+        self.in_range(field, &number, &format_args!("{number:?}"), &range);
         value
     }
 

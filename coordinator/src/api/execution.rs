@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::arn::Arn;
 use crate::catalog::CatalogRevision;
-use crate::cluster::{ExecutionId, ExecutionRecord, NotRedrivable, Status};
+use crate::cluster::{ExecutionId, ExecutionRecord, NotRedrivable, Revision, Status};
 
 pub(super) use crate::history::status_name;
 
@@ -58,4 +58,10 @@ pub(super) fn redrivable(api: &Api, record: &ExecutionRecord) -> Result<(), NotR
 pub(super) fn revision(api: &Api, record: &ExecutionRecord) -> Result<Arc<CatalogRevision>, ApiError> {
     let missing = || ApiError::InternalFailure(format!("the definition of {} is missing", record.start.execution_arn));
     api.catalog().catalog_revision(record.start.revision).ok_or_else(missing)
+}
+
+/// The same, ready to be run and shown.
+pub(super) fn compiled(api: &Api, record: &ExecutionRecord) -> Result<Arc<Revision>, ApiError> {
+    let unreadable = || ApiError::InternalFailure(format!("the definition of {} cannot be read any more", record.start.execution_arn));
+    revision(api, record)?.compiled().ok_or_else(unreadable)
 }

@@ -30,8 +30,7 @@ impl Api {
     /// The execution as it stands and the revision that it is pinned to.
     pub async fn describe_with_revision(&self, arn: &str) -> Result<(ExecutionRecord, Arc<Revision>), ApiError> {
         let record = execution::describe(self, arn).await?;
-        let revision = execution::revision(self, &record)?.compiled();
-        let revision = revision.ok_or_else(|| ApiError::InternalFailure(format!("the definition of {arn} cannot be read any more")))?;
+        let revision = execution::compiled(self, &record)?;
         Ok((record, revision))
     }
 

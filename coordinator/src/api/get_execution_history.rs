@@ -46,8 +46,7 @@ pub(super) async fn run(api: &Api, call: &Call<'_>) -> Result<Vec<u8>, ApiError>
 
     let history = api.cluster().history(id).await?;
     let (record, events) = history.ok_or_else(|| ApiError::ExecutionDoesNotExist(arn.clone()))?;
-    let revision = execution::revision(api, &record)?.compiled();
-    let revision = revision.ok_or_else(|| ApiError::InternalFailure(format!("the definition of {arn} cannot be read any more")))?;
+    let revision = execution::compiled(api, &record)?;
     let history = History { machine: &revision.machine, region: Arn::parse(&arn)?.region, data };
     let page = select(&events, seen, reverse, page::limit(request.max_results));
     let next_token = page.more_after.map(|id| paging.token(&id.to_le_bytes(), now));

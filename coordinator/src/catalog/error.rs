@@ -6,37 +6,37 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CatalogError {
     /// A machine of this name has another content.
-    #[error("State Machine Already Exists: '{arn}'")]
+    #[error("{arn} exists with another content")]
     StateMachineAlreadyExists {
         /// Its ARN.
         arn: Arc<str>,
     },
     /// There is no such machine.
-    #[error("State Machine Does Not Exist: '{arn}'")]
+    #[error("there is no {arn}")]
     StateMachineDoesNotExist {
         /// The ARN asked for.
         arn: Arc<str>,
     },
     /// As many machines as there may be.
-    #[error("State Machine Limit Exceeded")]
+    #[error("there are as many state machines as there may be")]
     StateMachineLimitExceeded,
     /// An activity of this name has another encryption configuration.
-    #[error("Activity Already Exists: '{arn}'")]
+    #[error("{arn} exists with another encryption")]
     ActivityAlreadyExists {
         /// Its ARN.
         arn: Arc<str>,
     },
     /// As many activities as there may be.
-    #[error("Activity Limit Exceeded")]
+    #[error("there are as many activities as there may be")]
     ActivityLimitExceeded,
     /// More tags than a resource may have.
-    #[error("Too many tags: '{arn}'")]
+    #[error("{arn} has as many tags as it may")]
     TooManyTags {
         /// ARN of the resource.
         arn: Arc<str>,
     },
     /// Nothing that carries tags has this ARN.
-    #[error("Resource not found: '{arn}'")]
+    #[error("nothing that carries tags is called {arn}")]
     NotTaggable {
         /// The ARN asked for.
         arn: Arc<str>,
@@ -71,7 +71,7 @@ pub enum CatalogError {
     #[error("The maximum number of aliases of the state machine has been reached.")]
     AliasLimitExceeded,
     /// Too many commands wait.
-    #[error("Rate exceeded")]
+    #[error("too many commands wait")]
     Throttled,
     /// The store refuses writes, or the catalog is going away.
     #[error("{0}")]
@@ -82,7 +82,7 @@ pub enum CatalogError {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The store could not be read.
-    #[error("the catalog cannot be read: {0}")]
+    #[error("the store does not give the catalog: {0}")]
     Store(#[from] crate::store::StoreError),
     /// What was read was written by a newer release, or is damaged.
     #[error("the catalog cannot be read: {0}")]

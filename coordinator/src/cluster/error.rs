@@ -26,7 +26,7 @@ pub enum PollError {
     #[error("The maximum number of workers concurrently polling for activity tasks has been reached.")]
     WorkerLimitExceeded,
     /// The shard's inbox is full: `ThrottlingException`.
-    #[error("Rate exceeded")]
+    #[error("too much waits at the shard")]
     Throttled,
     /// Going away, or the store refuses writes.
     #[error("{0}")]
@@ -37,7 +37,7 @@ pub enum PollError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TaskError {
     /// `InvalidToken`.
-    #[error("Invalid Token: 'Invalid token'")]
+    #[error("the token is none of ours")]
     InvalidToken,
     /// `TaskTimedOut`: the attempt is over.
     #[error("Task Timed Out: 'Provided task does not exist anymore'")]
@@ -46,7 +46,7 @@ pub enum TaskError {
     #[error("Task does not exist anymore")]
     TaskDoesNotExist,
     /// The shard's inbox is full: `ThrottlingException`.
-    #[error("Rate exceeded")]
+    #[error("too much waits at the shard")]
     Throttled,
     /// Going away, or the store refuses writes.
     #[error("{0}")]

@@ -22,13 +22,13 @@ pub struct Started {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StartError {
     /// An execution of this name exists: it has ended, or runs with another input.
-    #[error("Execution Already Exists: '{execution_arn}'")]
+    #[error("{execution_arn} exists")]
     AlreadyExists {
         /// ARN of the one that exists.
         execution_arn: String,
     },
     /// The shard's inbox is full, or as many Express executions run as there may be: `ThrottlingException`.
-    #[error("Rate exceeded")]
+    #[error("too much waits at the shard")]
     Throttled,
     /// The store refuses writes (a full disk, a shutdown): 503, try again.
     #[error("{0}")]
@@ -45,7 +45,7 @@ pub enum SendError {
     #[error(transparent)]
     Rejected(#[from] Rejected),
     /// The shard's inbox is full: `ThrottlingException`.
-    #[error("Rate exceeded")]
+    #[error("too much waits at the shard")]
     Throttled,
     /// The store refuses writes (a full disk, a shutdown), or the execution is set aside: 503, try again.
     #[error("{0}")]
@@ -62,7 +62,7 @@ pub enum RedriveError {
     #[error(transparent)]
     NotRedrivable(#[from] NotRedrivable),
     /// The shard's inbox is full: `ThrottlingException`.
-    #[error("Rate exceeded")]
+    #[error("too much waits at the shard")]
     Throttled,
     /// The store refuses writes or cannot be read, or the execution is set aside: 503, try again.
     #[error("{0}")]
@@ -73,7 +73,7 @@ pub enum RedriveError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReadError {
     /// The shard's inbox is full: `ThrottlingException`.
-    #[error("Rate exceeded")]
+    #[error("too much waits at the shard")]
     Throttled,
     /// The shard is going away, or the store cannot be read: 503, try again.
     #[error("{0}")]

@@ -1,5 +1,10 @@
 //! "Did you mean …?"
 
+/// What diagnostics say of a candidate.
+pub(crate) fn hint(meant: &str) -> String {
+    format!("did you mean `{meant}`?")
+}
+
 /// The candidate that `word` was most likely meant to be, or `None` when nothing is near. Candidates that differ only in case
 /// always win; otherwise the fewest edits (insert, delete, replace, swap neighbours) decide, at most a third of the word.
 pub fn did_you_mean<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {

@@ -54,11 +54,19 @@ pub struct TemplateError {
     pub message: String,
 }
 
+fn invalid_path(path: &str, reason: &str) -> String {
+    format!("Invalid path '{path}' : {reason}")
+}
+
+fn failed(function: &str, reason: &str) -> String {
+    format!("The function '{function}' had the following error: {reason}")
+}
+
 /// Why a path gave nothing, or could not be applied.
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum PathError {
     /// Nothing is there.
-    #[error("Invalid path '{path}' : {reason}")]
+    #[error("{}", invalid_path(path, reason))]
     NotFound {
         /// The path as written.
         path: String,
@@ -66,7 +74,7 @@ pub enum PathError {
         reason: String,
     },
     /// All is there but the element of an array: its index lies outside. A payload template gives `null` for it.
-    #[error("Invalid path '{path}' : {reason}")]
+    #[error("{}", invalid_path(path, reason))]
     IndexOutOfRange {
         /// The path as written.
         path: String,
@@ -74,7 +82,7 @@ pub enum PathError {
         reason: String,
     },
     /// What is there cannot be what the path asks of it (an array, something to sum up).
-    #[error("Invalid path '{path}' : {reason}")]
+    #[error("{}", invalid_path(path, reason))]
     NotApplicable {
         /// The path as written.
         path: String,
@@ -82,7 +90,7 @@ pub enum PathError {
         reason: String,
     },
     /// The path asks for more work, or gives more, than one evaluation may.
-    #[error("Invalid path '{path}' : The evaluation exceeds its limit of {limit}")]
+    #[error("{}", invalid_path(path, &format!("The evaluation exceeds its limit of {limit}")))]
     LimitExceeded {
         /// The path as written.
         path: String,
@@ -130,9 +138,7 @@ pub enum QueryError {
         input: String,
     },
     /// A path among the arguments of an intrinsic function.
-    #[error(
-        "The function '{function}' had the following error: The JsonPath argument for the field '{path}' could not be found in the input '{input}'"
-    )]
+    #[error("{}", failed(function, &format!("The JsonPath argument for the field '{path}' could not be found in the input '{input}'")))]
     ArgumentNotFound {
         /// The outermost call as written.
         function: String,
@@ -142,7 +148,7 @@ pub enum QueryError {
         input: String,
     },
     /// A path among the arguments of an intrinsic function that does not fit what is there.
-    #[error("The function '{function}' had the following error: {reason}")]
+    #[error("{}", failed(function, reason))]
     ArgumentNotApplicable {
         /// The outermost call as written.
         function: String,
@@ -150,7 +156,7 @@ pub enum QueryError {
         reason: String,
     },
     /// An intrinsic function that refuses its arguments.
-    #[error("The function '{function}' had the following error: {reason}")]
+    #[error("{}", failed(function, reason))]
     Intrinsic {
         /// The outermost call as written.
         function: String,

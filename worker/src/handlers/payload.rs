@@ -13,30 +13,30 @@ pub(crate) const RESPONSE_BYTES_MAX: usize = 6_291_556;
 
 /// The function did not answer within its timeout.
 pub(crate) fn timed_out(request_id: &str, timeout: Duration) -> FunctionError {
-    FunctionError::lambda(
-        "Sandbox.Timedout",
-        &format!("RequestId: {request_id} Error: Task timed out after {:.2} seconds", timeout.as_secs_f64()),
-    )
+    of_request("Sandbox.Timedout", request_id, &format!("Task timed out after {:.2} seconds", timeout.as_secs_f64()))
 }
 
 /// The function's process ended instead of answering.
 pub(crate) fn exited(request_id: &str, status: ExitStatus) -> FunctionError {
     let reason = match (status.code(), status.signal()) {
-        (Some(0), _) => "Runtime exited without providing a reason".to_owned(),
+        (Some(0), _) | (None, None) => "Runtime exited without providing a reason".to_owned(),
         (Some(code), _) => format!("Runtime exited with error: exit status {code}"),
         (None, Some(signal)) => format!(
             "Runtime exited with error: signal: {}{}",
             signal_name(signal),
             if status.core_dumped() { " (core dumped)" } else { "" }
         ),
-        (None, None) => "Runtime exited without providing a reason".to_owned(),
     };
-    FunctionError::lambda("Runtime.ExitError", &format!("RequestId: {request_id} Error: {reason}"))
+    of_request("Runtime.ExitError", request_id, &reason)
 }
 
 /// The function's process cannot be started at all.
 pub(crate) fn cannot_start(request_id: &str, reason: &str) -> FunctionError {
-    FunctionError::lambda("Runtime.InvalidEntrypoint", &format!("RequestId: {request_id} Error: {reason}")).before_handler()
+    of_request("Runtime.InvalidEntrypoint", request_id, reason).before_handler()
+}
+
+fn of_request(error: &str, request_id: &str, reason: &str) -> FunctionError {
+    FunctionError::lambda(error, &format!("RequestId: {request_id} Error: {reason}"))
 }
 
 /// The answer is larger than Lambda lets through.

@@ -5,7 +5,7 @@ use super::{Parsed, Parser, Reported};
 use crate::diagnostic::Code;
 use crate::message;
 use crate::model::QueryLanguage;
-use crate::suggest::did_you_mean;
+use crate::suggest::{did_you_mean, hint};
 
 /// A field and the query language that it belongs to; `None` means both.
 pub(crate) type FieldRule = (&'static str, Option<QueryLanguage>);
@@ -120,7 +120,7 @@ impl Parser<'_> {
                 None => message::unsupported_field(key),
             };
             let known = rules.iter().copied().flatten().filter(|rule| rule.1.is_none_or(|only| only == language));
-            let meant = did_you_mean(key, known.map(|rule| rule.0)).map(|name| format!("did you mean `{name}`?"));
+            let meant = did_you_mean(key, known.map(|rule| rule.0)).map(hint);
             outcome = Err(self.report_at(Code::SchemaValidationFailed, text, owner.location(), range, meant));
         }
         outcome

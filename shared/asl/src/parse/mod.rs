@@ -224,7 +224,7 @@ impl<'t> Parser<'t> {
             return Some("transitions cannot leave a branch or an item processor, nor lead into one".to_owned());
         }
         let names = self.outline.flow_of(flow).names.keys().copied();
-        crate::suggest::did_you_mean(name, names).map(|name| format!("did you mean `{name}`?"))
+        crate::suggest::did_you_mean(name, names).map(crate::suggest::hint)
     }
 }
 

@@ -80,7 +80,7 @@ impl Parser<'_> {
             let mut fields = action.required.iter().chain(action.optional);
             let meant = fields.find(|field| field.eq_ignore_ascii_case(name) && **field != name);
             if let Some(meant) = meant {
-                let (text, help) = (message::unsupported_parameter(name), format!("did you mean `{meant}`?"));
+                let (text, help) = (message::unsupported_parameter(name), crate::suggest::hint(meant));
                 let location = payload.location();
                 outcome = Err(self.report_at(Code::SchemaValidationFailed, text, location, range, Some(help)));
             }

@@ -116,7 +116,7 @@ fn advice(service: &str, action: &str, pattern: Pattern) -> Option<String> {
     if pattern != Pattern::RequestResponse && is_offered(service, action, Pattern::RequestResponse) {
         return Some(format!("`{service}:{action}` does not offer this pattern"));
     }
-    nearest(service, action).map(|meant| format!("did you mean `{meant}`?"))
+    nearest(service, action).map(|meant| crate::suggest::hint(&meant))
 }
 
 #[cfg(test)]

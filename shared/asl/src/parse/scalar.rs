@@ -9,7 +9,7 @@ use super::template::Reserved;
 use super::{Context, Parsed, Parser};
 use crate::message;
 use crate::model::{IntegerField, NumberField, QueryLanguage};
-use crate::suggest::did_you_mean;
+use crate::suggest::{did_you_mean, hint};
 use crate::syntax::{Kind, Node, Object};
 
 /// The longest time that the language can name, in seconds.
@@ -52,7 +52,7 @@ impl Parser<'_> {
         if let Some(value) = values.iter().find(|value| **value == text) {
             return Ok(value);
         }
-        let help = did_you_mean(text, values.iter().copied()).map(|value| format!("did you mean `{value}`?"));
+        let help = did_you_mean(text, values.iter().copied()).map(hint);
         let (code, range) = (crate::Code::SchemaValidationFailed, cursor.node.range);
         Err(self.report_at(code, message::one_of_values(values), cursor.location(), range, help))
     }

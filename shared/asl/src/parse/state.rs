@@ -8,7 +8,7 @@ use super::{Context, Parsed, Parser, Reported};
 use crate::diagnostic::Code;
 use crate::message;
 use crate::model::{FlowId, QueryLanguage, State, StateId, StateKind, Transition};
-use crate::suggest::did_you_mean;
+use crate::suggest::{did_you_mean, hint};
 
 /// The state types, in AWS's order.
 const TYPES: [(&str, StateType); 8] = [
@@ -118,7 +118,7 @@ impl Parser<'_> {
         if let Some((_, kind)) = TYPES.iter().find(|(name, _)| *name == text) {
             return Ok(*kind);
         }
-        let help = did_you_mean(text, names).map(|name| format!("did you mean `{name}`?"));
+        let help = did_you_mean(text, names).map(hint);
         let (text, range) = (message::one_of_types(&names), kind.node.range);
         Err(self.report_at(Code::SchemaValidationFailed, text, kind.location(), range, help))
     }

@@ -175,7 +175,7 @@ impl<'t> Reader<'t> {
                 self.at += 1;
                 self.skip_white_space()?;
                 if self.peek().is_none() {
-                    return Err(self.error(self.at, 0, format!("Unexpected end-of-input within/between {name} entries")));
+                    return Err(self.end_between(name));
                 }
                 if in_object { self.key(open).map(|()| None) } else { Ok(None) }
             }
@@ -199,7 +199,7 @@ impl<'t> Reader<'t> {
         match self.peek() {
             Some(b':') => self.at += 1,
             Some(_) => return Err(self.unexpected(WANTS_COLON)),
-            None => return Err(self.error(self.at, 0, "Unexpected end-of-input within/between Object entries")),
+            None => return Err(self.end_between("Object")),
         }
         self.skip_white_space()?;
         let Some(Open::Object { key, .. }) = open.last_mut() else { unreachable!("keys are read inside objects only") };
@@ -223,9 +223,13 @@ impl<'t> Reader<'t> {
         self.error(self.at, 1, message)
     }
 
+    fn end_between(&self, name: &str) -> JsonError {
+        self.error(self.at, 0, format!("Unexpected end-of-input within/between {name} entries"))
+    }
+
     fn end_inside(&self, open: &[Open]) -> JsonError {
         let message = match open.last() {
-            Some(Open::Object { key: Some(_), .. }) => "Unexpected end-of-input within/between Object entries".to_owned(),
+            Some(Open::Object { key: Some(_), .. }) => return self.end_between("Object"),
             Some(container) => {
                 let start = source(self.text, container.start(), 1);
                 format!("Unexpected end-of-input: expected close marker for {} (start marker at {start})", container.name())

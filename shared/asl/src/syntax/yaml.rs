@@ -88,10 +88,14 @@ impl Reader<'_> {
         }
     }
 
+    fn too_deep(&mut self, span: Span) -> YamlError {
+        self.error(&format!("Sequences and mappings are nested deeper than {MAX_DEPTH}"), span.start)
+    }
+
     fn start(&mut self, anchor: usize, span: Span, content: Content) -> Result<Step, YamlError> {
         self.count(1, span.start)?;
         if self.open.len() >= MAX_DEPTH {
-            return Err(self.error(&format!("Sequences and mappings are nested deeper than {MAX_DEPTH}"), span.start));
+            return Err(self.too_deep(span));
         }
         let start = self.offsets.byte(span.start);
         self.open.push(Open { anchor, start, content });
@@ -118,7 +122,7 @@ impl Reader<'_> {
         let (copy, size) = (copy(node), *size);
         self.count(size, span.start)?;
         if self.open.len() + depth(&copy) > MAX_DEPTH {
-            return Err(self.error(&format!("Sequences and mappings are nested deeper than {MAX_DEPTH}"), span.start));
+            return Err(self.too_deep(span));
         }
         self.complete(copy, 0, 0)
     }

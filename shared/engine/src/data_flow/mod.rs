@@ -136,6 +136,14 @@ pub(crate) fn integer(at: &Evaluator<'_>, field: &IntegerField, name: &str, inpu
     }
 }
 
+/// A [whole number](integer) that the field wants to be positive.
+pub(crate) fn positive(at: &Evaluator<'_>, field: &IntegerField, name: &str, number: i64) -> Result<u64, Fault> {
+    match u64::try_from(number) {
+        Ok(number @ 1..) => Ok(number),
+        Ok(0) | Err(_) => Err(unusable(at, field, name, format!("{name} must be a positive integer."))),
+    }
+}
+
 /// A number that is literal, at a path, or computed. A path may lead to its text as well.
 pub(crate) fn number(at: &Evaluator<'_>, field: &NumberField, name: &str, input: &Payload) -> Result<f64, Fault> {
     match field {

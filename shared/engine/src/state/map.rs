@@ -80,7 +80,7 @@ pub(crate) fn items(at: &Evaluator<'_>, field: &ItemsField, input: &Payload) -> 
             match value {
                 Value::Array(_) => Ok(of_array(Payload::from_value(value))),
                 Value::Object(members) => Ok(of_object(members)),
-                _ => Err(at.evaluation(Some("Items"), format!("Map state input must be an array but was: {value}"))),
+                _ => Err(not_iterable(at, Some("Items"), &value)),
             }
         }
         ItemsField::Expression(expression) => {
@@ -103,10 +103,12 @@ fn whole_input(at: &Evaluator<'_>, input: &Payload) -> Result<Items, Fault> {
             Ok(of_array(input.clone()))
         }
         (_, baton_asl::QueryLanguage::JsonPath) => Err(not_an_array(at, "$")),
-        (value, baton_asl::QueryLanguage::Jsonata) => {
-            Err(at.evaluation(None, format!("Map state input must be an array but was: {value}")))
-        }
+        (value, baton_asl::QueryLanguage::Jsonata) => Err(not_iterable(at, None, value)),
     }
+}
+
+fn not_iterable(at: &Evaluator<'_>, field: Option<&str>, value: &Value) -> Fault {
+    at.evaluation(field, format!("Map state input must be an array but was: {value}"))
 }
 
 fn not_an_array(at: &Evaluator<'_>, path: &str) -> Fault {

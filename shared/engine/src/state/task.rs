@@ -46,10 +46,7 @@ fn seconds(at: &Evaluator<'_>, field: Option<&IntegerField>, name: &str) -> Resu
     let Some(field) = field else { return Ok(None) };
     let input = data_flow::effective_input(at)?;
     let seconds = data_flow::integer(at, field, name, &input)?;
-    match u64::try_from(seconds) {
-        Ok(seconds @ 1..) => Ok(Some(seconds)),
-        Ok(0) | Err(_) => Err(data_flow::unusable(at, field, name, format!("{name} must be a positive integer."))),
-    }
+    data_flow::positive(at, field, name, seconds).map(Some)
 }
 
 /// `RoleArn` of `Credentials`.

@@ -39,8 +39,5 @@ fn envelope(batch_input: Option<&Payload>, items: Vec<Value>) -> Value {
 
 fn limit(at: &Evaluator<'_>, field: Option<&IntegerField>, name: &str, input: &Payload) -> Result<u64, Fault> {
     let Some(field) = field else { return Ok(u64::MAX) };
-    match u64::try_from(data_flow::integer(at, field, name, input)?) {
-        Ok(limit @ 1..) => Ok(limit),
-        Ok(0) | Err(_) => Err(data_flow::unusable(at, field, name, format!("{name} must be a positive integer."))),
-    }
+    data_flow::positive(at, field, name, data_flow::integer(at, field, name, input)?)
 }
