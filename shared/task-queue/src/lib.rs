@@ -3,7 +3,12 @@
 //! A queue carries *offers*, not truth: which tasks are outstanding is in the executions. An offer may be lost, repeated or late; whoever takes one
 //! claims it at a coordinator before anything runs, and a second claim is denied. Nothing sits unacknowledged for longer than a claim takes.
 
+mod memory;
 mod queue;
 
 pub use baton_proto::offer::v1::Offer;
-pub use queue::{Consumer, Delivery, Depth, Link, QueueError, TaskQueue};
+pub use memory::{Faults, MemoryQueue};
+pub use queue::{Consumer, Delivery, Depth, Link, QueueError, Settlement, TaskQueue};
+
+/// Most offers that one message carries; [`TaskQueue::publish`] splits what is longer.
+pub const OFFERS_PER_MESSAGE_MAX: usize = 64;

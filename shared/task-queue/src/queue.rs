@@ -1,7 +1,10 @@
 //! The border: what a broker must do for baton.
 
+use std::fmt;
+use std::sync::Arc;
+
 use futures_util::future::BoxFuture;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 
 use crate::Offer;
 
@@ -13,7 +16,8 @@ pub trait TaskQueue: Send + Sync + 'static {
     /// an error any of them may be in the queue all the same.
     fn publish<'a>(&'a self, queue: &'a str, offers: Vec<Offer>) -> BoxFuture<'a, Result<(), QueueError>>;
 
-    /// Takes offers out of the queue, at most `prefetch` messages of them unacknowledged at a time. It ends with the connection.
+    /// Takes offers out of the queue, which is made if it is not there: at most `prefetch` messages of them unacknowledged at a time. It ends
+    /// with the connection.
     fn consume<'a>(&'a self, queue: &'a str, prefetch: u16) -> BoxFuture<'a, Result<Box<dyn Consumer>, QueueError>>;
 
     /// How the queue stands; `None` if it is not there.
@@ -46,7 +50,8 @@ pub trait Consumer: Send {
     /// The next message; `None` once the connection is gone.
     fn next(&mut self) -> BoxFuture<'_, Option<Delivery>>;
 
-    /// How many messages may be unacknowledged from now on; 0 stops it for the time being.
+    /// How many messages may be unacknowledged from now on; 0 stops it for the time being. What the broker has sent ahead and is too much now
+    /// goes back. It costs a round trip or two: something for a change of what a worker can take, not for every message.
     fn set_prefetch(&mut self, prefetch: u16) -> BoxFuture<'_, Result<(), QueueError>>;
 }
 
@@ -57,20 +62,51 @@ pub struct Delivery {
     pub offers: Vec<Offer>,
     /// Whether the broker says that it has been delivered before.
     pub is_redelivered: bool,
-    done: oneshot::Sender<()>,
+    end: End,
 }
 
 impl Delivery {
-    /// A message, and who hears of its end: `Ok` when it is acknowledged, an error when it goes back.
-    pub fn new(offers: Vec<Offer>, is_redelivered: bool) -> (Self, oneshot::Receiver<()>) {
-        let (done, ended) = oneshot::channel();
-        (Self { offers, is_redelivered, done }, ended)
+    /// A message that its consumer knows by `tag`, and who hears of its end.
+    pub fn new(offers: Vec<Offer>, is_redelivered: bool, tag: u64, settlement: Arc<dyn Settlement>) -> Self {
+        Self { offers, is_redelivered, end: End { tag, settlement: Some(settlement) } }
     }
 
-    /// Each of its offers has been claimed, denied or handed back.
-    pub fn acknowledge(self) {
-        // A connection that is gone has given the message back already.
-        let _ = self.done.send(());
+    /// Each of its offers has been claimed, denied or handed back. Without effect when the connection or the consumer is gone: the broker has
+    /// given the message to others already.
+    pub fn acknowledge(mut self) {
+        self.end.settle(true);
+    }
+}
+
+/// Hears how deliveries end, each once, on whatever thread it happens; it must not block.
+pub trait Settlement: Send + Sync {
+    /// The message with this tag was acknowledged, or is to go back into the queue.
+    fn settle(&self, tag: u64, is_acknowledged: bool);
+}
+
+/// A field of its own, so that [`Delivery::offers`] can be moved out.
+struct End {
+    tag: u64,
+    settlement: Option<Arc<dyn Settlement>>,
+}
+
+impl End {
+    fn settle(&mut self, is_acknowledged: bool) {
+        if let Some(settlement) = self.settlement.take() {
+            settlement.settle(self.tag, is_acknowledged);
+        }
+    }
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.settle(false);
+    }
+}
+
+impl fmt::Debug for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("End").field("tag", &self.tag).finish_non_exhaustive()
     }
 }
 
