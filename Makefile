@@ -1,6 +1,6 @@
 # The small toolbox. CI calls these targets word for word; there is no second way.
 
-.PHONY: dev test check unit examples clients clients-all clients-go clients-java clients-rust chaos chaos-short bench sim fuzz deny conformance conformance-page setup
+.PHONY: dev test check unit examples clients clients-all clients-go clients-java clients-rust chaos chaos-short bench sim fuzz deny conformance conformance-page setup services
 
 CARGO ?= cargo
 VENV   := .venv
@@ -23,7 +23,7 @@ check:
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 
 # Tests of the crates. Heavy suites have their own targets.
-unit:
+unit: services
 	$(CARGO) test --workspace
 
 $(DEBUG)/baton: build-debug
@@ -76,9 +76,12 @@ fuzz:
 deny:
 	cargo deny check licenses bans sources
 
-# Python packages for the tests, in a folder of their own.
-setup: $(VENV)/.installed
+# Python packages for the tests, in a folder of their own, and the servers that tests of the cluster start.
+setup: services $(VENV)/.installed
 $(VENV)/.installed: tests/requirements.txt
 	python3 -m venv $(VENV)
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
 	touch $@
+
+services:
+	scripts/services.sh

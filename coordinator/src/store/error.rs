@@ -29,6 +29,17 @@ pub enum StoreError {
         /// The last batch.
         last: u64,
     },
+    /// The store has lost batches that it had acknowledged: it was set back to an earlier state, by a backup or by the promotion of a replica that
+    /// was behind. What memory knows is not in the log any more, so the shard must be dropped.
+    #[error("the store has lost data of shard {shard} that it had acknowledged: batch {expected} was durable, its last one is {last} now")]
+    Regressed {
+        /// Of this shard.
+        shard: ShardId,
+        /// The batch that the next one was to follow.
+        expected: u64,
+        /// The last one that is left.
+        last: u64,
+    },
     /// The disk is full, or the store's quota is used up. Nothing was written; the same batch is welcome again.
     #[error("the store is full")]
     Full,
@@ -66,6 +77,7 @@ impl StoreError {
             StoreError::Held { .. } | StoreError::Full | StoreError::Failed(_) => true,
             StoreError::Fenced { .. }
             | StoreError::SeqConflict { .. }
+            | StoreError::Regressed { .. }
             | StoreError::TooLarge { .. }
             | StoreError::UnknownShard { .. }
             | StoreError::Corrupt(_)
