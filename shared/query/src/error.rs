@@ -58,6 +58,10 @@ fn invalid_path(path: &str, reason: &str) -> String {
     format!("Invalid path '{path}' : {reason}")
 }
 
+pub(crate) fn limit_exceeded(limit: &str) -> String {
+    format!("The evaluation exceeds its limit of {limit}")
+}
+
 fn failed(function: &str, reason: &str) -> String {
     format!("The function '{function}' had the following error: {reason}")
 }
@@ -90,7 +94,7 @@ pub enum PathError {
         reason: String,
     },
     /// The path asks for more work, or gives more, than one evaluation may.
-    #[error("{}", invalid_path(path, &format!("The evaluation exceeds its limit of {limit}")))]
+    #[error("{}", invalid_path(path, &limit_exceeded(limit)))]
     LimitExceeded {
         /// The path as written.
         path: String,

@@ -70,7 +70,7 @@ impl Failure {
                 to_java_string(&value_before(steps, *position, root))
             ),
             Failure::NotApplicable(reason) => reason.clone(),
-            Failure::LimitExceeded(limit) => format!("The evaluation exceeds its limit of {limit}"),
+            Failure::LimitExceeded(limit) => crate::error::limit_exceeded(limit),
         }
     }
 }
