@@ -21,3 +21,4 @@ pub mod shard;
 mod sink;
 pub mod status_events;
 pub mod store;
+pub mod telemetry;
