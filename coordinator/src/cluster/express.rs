@@ -2,7 +2,7 @@
 
 use baton_engine::Start;
 
-use super::{CLOSING, Cluster, ExecutionId, ExpressEnd, ExpressPool, FULL, NotAsked, StartError, Started};
+use super::{CLOSING, Cluster, ExecutionId, ExpressEnd, ExpressPool, FULL, MOVING, NotAsked, StartError, Started};
 use crate::shard::{Answer, ExpressStart, ShardInput};
 
 impl Cluster {
@@ -45,6 +45,7 @@ impl Cluster {
             Ok(answer) => Ok(answer),
             Err(NotAsked::Throttled) => Err(StartError::Throttled),
             Err(NotAsked::Closing) => Err(StartError::Unavailable(CLOSING)),
+            Err(NotAsked::NotHere) => Err(StartError::Unavailable(MOVING)),
         }
     }
 }

@@ -12,6 +12,7 @@ mod express;
 mod host;
 mod inbox;
 mod listener;
+mod members;
 mod open;
 mod read;
 mod sessions;
@@ -26,6 +27,7 @@ pub use crate::shard::{
 pub use baton_engine::{NotRedrivable, Rejected, Status, Verdict, Waiting, WaitingFor};
 pub use error::*;
 pub use listener::{Announcement, ExecutionListener, Listeners, Tell};
+pub use members::{CatalogShard, Holding, MemberConfig};
 pub use open::ClusterConfig;
 pub use tasks::{ActivityTask, TaskOutcome};
 pub use watch::Watch;
@@ -46,11 +48,14 @@ use crate::clock;
 use crate::dispatch::{QueueStatus, Queues, Router, Sessions, TokenKey};
 use crate::shard::{Answer, ShardInput};
 use crate::store::{ShardId, ShardStore, StoreError};
+use directory::Directory;
 use host::{HostMessage, LostShards, SetAside};
 use inbox::Inbox;
 
 /// The server is going away.
 const CLOSING: &str = "The server is going away.";
+/// The shard is on its way from one member to another.
+const MOVING: &str = "The server that has the execution is being found; try again.";
 /// The store takes no new work.
 const FULL: &str = "The server cannot take new work now: there is no room left on its disk.";
 
@@ -76,6 +81,8 @@ struct Inner {
     /// The next seed of an execution.
     seed: AtomicU64,
     closing: CancellationToken,
+    /// Which shards are this process's, and whose the others are.
+    directory: Arc<Directory>,
 }
 
 impl Cluster {
@@ -94,6 +101,7 @@ impl Cluster {
             Ok(_) => unreachable!("a start is answered as a start is"),
             Err(NotAsked::Throttled) => Err(StartError::Throttled),
             Err(NotAsked::Closing) => Err(StartError::Unavailable(CLOSING)),
+            Err(NotAsked::NotHere) => Err(StartError::Unavailable(MOVING)),
         }
     }
 
@@ -109,6 +117,7 @@ impl Cluster {
             Ok(_) => unreachable!("a redrive is answered as a redrive is"),
             Err(NotAsked::Throttled) => Err(RedriveError::Throttled),
             Err(NotAsked::Closing) => Err(RedriveError::Unavailable(CLOSING)),
+            Err(NotAsked::NotHere) => Err(RedriveError::Unavailable(MOVING)),
         }
     }
 
@@ -215,7 +224,11 @@ impl Cluster {
         }
         let (reply, answer) = oneshot::channel();
         self.push(self.shard_of(id), input(ReplyTo::Once(reply)));
-        answer.await.map_err(|_| SendError::Unavailable(CLOSING))
+        match answer.await {
+            Ok(Answer::NotHere) => Err(SendError::Unavailable(MOVING)),
+            Ok(answer) => Ok(answer),
+            Err(_) => Err(SendError::Unavailable(CLOSING)),
+        }
     }
 
     /// Waits until the hosts keep up.
@@ -233,7 +246,16 @@ impl Cluster {
         let (reply, answer) = oneshot::channel();
         let message = HostMessage::Shard(shard, input(ReplyTo::Once(reply)));
         self.host_of(shard).try_push(message).map_err(|inbox::Full| NotAsked::Throttled)?;
-        answer.await.map_err(|_| NotAsked::Closing)
+        match answer.await {
+            Ok(Answer::NotHere) => Err(NotAsked::NotHere),
+            Ok(answer) => Ok(answer),
+            Err(_) => Err(NotAsked::Closing),
+        }
+    }
+
+    /// Which shards are this process's, and whose the others are.
+    pub(crate) fn directory(&self) -> &Arc<Directory> {
+        &self.inner.directory
     }
 
     pub(crate) fn sessions(&self) -> &Sessions {
@@ -256,6 +278,8 @@ impl Cluster {
 enum NotAsked {
     Throttled,
     Closing,
+    /// The shard is another member's, or on its way to one.
+    NotHere,
 }
 
 fn sent(answer: Result<Answer, NotAsked>) -> Result<Verdict, SendError> {
@@ -265,6 +289,7 @@ fn sent(answer: Result<Answer, NotAsked>) -> Result<Verdict, SendError> {
         Ok(_) => unreachable!("an input is answered as an input is"),
         Err(NotAsked::Throttled) => Err(SendError::Throttled),
         Err(NotAsked::Closing) => Err(SendError::Unavailable(CLOSING)),
+        Err(NotAsked::NotHere) => Err(SendError::Unavailable(MOVING)),
     }
 }
 

@@ -11,8 +11,10 @@ use futures_util::future::try_join_all;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use super::apart::WithApart;
+use super::directory::Directory;
 use super::host::{Asked, HORIZON_MS, Host, HostMessage, Shared, read_history, read_rows};
 use super::inbox::Inbox;
+use super::members::MemberConfig;
 use super::world::{HostWorld, WorldParts};
 use super::{Cluster, ExpressLimits, ExpressPool, Grant, Inner, Listeners, OpenError, Revisions};
 use tokio_util::sync::CancellationToken;
@@ -62,6 +64,8 @@ pub struct ClusterConfig {
     pub host_count: usize,
     /// Inputs that may wait at one host before new work is refused.
     pub inbox_len_max: usize,
+    /// Who this process is among those that share its store; `None` if it has the store to itself.
+    pub member: Option<MemberConfig>,
 }
 
 impl ClusterConfig {
@@ -87,6 +91,7 @@ impl ClusterConfig {
             retention: Duration::from_secs(90 * 24 * 60 * 60),
             host_count: std::thread::available_parallelism().map_or(1, usize::from),
             inbox_len_max: 16_384,
+            member: None,
         }
     }
 }
@@ -117,6 +122,7 @@ struct Parts {
     express: Arc<ExpressPool>,
     revisions: Arc<WithApart>,
     incarnation: u64,
+    directory: Arc<Directory>,
 }
 
 impl Parts {
@@ -154,6 +160,7 @@ impl Parts {
             express: ExpressPool::new(config.express.clone()),
             revisions: Arc::new(WithApart::new(config.revisions.clone())),
             incarnation,
+            directory: Arc::new(if config.member.is_some() { Directory::shared() } else { Directory::alone() }),
         }
     }
 
@@ -187,6 +194,7 @@ impl Parts {
             limits: config.limits.clone(),
             seed: AtomicU64::new(Random::from_system().next_u64()),
             closing: self.shared.closing.clone(),
+            directory: self.directory.clone(),
         }
     }
 }

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use super::host::HostMessage;
 use super::watch::{Watch, Watcher};
-use super::{CLOSING, Cluster, ExecutionId, ExecutionRecord, ExecutionSummary, ListQuery, NotAsked, ReadError, Revisions};
+use super::{CLOSING, Cluster, ExecutionId, ExecutionRecord, ExecutionSummary, ListQuery, MOVING, NotAsked, ReadError, Revisions};
 use crate::shard::{
     Answer, Seen, SeenHistory, ShardInput, Stored, StoredIndexEntry, decode_value, read_events, record, record_of_history,
     state_machine_hash,
@@ -256,6 +256,7 @@ fn answered(answer: Result<Answer, NotAsked>) -> Result<Answer, ReadError> {
         Ok(answer) => Ok(answer),
         Err(NotAsked::Throttled) => Err(ReadError::Throttled),
         Err(NotAsked::Closing) => Err(ReadError::Unavailable(CLOSING)),
+        Err(NotAsked::NotHere) => Err(ReadError::Unavailable(MOVING)),
     }
 }
 

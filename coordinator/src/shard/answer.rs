@@ -99,6 +99,9 @@ pub enum Answer {
     Task(Option<Box<Grant>>),
     /// To whatever was asked: not now.
     Unavailable(&'static str),
+    /// To whatever was asked: the shard is not this process's, or is not any more. Whoever asks finds out who has it and asks again. If
+    /// something was to be written, it may have been all the same.
+    NotHere,
 }
 
 /// What a shard has of an execution.

@@ -224,9 +224,9 @@ impl<W: World> Shard<W> {
         let held: Vec<_> = self.log.abandon().collect();
         for output in held {
             match output {
-                Output::Reply(reply, _) => out.push(Output::Reply(reply, Answer::Unavailable(CLOSED))),
+                Output::Reply(reply, _) => out.push(Output::Reply(reply, self.parting_answer())),
                 Output::Grant(slot, _) => out.push(Output::Return(slot)),
-                Output::Deny { .. } | Output::Return(_) | Output::WatchedEnd(_) => out.push(output),
+                Output::Deny { .. } | Output::Stray { .. } | Output::Return(_) | Output::WatchedEnd(_) => out.push(output),
                 // These speak of what has not happened.
                 Output::Append { .. }
                 | Output::Load(_)
@@ -243,8 +243,12 @@ impl<W: World> Shard<W> {
         let loading = std::mem::take(&mut self.loading).into_values().flatten();
         let waiting: Vec<_> = loading.chain(std::mem::take(&mut self.backlog)).collect();
         waiting.into_iter().for_each(|input| self.turn_away(input, out));
-        let replies = std::mem::take(&mut self.waiting_for_end).into_values().flatten();
-        out.extend(replies.map(|reply| Output::Reply(reply, Answer::Unavailable(CLOSED))));
+        for (id, replies) in std::mem::take(&mut self.waiting_for_end) {
+            let is_express = self.is_express(id);
+            // A synchronous Express execution runs at most once: it is not to be begun again elsewhere.
+            let answer = || if is_express { Answer::Unavailable(CLOSED) } else { self.parting_answer() };
+            out.extend(replies.into_iter().map(|reply| Output::Reply(reply, answer())));
+        }
         let watchers = std::mem::take(&mut self.watchers).into_values().flatten();
         out.extend(watchers.map(Output::WatchedEnd));
     }

@@ -11,6 +11,7 @@
 mod answer;
 mod checkpoint;
 pub mod codec;
+mod elsewhere;
 mod execution_id;
 mod express;
 mod express_pool;

@@ -51,6 +51,17 @@ pub enum Output<W: World> {
         /// The refused claim.
         claim_id: u64,
     },
+    /// The claim came to a shard that is not this process's: it is to be made again at whoever has it.
+    Stray {
+        /// The slot, still reserved.
+        slot: W::Slot,
+        /// Which execution.
+        id: ExecutionId,
+        /// Which attempt.
+        task: TaskRef,
+        /// The claim, as it came.
+        claim: Claim,
+    },
     /// Call the endpoint.
     Deliver(Box<Grant>),
     /// Whoever holds this claim may stop.

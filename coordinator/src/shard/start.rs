@@ -145,11 +145,6 @@ impl<W: World> Shard<W> {
         self.reject(input, &SendError::Unavailable(CANNOT_READ), out);
     }
 
-    /// Answers an input that nobody takes any more: the store has let the shard go.
-    pub(super) fn turn_away(&mut self, input: ShardInput<W>, out: &mut Vec<Output<W>>) {
-        self.reject(input, &SendError::Unavailable(CLOSED), out);
-    }
-
     /// Answers an input without having done anything, and gives back what came with it.
     pub(super) fn reject(&mut self, input: ShardInput<W>, error: &SendError, out: &mut Vec<Output<W>>) {
         let unavailable = match error {

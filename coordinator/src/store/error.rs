@@ -71,6 +71,19 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether the shard goes on with whoever acquires it next: it has another owner, or its log is not where this one has left it.
+    pub fn is_loss(&self) -> bool {
+        match self {
+            StoreError::Fenced { .. } | StoreError::SeqConflict { .. } | StoreError::Regressed { .. } | StoreError::Held { .. } => true,
+            StoreError::Full
+            | StoreError::TooLarge { .. }
+            | StoreError::UnknownShard { .. }
+            | StoreError::Corrupt(_)
+            | StoreError::Failed(_)
+            | StoreError::Closed => false,
+        }
+    }
+
     /// Whether the same call can succeed later without anybody's doing.
     pub fn is_retryable(&self) -> bool {
         match self {

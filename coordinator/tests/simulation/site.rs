@@ -346,7 +346,7 @@ impl Site {
                     );
                 }
                 Output::Grant((), grant) => self.granted(*grant),
-                Output::Return(()) | Output::Deny { .. } => self.world.slots += 1,
+                Output::Return(()) | Output::Deny { .. } | Output::Stray { .. } => self.world.slots += 1,
                 Output::Deliver(_) => panic!("nothing is delivered here"),
                 Output::Cancel { claim, .. } => self.cancelled(claim.claim_id),
                 Output::Timer { due, id } => self.later((due - self.now).max(0), Happening::Due(id)),

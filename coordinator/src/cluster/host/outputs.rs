@@ -45,6 +45,8 @@ impl Host {
             Output::Grant(slot, grant) => self.grant(index, slot, grant),
             Output::Return(slot) => self.give_back(slot),
             Output::Deny { slot, id, task, claim_id } => self.deny(slot, id, task, claim_id),
+            // Not granted here; whoever has the shard offers the task again.
+            Output::Stray { slot, id, task, claim } => self.deny(slot, id, task, claim.claim_id),
             Output::Deliver(grant) => self.deliver(index, grant),
             Output::Cancel { id, task, claim } => self.cancel(id, task, &claim),
             Output::Timer { due, id } => self.timers.ask(due, shard, id),
@@ -165,7 +167,7 @@ fn answer_to(reply: ReplyTo, answer: Answer) {
 fn code_of(answer: Answer) -> Code {
     match answer {
         Answer::Sent(result) => report_code(result),
-        Answer::Unavailable(_) => Code::RetryLater,
+        Answer::Unavailable(_) | Answer::NotHere => Code::RetryLater,
         Answer::Started(_) | Answer::ExpressEnded(_) | Answer::Redriven(_) | Answer::Seen(_) | Answer::History(_) | Answer::Task(_) => {
             unreachable!("a report is answered as an input is")
         }
