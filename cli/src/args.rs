@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use serde::Deserialize;
+
+use crate::config::{AwsSettings, ConfigArg, LimitSettings, MemberSettings, QueueSettings, Secret, ServerSettings, StoreSettings};
 
 /// As docs/operations.md has them.
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong command line or file, 3 not found, 4 no answer from the server, \
@@ -12,9 +15,10 @@ const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong command line or 
 #[derive(Debug, Parser)]
 #[command(name = "baton", version, about, propagate_version = true, after_help = EXIT_CODES)]
 pub(crate) struct Args {
-    /// URL of the server that exec, test-state, env and doctor speak to.
-    #[arg(long, global = true, value_name = "URL", env = "AWS_ENDPOINT_URL_SFN", default_value = "http://127.0.0.1:8083")]
-    pub(crate) endpoint: String,
+    /// URL of the server that exec, test-state, env and doctor speak to; by default the port of BATON_PORT or ./baton.toml on this
+    /// machine, or 8083.
+    #[arg(long, global = true, value_name = "URL", env = "AWS_ENDPOINT_URL_SFN")]
+    pub(crate) endpoint: Option<String>,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -25,7 +29,9 @@ pub(crate) enum Command {
     Dev(ServeArgs),
     /// Serve a folder durably, for production: the folder is read once, logs are JSON.
     Up(ServeArgs),
-    /// Run the functions of a folder for a coordinator elsewhere.
+    /// Serve as one of several coordinators that share a store and a broker: a cluster.
+    Coordinator(CoordinatorArgs),
+    /// Run the functions of a folder for coordinators elsewhere.
     Worker(WorkerArgs),
     /// Run one definition here, without a server: a live tree, the output, an exit code.
     Run(RunArgs),
@@ -53,32 +59,39 @@ pub(crate) struct ServeArgs {
     /// Folder with definitions (*.asl.json, *.asl.yaml), template.yaml and baton.toml.
     #[arg(default_value = ".")]
     pub(crate) dir: PathBuf,
-    /// Port to listen on; 0 picks a free one.
-    #[arg(long, env = "BATON_PORT", default_value_t = 8083)]
-    pub(crate) port: u16,
-    /// Address to listen on.
-    #[arg(long, env = "BATON_LISTEN", default_value = "127.0.0.1")]
-    pub(crate) listen: std::net::IpAddr,
-    /// Where executions are kept; DIR/.baton by default.
-    #[arg(long, env = "BATON_DATA_DIR")]
-    pub(crate) data_dir: Option<PathBuf>,
     /// Keep everything in memory; gone at exit.
     #[arg(long, conflicts_with = "data_dir")]
     pub(crate) ephemeral: bool,
-    /// Test cases in Step Functions Local's format, for starts of `ARN#TestCase`; SFN_MOCK_CONFIG or DIR/MockConfigFile.json by default.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) mock_config: Option<PathBuf>,
-    /// Where execution logs of state machines with a loggingConfiguration go, comma separated: file, stdout, cloudwatch, or none. By
-    /// default file, and cloudwatch if AWS_ENDPOINT_URL_LOGS or AWS_ENDPOINT_URL is set.
-    #[arg(long, env = "BATON_EXECUTION_LOGS", value_name = "WHERE", value_delimiter = ',')]
-    pub(crate) execution_logs: Option<Vec<LogsTo>>,
-    /// Where status changes of Standard executions go, in EventBridge's form, comma separated: eventbridge, file, the http:// address of a
-    /// webhook, or none. By default eventbridge if AWS_ENDPOINT_URL_EVENTS or AWS_ENDPOINT_URL is set.
-    #[arg(long, env = "BATON_STATUS_EVENTS", value_name = "WHERE", value_delimiter = ',')]
-    pub(crate) status_events: Option<Vec<EventsTo>>,
+    #[command(flatten)]
+    pub(crate) config: ConfigArg,
+    #[command(flatten)]
+    pub(crate) server: ServerSettings,
+    #[command(flatten)]
+    pub(crate) limits: LimitSettings,
+    #[command(flatten)]
+    pub(crate) aws: AwsSettings,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct CoordinatorArgs {
+    #[command(flatten)]
+    pub(crate) config: ConfigArg,
+    #[command(flatten)]
+    pub(crate) member: MemberSettings,
+    #[command(flatten)]
+    pub(crate) server: ServerSettings,
+    #[command(flatten)]
+    pub(crate) store: StoreSettings,
+    #[command(flatten)]
+    pub(crate) queue: QueueSettings,
+    #[command(flatten)]
+    pub(crate) limits: LimitSettings,
+    #[command(flatten)]
+    pub(crate) aws: AwsSettings,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum LogsTo {
     File,
     Stdout,
@@ -87,7 +100,8 @@ pub(crate) enum LogsTo {
     None,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
 pub(crate) enum EventsTo {
     EventBridge,
     File,
@@ -109,6 +123,14 @@ impl std::str::FromStr for EventsTo {
     }
 }
 
+impl TryFrom<String> for EventsTo {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct WorkerArgs {
     /// URLs of the coordinators, comma separated.
@@ -118,8 +140,20 @@ pub(crate) struct WorkerArgs {
     #[arg(long, env = "BATON_FUNCTIONS", default_value = ".")]
     pub(crate) functions: PathBuf,
     /// Name shown in histories and lists; host and process by default.
-    #[arg(long)]
+    #[arg(long, env = "BATON_WORKER_NAME")]
     pub(crate) name: Option<String>,
+    /// Token that the coordinators ask for.
+    #[arg(long, env = "BATON_WORKER_TOKEN", hide_env_values = true)]
+    pub(crate) token: Option<Secret>,
+    /// Certificates that the coordinators' may be signed with, in PEM, for https:// addresses; the system's by default.
+    #[arg(long, env = "BATON_COORDINATOR_CA_FILE", value_name = "FILE")]
+    pub(crate) coordinator_ca_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) config: ConfigArg,
+    #[command(flatten)]
+    pub(crate) queue: QueueSettings,
+    #[command(flatten)]
+    pub(crate) aws: AwsSettings,
 }
 
 #[derive(Clone, Debug, clap::Args)]
@@ -129,8 +163,8 @@ pub(crate) struct RunArgs {
     /// Input: JSON text, a file's path, or - for standard input.
     #[arg(long, short, default_value = "{}")]
     pub(crate) input: String,
-    /// Test cases in Step Functions Local's format; SFN_MOCK_CONFIG or MockConfigFile.json beside the definition by default.
-    #[arg(long, value_name = "FILE")]
+    /// Test cases in Step Functions Local's format; MockConfigFile.json beside the definition by default.
+    #[arg(long, value_name = "FILE", env = "SFN_MOCK_CONFIG")]
     pub(crate) mock_config: Option<PathBuf>,
     /// The test case that answers for the definition's tasks.
     #[arg(long, visible_alias = "mock", value_name = "NAME")]
@@ -138,6 +172,12 @@ pub(crate) struct RunArgs {
     /// Print only the output, no tree.
     #[arg(long, short)]
     pub(crate) quiet: bool,
+    #[command(flatten)]
+    pub(crate) config: ConfigArg,
+    #[command(flatten)]
+    pub(crate) limits: LimitSettings,
+    #[command(flatten)]
+    pub(crate) aws: AwsSettings,
 }
 
 #[derive(Debug, Subcommand)]

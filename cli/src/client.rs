@@ -7,13 +7,11 @@ use futures_util::StreamExt;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
+use crate::config::client_location;
 use crate::exit::{CliError, CliResult, Exit};
 
 /// Any key is accepted; the scope tells account and region.
-fn authorization() -> String {
-    let key = std::env::var("AWS_ACCESS_KEY_ID").unwrap_or_else(|_| "baton".into());
-    let region =
-        std::env::var("AWS_REGION").or_else(|_| std::env::var("AWS_DEFAULT_REGION")).unwrap_or_else(|_| Location::default().region);
+fn authorization(key: &str, region: &str) -> String {
     format!("AWS4-HMAC-SHA256 Credential={key}/20260101/{region}/states/aws4_request, SignedHeaders=host, Signature=0")
 }
 
@@ -33,13 +31,25 @@ fn patience(operation: &str) -> Duration {
 #[derive(Clone)]
 pub(crate) struct Client {
     endpoint: String,
+    authorization: String,
     http: reqwest::Client,
 }
 
 impl Client {
+    /// For people: with their key, and the region that a server would have that is started here.
     pub(crate) fn new(endpoint: &str) -> Self {
+        let key = std::env::var("AWS_ACCESS_KEY_ID").unwrap_or_else(|_| "baton".into());
+        Self::with(endpoint, authorization(&key, &client_location().region))
+    }
+
+    /// For a folder's own state machines, whose account and region are known.
+    pub(crate) fn of_project(endpoint: &str, location: &Location) -> Self {
+        Self::with(endpoint, authorization(&location.account, &location.region))
+    }
+
+    fn with(endpoint: &str, authorization: String) -> Self {
         let http = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).build().expect("a client without TLS has nothing to load");
-        Self { endpoint: endpoint.trim_end_matches('/').to_owned(), http }
+        Self { endpoint: endpoint.trim_end_matches('/').to_owned(), authorization, http }
     }
 
     /// Calls an operation of AWSStepFunctions.
@@ -49,7 +59,7 @@ impl Client {
             .post(format!("{}/", self.endpoint))
             .header("content-type", "application/x-amz-json-1.0")
             .header("x-amz-target", format!("AWSStepFunctions.{operation}"))
-            .header("authorization", authorization())
+            .header("authorization", &self.authorization)
             .body(body.to_string())
             .timeout(patience(operation))
             .send()

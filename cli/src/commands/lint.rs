@@ -9,6 +9,7 @@ use baton_asl::{Code, Diagnostic, Format as Syntax, MachineType, Severity};
 use serde_json::{Value, json};
 
 use crate::args::{Format, LintArgs};
+use crate::config::client_location;
 use crate::exit::{CliError, CliResult, Exit};
 use crate::output;
 use crate::project::Project;
@@ -60,7 +61,7 @@ fn summary(found: &[(PathBuf, String, Vec<Diagnostic>)]) -> String {
 /// A definition that a template beside it names is checked with the template's substitutions.
 fn findings(file: &Path, text: String, kind: MachineType) -> (PathBuf, String, Vec<Diagnostic>) {
     if text.contains("${")
-        && let Ok(project) = Project::load_file(file)
+        && let Ok(project) = Project::load_file(file, &client_location())
         && let [machine] = &project.machines[..]
     {
         let (text, diagnostics) = machine.findings();

@@ -1,6 +1,7 @@
 //! One file per command.
 
 mod completions;
+mod coordinator;
 mod data_folder;
 mod dev;
 mod doctor;
@@ -8,7 +9,7 @@ mod env;
 mod exec;
 mod input;
 pub(crate) mod lint;
-mod outlets;
+pub(crate) mod outlets;
 mod run;
 mod serve;
 mod stop_signal;
@@ -19,19 +20,22 @@ mod worker;
 pub(crate) use exec::details;
 
 use crate::args::{Args, Command};
+use crate::config::client_endpoint;
 use crate::exit::CliResult;
 
 pub(crate) fn run(args: Args) -> CliResult {
+    let endpoint = || client_endpoint(args.endpoint.clone());
     match args.command {
         Command::Dev(args) => dev::run(args),
         Command::Up(args) => up::run(args),
+        Command::Coordinator(args) => coordinator::run(args),
         Command::Worker(args) => worker::run(args),
         Command::Run(args) => run::run(args),
-        Command::Exec(command) => exec::run(command, &args.endpoint),
-        Command::TestState(command) => test_state::run(command, &args.endpoint),
+        Command::Exec(command) => exec::run(command, &endpoint()),
+        Command::TestState(command) => test_state::run(command, &endpoint()),
         Command::Lint(args) => lint::run(args),
-        Command::Env => env::run(&args.endpoint),
-        Command::Doctor(command) => doctor::run(&command, &args.endpoint),
+        Command::Env => env::run(&endpoint()),
+        Command::Doctor(command) => doctor::run(&command, &endpoint()),
         Command::Completions { shell } => completions::run(shell),
     }
 }

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::args::RunArgs;
 use crate::client::Client;
 use crate::commands::{exec, input, serve};
+use crate::config::Config;
 use crate::exit::{CliError, CliResult, Exit};
 use crate::logs;
 use crate::project::{Project, deploy, mocks};
@@ -26,7 +27,10 @@ pub(crate) fn run(args: RunArgs) -> CliResult {
 
 async fn execute(args: RunArgs) -> CliResult {
     let input = input::read(&args.input)?;
-    let project = Project::load_file(&args.file)?;
+    let folder = args.file.parent().unwrap_or(Path::new(""));
+    let flags = Config { limits: args.limits.clone(), aws: args.aws.clone(), ..Config::default() };
+    let config = flags.over(Config::of_folder(&args.config, folder)?);
+    let project = Project::load_file(&args.file, &config.aws.checked_location()?)?;
     let machine = &project.machines[0];
     machine.report();
     if machine.has_errors() {
@@ -35,7 +39,7 @@ async fn execute(args: RunArgs) -> CliResult {
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let mock_config =
         args.test_case.is_some().then(|| mocks::file(args.mock_config.as_deref(), args.file.parent().unwrap_or(Path::new("."))));
-    let config = ServerConfig { listen, storage: Storage::Memory, mock_config, ..ServerConfig::from_environment() };
+    let config = ServerConfig { listen, ..config.server_config(Storage::Memory, mock_config)? };
     let server = Server::start(config).await.map_err(|error| CliError::new(Exit::Failed, error.to_string()))?;
     let endpoint = format!("http://{}", server.address());
     let worker =
@@ -46,7 +50,7 @@ async fn execute(args: RunArgs) -> CliResult {
     if !project.functions.is_empty() {
         handle.ready().await;
     }
-    let client = Client::new(&endpoint);
+    let client = Client::of_project(&endpoint, project.location());
     let result = one(&client, &project, &input, &args).await;
     handle.drain(Duration::from_secs(2)).await;
     stopping.cancel();

@@ -1,8 +1,7 @@
 //! What `dev` and `up` share: a server, the folder's state machines, and one worker inside.
 
 use std::io::Write;
-use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
 use baton_coordinator::server::{Server, ServerConfig, StartError, Storage};
@@ -11,8 +10,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::args::ServeArgs;
 use crate::client::Client;
+use crate::commands::env;
 use crate::commands::stop_signal::StopSignal;
-use crate::commands::{env, outlets};
+use crate::config::Config;
 use crate::exit::{CliError, CliResult, Exit};
 use crate::project::{Project, deploy, mocks, watch};
 
@@ -34,14 +34,20 @@ pub(crate) fn run(args: ServeArgs, mode: Mode) -> CliResult {
 }
 
 async fn serve(args: ServeArgs, mode: Mode) -> CliResult {
-    let project = Project::load(&args.dir)?;
+    let ServeArgs { dir, ephemeral, config, server, limits, aws } = args;
+    let file = Config::of_folder(&config, &dir)?;
+    tell_unused(&file);
+    let config = Config { server, limits, aws, ..Config::default() }.over(file);
+    let project = Project::load(&dir, &config.aws.checked_location()?)?;
     if mode == Mode::Up && project.has_errors() {
         project.report();
         return Err(CliError::new(Exit::Lint, "the folder has errors").next("mend them, `baton lint` shows them too"));
     }
-    let server = Server::start(config(&args, mode)).await.map_err(not_started)?;
+    let data_dir = config.server.data_dir.clone().unwrap_or_else(|| dir.join(".baton"));
+    let storage = if ephemeral { Storage::Memory } else { Storage::Local(data_dir.clone()) };
+    let server = Server::start(server_config(&config, storage, &dir, mode)?).await.map_err(not_started)?;
     let endpoint = format!("http://{}", server.address());
-    let client = Client::new(&endpoint);
+    let client = Client::of_project(&endpoint, project.location());
     let worker =
         Worker::builder().coordinator([&*endpoint]).functions(project.functions.clone()).in_process(true).build().map_err(usage)?;
     let handle = worker.handle();
@@ -51,8 +57,8 @@ async fn serve(args: ServeArgs, mode: Mode) -> CliResult {
     handle.ready().await;
     if mode == Mode::Dev {
         // Before anybody is told that it is ready: whatever is saved from then on counts.
-        let mock_config = mocks::file(args.mock_config.as_deref(), &args.dir);
-        watch::start(args.dir.clone(), data_dir(&args), mock_config, client, handle.clone(), project.clone());
+        let mock_config = mocks::file(config.server.mock_config.as_deref(), &dir);
+        watch::start(dir, data_dir, mock_config, client, handle.clone(), project.clone());
     }
     let stop = StopSignal::listen();
     announce(&endpoint, &project, mode);
@@ -69,7 +75,7 @@ async fn serve(args: ServeArgs, mode: Mode) -> CliResult {
     Ok(())
 }
 
-fn not_started(error: StartError) -> CliError {
+pub(super) fn not_started(error: StartError) -> CliError {
     CliError::new(Exit::Failed, error.to_string()).next(error.next_step())
 }
 
@@ -78,19 +84,20 @@ pub(crate) fn usage(error: impl std::fmt::Display) -> CliError {
     CliError::new(Exit::Usage, error.to_string())
 }
 
-fn config(args: &ServeArgs, mode: Mode) -> ServerConfig {
-    let storage = if args.ephemeral { Storage::Memory } else { Storage::Local(data_dir(args)) };
-    // `up` reads its folder once: a file that is not there then is none of its own.
-    let mock_config = Some(mocks::file(args.mock_config.as_deref(), &args.dir));
-    let mock_config = mock_config.filter(|file| mode == Mode::Dev || mocks::named(args.mock_config.as_deref()).is_some() || file.exists());
-    let execution_logs = args.execution_logs.as_deref().map(outlets::log_destinations);
-    let status_events = args.status_events.as_deref().map(outlets::status_event_destinations);
-    let listen = SocketAddr::new(args.listen, args.port);
-    ServerConfig { listen, storage, mock_config, execution_logs, status_events, ..ServerConfig::from_environment() }
+/// One process needs neither: it keeps its data itself and hands tasks out itself.
+fn tell_unused(file: &Config) {
+    for (table, is_there) in [("store", file.store.url.is_some()), ("queue", file.queue.url.is_some())] {
+        if is_there {
+            tracing::info!("[{table}] is for `baton coordinator` and `baton worker`; this command does without");
+        }
+    }
 }
 
-fn data_dir(args: &ServeArgs) -> PathBuf {
-    args.data_dir.clone().unwrap_or_else(|| args.dir.join(".baton"))
+fn server_config(config: &Config, storage: Storage, dir: &Path, mode: Mode) -> CliResult<ServerConfig> {
+    let named = config.server.mock_config.as_deref();
+    // `up` reads its folder once: a file that is not there then is none of its own.
+    let mock_config = Some(mocks::file(named, dir)).filter(|file| mode == Mode::Dev || named.is_some() || file.exists());
+    config.server_config(storage, mock_config)
 }
 
 /// The ready line goes to standard output, alone; everything for people goes to standard error.

@@ -1,14 +1,14 @@
-//! `baton worker`: runs the functions of a folder for a coordinator elsewhere.
+//! `baton worker`: runs the functions of a folder for coordinators elsewhere.
 
 use std::io::Write;
 use std::time::Duration;
 
 use baton_worker::Worker;
-use baton_worker::functions::{FunctionTable, Location};
 use tokio_util::sync::CancellationToken;
 
 use crate::args::WorkerArgs;
 use crate::commands::stop_signal::StopSignal;
+use crate::config::Config;
 use crate::exit::{CliError, CliResult, Exit};
 use crate::logs;
 
@@ -24,17 +24,7 @@ pub(crate) fn run(args: WorkerArgs) -> CliResult {
 }
 
 async fn work(args: WorkerArgs) -> CliResult {
-    let table = FunctionTable::load(&args.functions, &Location::from_environment())
-        .map_err(|error| CliError::new(Exit::Usage, error.to_string()))?;
-    if table.is_empty() {
-        let message = format!("{} names no functions", args.functions.display());
-        return Err(CliError::new(Exit::Usage, message).next("add baton.toml or template.yaml there; docs/functions.md shows both"));
-    }
-    let mut builder = Worker::builder().coordinator(args.coordinator).functions(table);
-    if let Some(name) = args.name {
-        builder = builder.name(name);
-    }
-    let worker = builder.build().map_err(super::serve::usage)?;
+    let worker = worker(args)?;
     let handle = worker.handle();
     let stopping = CancellationToken::new();
     let working = tokio::spawn(worker.run(stopping.clone()));
@@ -50,4 +40,19 @@ async fn work(args: WorkerArgs) -> CliResult {
     stopping.cancel();
     let _ = working.await;
     Ok(())
+}
+
+fn worker(args: WorkerArgs) -> CliResult<Worker> {
+    let WorkerArgs { coordinator, functions, name, config, queue, aws, .. } = args;
+    let config = Config { queue, aws, ..Config::default() }.over(Config::of_folder(&config, &functions)?);
+    let table = Config::functions(&functions, &config.aws.checked_location()?)?;
+    if table.is_empty() {
+        let message = format!("{} names no functions", functions.display());
+        return Err(CliError::new(Exit::Usage, message).next("add baton.toml or template.yaml there; docs/functions.md shows both"));
+    }
+    let mut builder = Worker::builder().coordinator(coordinator).functions(table);
+    if let Some(name) = name {
+        builder = builder.name(name);
+    }
+    builder.build().map_err(super::serve::usage)
 }

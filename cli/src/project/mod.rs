@@ -12,6 +12,7 @@ use baton_worker::functions::{FunctionTable, Location};
 use baton_worker::template::{DefinitionFormat, StateMachine, Template};
 
 use crate::commands::lint;
+use crate::config::Config;
 use crate::exit::{CliError, CliResult, Exit};
 
 /// Folders that hold no definitions of the user's.
@@ -52,15 +53,14 @@ struct Source {
 impl Project {
     /// Reads a folder. Definitions with errors are kept with their diagnostics; a template or function table that cannot be read is
     /// an error.
-    pub(crate) fn load(directory: &Path) -> CliResult<Self> {
+    pub(crate) fn load(directory: &Path, location: &Location) -> CliResult<Self> {
         if !directory.is_dir() {
             return Err(CliError::new(Exit::NotFound, format!("{} is not a folder", directory.display()))
                 .next("give the folder of your definitions"));
         }
-        let location = Location::from_environment();
         let template =
-            Template::find(directory).map(|path| Template::load(&path, &location)).transpose().map_err(|error| unusable(&error))?;
-        let functions = FunctionTable::load(directory, &location).map_err(|error| unusable(&error))?;
+            Template::find(directory).map(|path| Template::load(&path, location)).transpose().map_err(|error| unusable(&error))?;
+        let functions = Config::functions(directory, location)?;
         let mut machines = Vec::new();
         let mut named = Vec::new();
         let mut unreadable = Vec::new();
@@ -76,11 +76,11 @@ impl Project {
                 }
             }
         }
-        Ok(Self { machines, functions, unreadable, location })
+        Ok(Self { machines, functions, unreadable, location: location.clone() })
     }
 
     /// Reads one definition, with the functions and substitutions of its folder.
-    pub(crate) fn load_file(file: &Path) -> CliResult<Self> {
+    pub(crate) fn load_file(file: &Path, location: &Location) -> CliResult<Self> {
         let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         if file.is_dir() {
             return Err(CliError::new(Exit::Usage, format!("{} is a folder", file.display()))
@@ -91,7 +91,7 @@ impl Project {
                 CliError::new(Exit::NotFound, format!("no such file: {}", file.display())).next("give the path of an ASL definition")
             );
         }
-        let mut project = Self::load(directory)?;
+        let mut project = Self::load(directory, location)?;
         let wanted = std::fs::canonicalize(file).ok();
         project.machines.retain(|machine| std::fs::canonicalize(&machine.source.file).ok() == wanted);
         if project.machines.is_empty() {
@@ -110,6 +110,11 @@ impl Project {
         for sentence in &self.unreadable {
             crate::output::note(&format!("error: {sentence}"));
         }
+    }
+
+    /// What its names are completed with.
+    pub(crate) fn location(&self) -> &Location {
+        &self.location
     }
 
     pub(crate) fn state_machine_arn(&self, name: &str) -> String {

@@ -65,7 +65,7 @@ impl Follower {
         if paths.iter().any(|path| is_same_file(path, &self.mock_config)) && self.mock_config.exists() {
             mocks::report(&self.mock_config);
         }
-        let project = match Project::load(&self.directory) {
+        let project = match Project::load(&self.directory, self.project.location()) {
             Ok(project) => project,
             Err(error) => {
                 error.report();

@@ -3,6 +3,7 @@
 mod support;
 mod test_state;
 
+mod configuration;
 mod express;
 mod handler_logs;
 mod lint;

@@ -11,8 +11,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The binary, without anything of the caller's environment that it looks at.
 pub(crate) fn baton() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_baton"));
-    for name in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SFN", "AWS_ENDPOINT_URL_LAMBDA", "AWS_REGION", "BATON_LOG", "BATON_PORT", "COLUMNS"]
-    {
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("AWS_") || name.starts_with("BATON_") || name == "COLUMNS") {
         command.env_remove(name);
     }
     command.stdin(Stdio::null());

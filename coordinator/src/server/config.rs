@@ -12,6 +12,9 @@ use crate::cluster::ExpressLimits;
 /// Port of Step Functions Local, and ours.
 const PORT: u16 = 8083;
 
+/// For which AWS keeps ended executions.
+const RETENTION: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+
 /// What a server is started with.
 #[derive(Clone, Debug)]
 pub struct ServerConfig {
@@ -29,6 +32,8 @@ pub struct ServerConfig {
     pub limits: baton_engine::Limits,
     /// Limits of Express executions.
     pub express: ExpressLimits,
+    /// How long ended executions are kept.
+    pub retention: Duration,
     /// Where functions that no worker serves are invoked.
     pub lambda_endpoint: Option<String>,
     /// Mock configuration in Step Functions Local's format.
@@ -86,6 +91,7 @@ impl Default for ServerConfig {
             api_limits: ApiLimits::default(),
             limits: baton_engine::Limits::default(),
             express: ExpressLimits::default(),
+            retention: RETENTION,
             lambda_endpoint: None,
             mock_config: None,
             execution_logs: None,
@@ -98,26 +104,6 @@ impl Default for ServerConfig {
 }
 
 impl ServerConfig {
-    /// The defaults, with what the variables say that other tools know too: `AWS_REGION`, `AWS_ENDPOINT_URL`,
-    /// `AWS_ENDPOINT_URL_<SERVICE>`, `SFN_MOCK_CONFIG`.
-    pub fn from_environment() -> Self {
-        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-        // The SDKs name a service by its id; signatures and people by a shorter word.
-        let endpoint = |services: &[&str]| {
-            let named = services.iter().find_map(|service| variable(&format!("AWS_ENDPOINT_URL_{service}")));
-            named.or_else(|| variable("AWS_ENDPOINT_URL"))
-        };
-        let defaults = Self::default();
-        Self {
-            region: variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION")).unwrap_or(defaults.region),
-            lambda_endpoint: endpoint(&["LAMBDA"]),
-            mock_config: variable("SFN_MOCK_CONFIG").map(PathBuf::from),
-            cloudwatch_logs_endpoint: endpoint(&["CLOUDWATCH_LOGS", "LOGS"]),
-            eventbridge_endpoint: endpoint(&["EVENTBRIDGE", "EVENTS"]),
-            ..defaults
-        }
-    }
-
     pub(super) fn defaults(&self) -> Defaults {
         Defaults { account: self.account.clone(), region: self.region.clone() }
     }

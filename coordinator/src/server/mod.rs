@@ -12,6 +12,9 @@ mod outlets;
 mod serve;
 mod waiting;
 
+pub use crate::api::ApiLimits;
+pub use crate::cluster::ExpressLimits;
+pub use baton_engine::Limits;
 pub use config::{LogDestination, ServerConfig, StatusEventDestination, Storage};
 pub use outlets::OutletError;
 
@@ -231,6 +234,7 @@ fn cluster_config(config: &ServerConfig, store: Arc<dyn ShardStore>, catalog: &C
     ClusterConfig {
         limits: config.limits.clone(),
         express: config.express.clone(),
+        retention: config.retention,
         token_key: Arc::new(token_key),
         region: config.region.clone(),
         account: config.account.clone(),

@@ -25,6 +25,9 @@ use super::{
     TIMEOUT_DEFAULT, TIMEOUT_MAX_SECONDS,
 };
 
+/// The keys of a function's table.
+pub const FUNCTION_KEYS: [&str; 7] = ["runtime", "handler", "code", "timeout", "memory", "concurrency", "environment"];
+
 /// Reads the `[functions]` of a `baton.toml`. Relative paths are seen from the file's own folder.
 ///
 /// # Errors
@@ -257,6 +260,13 @@ mod tests {
             matches!(&function.runtime, Runtime::Python { version, handler, code } if version == "3.11" && handler == "app.handler" && code.ends_with("charge"))
         );
         assert_eq!(table.affected_by(&function.runtime.code_folder().expect("a folder").join("app.py")).len(), 1);
+    }
+
+    #[test]
+    fn the_keys_are_those_of_the_table() {
+        let error = toml::from_str::<Entry>("no-such-key = 1").err().expect("there is no such key");
+        let known = FUNCTION_KEYS.map(|key| format!("`{key}`")).join(", ");
+        assert!(error.message().ends_with(&known), "{}", error.message());
     }
 
     #[test]

@@ -45,12 +45,6 @@ impl Default for Location {
 }
 
 impl Location {
-    /// The default account in region `AWS_REGION`, or `us-east-1` without it.
-    pub fn from_environment() -> Self {
-        let region = std::env::var("AWS_REGION").ok().filter(|region| !region.is_empty());
-        Self { region: region.unwrap_or_else(|| Self::default().region), ..Self::default() }
-    }
-
     /// `aws`, `aws-cn`, `aws-us-gov`: what the region is part of.
     pub fn partition(&self) -> &'static str {
         partition_of(&self.region)

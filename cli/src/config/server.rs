@@ -1,0 +1,74 @@
+//! `[server]`: where a process listens and what it keeps, and who it is among others.
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::{Secret, first_of, seen_from};
+use crate::args::{EventsTo, LogsTo};
+
+/// Of every server.
+#[derive(Clone, Debug, Default, clap::Args, Deserialize)]
+#[serde(default)]
+pub(crate) struct ServerSettings {
+    /// Port to listen on, 8083 by default; 0 picks a free one.
+    #[arg(long, env = "BATON_PORT")]
+    pub(crate) port: Option<u16>,
+    /// Address to listen on; 127.0.0.1 by default.
+    #[arg(long, env = "BATON_LISTEN", value_name = "ADDRESS")]
+    pub(crate) listen: Option<IpAddr>,
+    /// Where executions are kept, DIR/.baton by default; a coordinator has only its logs there.
+    #[arg(long, env = "BATON_DATA_DIR", value_name = "FOLDER")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Test cases in Step Functions Local's format, for starts of `ARN#TestCase`; DIR/MockConfigFile.json by default.
+    #[arg(long, env = "SFN_MOCK_CONFIG", value_name = "FILE")]
+    pub(crate) mock_config: Option<PathBuf>,
+    /// Where execution logs of state machines with a loggingConfiguration go, comma separated: file, stdout, cloudwatch, or none. By
+    /// default file, and cloudwatch if AWS_ENDPOINT_URL_LOGS or AWS_ENDPOINT_URL is set.
+    #[arg(long, env = "BATON_EXECUTION_LOGS", value_name = "WHERE", value_delimiter = ',')]
+    pub(crate) execution_logs: Option<Vec<LogsTo>>,
+    /// Where status changes of Standard executions go, in EventBridge's form, comma separated: eventbridge, file, the http:// address of a
+    /// webhook, or none. By default eventbridge if AWS_ENDPOINT_URL_EVENTS or AWS_ENDPOINT_URL is set.
+    #[arg(long, env = "BATON_STATUS_EVENTS", value_name = "WHERE", value_delimiter = ',')]
+    pub(crate) status_events: Option<Vec<EventsTo>>,
+    /// Tokens of which workers must show one, comma separated. Without any, every worker is let in.
+    #[arg(long, env = "BATON_WORKER_TOKENS", value_name = "TOKEN", value_delimiter = ',', hide_env_values = true)]
+    pub(crate) worker_tokens: Option<Vec<Secret>>,
+    /// Certificate chain in PEM: everything is then served over TLS.
+    #[arg(long, env = "BATON_TLS_CERTIFICATE", value_name = "FILE")]
+    pub(crate) tls_certificate: Option<PathBuf>,
+    /// Private key of the certificate, in PEM.
+    #[arg(long, env = "BATON_TLS_KEY", value_name = "FILE")]
+    pub(crate) tls_key: Option<PathBuf>,
+}
+
+/// Of one of several servers that share a store.
+#[derive(Clone, Debug, Default, clap::Args, Deserialize)]
+#[serde(default)]
+pub(crate) struct MemberSettings {
+    /// Name of this coordinator, its own among all and the same after a restart; the host's name and the port by default.
+    #[arg(long, env = "BATON_NAME")]
+    pub(crate) name: Option<String>,
+    /// Where the other coordinators reach this one, http://HOST:PORT; where it listens by default.
+    #[arg(long, env = "BATON_ADVERTISE", value_name = "URL")]
+    pub(crate) advertise: Option<String>,
+}
+
+impl ServerSettings {
+    pub(crate) fn or(self, file: Self) -> Self {
+        first_of!(self, file; port, listen, data_dir, mock_config, execution_logs, status_events, worker_tokens, tls_certificate, tls_key)
+    }
+
+    pub(super) fn seen_from(&mut self, folder: &Path) {
+        for path in [&mut self.data_dir, &mut self.mock_config, &mut self.tls_certificate, &mut self.tls_key] {
+            seen_from(folder, path);
+        }
+    }
+}
+
+impl MemberSettings {
+    pub(crate) fn or(self, file: Self) -> Self {
+        first_of!(self, file; name, advertise)
+    }
+}
