@@ -51,3 +51,22 @@ fn the_answer_is_the_api_s_and_a_running_execution_names_what_to_do() {
     let repeated = exec(&["redrive", "e", "--client-token", "once", "--output", "json"]);
     assert_eq!(repeated.out, redriven.out);
 }
+
+#[test]
+fn a_version_and_an_alias_are_named_behind_the_machine() {
+    let pass = r#"{ "StartAt": "P", "States": { "P": { "Type": "Pass", "Result": 1, "End": true } } }"#;
+    let folder = folder(&[("pass.asl.json", pass)]);
+    let dev = Dev::serve(folder.path());
+    let exec = |arguments: &[&str]| run(baton().arg("exec").args(arguments).args(["--endpoint", &dev.url]));
+    let machine = "arn:aws:states:us-east-1:123456789012:stateMachine:pass";
+    dev.call("PublishStateMachineVersion", serde_json::json!({ "stateMachineArn": machine }));
+    let routing = serde_json::json!([{ "stateMachineVersionArn": format!("{machine}:1"), "weight": 100 }]);
+    dev.call("CreateStateMachineAlias", serde_json::json!({ "name": "live", "routingConfiguration": routing }));
+    for named in ["pass:1", "pass:live"] {
+        let ended = exec(&["start", named, "--wait"]);
+        assert_eq!((ended.code, ended.out.trim()), (0, "1"), "{named}: {}", ended.err);
+    }
+    let listed = exec(&["describe", "--output", "json"]);
+    let described: serde_json::Value = serde_json::from_str(&listed.out).expect("it is JSON");
+    assert_eq!(described["stateMachineAliasArn"], format!("{machine}:live"));
+}

@@ -96,6 +96,16 @@ impl Dev {
         }
     }
 
+    /// An operation of the AWS API, which succeeds.
+    pub(crate) fn call(&self, operation: &str, body: serde_json::Value) -> serde_json::Value {
+        let request = reqwest::Client::new().post(&self.url).header("x-amz-target", format!("AWSStepFunctions.{operation}"));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime needs no more than threads");
+        let answer = runtime.block_on(async { request.body(body.to_string()).send().await?.text().await });
+        let answer: serde_json::Value = serde_json::from_str(&answer.expect("the server answers")).expect("answers are JSON");
+        assert!(answer.get("__type").is_none(), "{operation}: {answer}");
+        answer
+    }
+
     /// Sends it a signal, such as `-TERM`.
     pub(crate) fn signal(&self, signal: &str) {
         assert!(Command::new("kill").args([signal, &self.child.id().to_string()]).status().expect("kill is there").success());

@@ -41,7 +41,10 @@ pub(crate) fn print_end(ended: &serde_json::Value) {
     let part = |member: &str| resolve::text(ended, member);
     match ended["output"].as_str() {
         Some(output) => crate::output::line(output),
-        None => crate::output::note(&format!("{} {}: {}", part("status"), part("error"), part("cause"))),
+        None => {
+            let why = [part("error"), part("cause")].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(": ");
+            crate::output::note(format!("{} {why}", part("status")).trim_end());
+        }
     }
 }
 

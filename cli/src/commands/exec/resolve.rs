@@ -8,15 +8,16 @@ use crate::exit::{CliError, CliResult, Exit};
 /// How many executions of each state machine are searched for a name.
 const SEARCHED_MAX: usize = 1_000;
 
-/// ARN of a state machine given by ARN or name, either with `#` and a test case of the server's mock configuration.
+/// ARN of a state machine given by ARN or name, either with `:` and a version or an alias, and with `#` and a test case of the server's mock
+/// configuration.
 pub(crate) async fn state_machine(client: &Client, given: &str) -> CliResult<String> {
     if given.starts_with("arn:") {
         return Ok(given.to_owned());
     }
-    let (given, test_case) = given.find('#').map_or((given, ""), |at| given.split_at(at));
+    let (given, behind) = given.find([':', '#']).map_or((given, ""), |at| given.split_at(at));
     let machines = client.pages("ListStateMachines", json!({}), "stateMachines", usize::MAX).await?;
     let named = machines.iter().find(|machine| machine["name"] == given);
-    named.map(|machine| text(machine, "stateMachineArn") + test_case).ok_or_else(|| {
+    named.map(|machine| text(machine, "stateMachineArn") + behind).ok_or_else(|| {
         let names: Vec<_> = machines.iter().map(|machine| text(machine, "name")).collect();
         let step = if names.is_empty() {
             "there are none: start `baton dev DIR` on a folder with definitions".into()

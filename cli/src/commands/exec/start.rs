@@ -53,8 +53,9 @@ pub(crate) async fn run(
 }
 
 async fn is_express(client: &Client, machine: &str) -> CliResult<bool> {
-    // A test case belongs to a start, not to the machine.
+    // A test case belongs to a start, not to the machine; and an alias has no type of its own.
     let machine = machine.split('#').next().unwrap_or(machine);
+    let machine = machine.splitn(8, ':').take(7).collect::<Vec<_>>().join(":");
     let described = client.call("DescribeStateMachine", json!({ "stateMachineArn": machine })).await?;
     Ok(described["type"] == "EXPRESS")
 }
