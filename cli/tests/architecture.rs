@@ -9,15 +9,17 @@ fn root() -> PathBuf {
 }
 
 /// Crates of the workspace, and the crates of the workspace that each may depend on (tests and benchmarks aside).
-const CRATES: [(&str, &[&str]); 8] = [
+const CRATES: [(&str, &[&str]); 10] = [
     ("shared/query", &[]),
     ("shared/asl", &["baton-query"]),
     ("shared/engine", &["baton-query", "baton-asl"]),
     ("proto", &[]),
+    ("shared/task-queue", &["baton-proto"]),
+    ("shared/local-services", &[]),
     ("coordinator", &["baton-query", "baton-asl", "baton-engine", "baton-proto"]),
     ("worker", &["baton-proto"]),
     ("cli", &["baton-asl", "baton-coordinator", "baton-worker"]),
-    ("loadtest", &["baton-proto", "baton-worker"]),
+    ("loadtest", &["baton-proto", "baton-worker", "baton-task-queue", "baton-local-services"]),
 ];
 
 #[test]
