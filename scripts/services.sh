@@ -6,6 +6,7 @@ set -euo pipefail
 # A program, and the package of Debian and Ubuntu that has it.
 servers="
 redis-server redis-server
+rabbitmq-server rabbitmq-server
 "
 
 missing=()
