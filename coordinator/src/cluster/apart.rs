@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use baton_asl::Resource;
 use baton_engine::{Failure, Payload, Start};
+use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 
 use super::{Cluster, ExpressEnd, Revision, Revisions, StartError};
@@ -34,6 +35,14 @@ impl Revisions for WithApart {
     fn revision(&self, digest: u128) -> Option<Arc<Revision>> {
         let apart = || self.apart.lock().get(&digest).map(|(revision, _)| revision.clone());
         self.catalog.revision(digest).or_else(apart)
+    }
+
+    fn position(&self) -> u64 {
+        self.catalog.position()
+    }
+
+    fn reach(&self, position: u64) -> BoxFuture<'_, ()> {
+        self.catalog.reach(position)
     }
 }
 

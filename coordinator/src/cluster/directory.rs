@@ -9,7 +9,7 @@ use crate::store::{Member, ShardId, ShardSet};
 
 /// Whose a shard is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Owner {
+pub enum Owner {
     /// This process'.
     Me,
     /// Another member's.
@@ -20,7 +20,8 @@ pub(crate) enum Owner {
 
 /// See the module.
 #[derive(Debug)]
-pub(crate) struct Directory {
+pub struct Directory {
+    is_alone: bool,
     view: RwLock<View>,
     /// Counts the changes.
     version: watch::Sender<u64>,
@@ -38,18 +39,23 @@ enum View {
 
 impl Directory {
     /// Of a process that has the store to itself.
-    pub(crate) fn alone() -> Self {
-        Self { view: RwLock::new(View::Alone), version: watch::Sender::new(0) }
+    pub fn alone() -> Self {
+        Self { is_alone: true, view: RwLock::new(View::Alone), version: watch::Sender::new(0) }
     }
 
     /// Of a process that owns nothing yet and knows nobody.
-    pub(crate) fn shared() -> Self {
+    pub fn shared() -> Self {
         let view = View::Members { mine: ShardSet::default(), others: Vec::new() };
-        Self { view: RwLock::new(view), version: watch::Sender::new(0) }
+        Self { is_alone: false, view: RwLock::new(view), version: watch::Sender::new(0) }
+    }
+
+    /// Whether this process has the store to itself, for good.
+    pub fn is_alone(&self) -> bool {
+        self.is_alone
     }
 
     /// Whose it is.
-    pub(crate) fn owner(&self, shard: ShardId) -> Owner {
+    pub fn owner(&self, shard: ShardId) -> Owner {
         match &*self.view.read() {
             View::Alone => Owner::Me,
             View::Members { mine, .. } if mine.contains(shard) => Owner::Me,
@@ -59,8 +65,23 @@ impl Directory {
         }
     }
 
+    /// Whether it is this process'.
+    pub fn is_mine(&self, shard: ShardId) -> bool {
+        self.is_alone || matches!(self.owner(shard), Owner::Me)
+    }
+
+    /// The member that has a session of the worker with this incarnation.
+    pub fn member_of_session(&self, incarnation: u64) -> Option<Arc<Member>> {
+        match &*self.view.read() {
+            View::Alone => None,
+            View::Members { others, .. } => {
+                others.iter().find(|member| member.sessions.iter().any(|session| session.incarnation == incarnation)).cloned()
+            }
+        }
+    }
+
     /// All other members that live.
-    pub(crate) fn others(&self) -> Vec<Arc<Member>> {
+    pub fn others(&self) -> Vec<Arc<Member>> {
         match &*self.view.read() {
             View::Alone => Vec::new(),
             View::Members { others, .. } => others.clone(),
@@ -68,12 +89,12 @@ impl Directory {
     }
 
     /// Changes with everything that is learnt, so that whoever waits for an owner looks again.
-    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+    pub fn changes(&self) -> watch::Receiver<u64> {
         self.version.subscribe()
     }
 
     /// What this process owns now.
-    pub(crate) fn set_mine(&self, now_mine: ShardSet) {
+    pub fn set_mine(&self, now_mine: ShardSet) {
         if let View::Members { mine, .. } = &mut *self.view.write() {
             *mine = now_mine;
         }
@@ -81,7 +102,7 @@ impl Directory {
     }
 
     /// All other members that live now.
-    pub(crate) fn set_others(&self, now_others: Vec<Arc<Member>>) {
+    pub fn set_others(&self, now_others: Vec<Arc<Member>>) {
         if let View::Members { others, .. } = &mut *self.view.write() {
             *others = now_others;
         }

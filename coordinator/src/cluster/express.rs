@@ -2,7 +2,7 @@
 
 use baton_engine::Start;
 
-use super::{CLOSING, Cluster, ExecutionId, ExpressEnd, ExpressPool, FULL, MOVING, NotAsked, StartError, Started};
+use super::{Cluster, ExecutionId, ExpressEnd, ExpressPool, FULL, MOVING, PeerAnswer, StartError, Started};
 use crate::shard::{Answer, ExpressStart, ShardInput};
 
 impl Cluster {
@@ -39,13 +39,12 @@ impl Cluster {
     ) -> Result<Answer, StartError> {
         start.seed = self.inner.next_seed();
         let shard = self.shard_of(ExecutionId::of_arn(&start.execution_arn));
-        let answer = self.ask(shard, |reply| ShardInput::StartExpress { start: Box::new(start), how: how(reply) }).await;
-        match answer {
-            Ok(Answer::Unavailable(text)) => Err(StartError::Unavailable(text)),
-            Ok(answer) => Ok(answer),
-            Err(NotAsked::Throttled) => Err(StartError::Throttled),
-            Err(NotAsked::Closing) => Err(StartError::Unavailable(CLOSING)),
-            Err(NotAsked::NotHere) => Err(StartError::Unavailable(MOVING)),
+        match self.refusable(shard, |reply| ShardInput::StartExpress { start: Box::new(start), how: how(reply) }).await {
+            PeerAnswer::Shard(Answer::Unavailable(text)) | PeerAnswer::Unavailable(text) => Err(StartError::Unavailable(text)),
+            PeerAnswer::Shard(Answer::NotHere) | PeerAnswer::NotHere => Err(StartError::Unavailable(MOVING)),
+            PeerAnswer::Shard(answer) => Ok(answer),
+            PeerAnswer::Throttled => Err(StartError::Throttled),
+            _ => unreachable!("a start is answered by its shard"),
         }
     }
 }

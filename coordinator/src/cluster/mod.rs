@@ -8,6 +8,7 @@ mod apart;
 mod counters;
 mod directory;
 mod error;
+mod everywhere;
 mod express;
 mod host;
 mod inbox;
@@ -15,6 +16,9 @@ mod listener;
 mod members;
 mod open;
 mod read;
+mod remote;
+mod route;
+mod serve;
 mod sessions;
 mod tasks;
 mod watch;
@@ -25,10 +29,12 @@ pub use crate::shard::{
     ListQuery, LogLevel, Logging, ReadError, RedriveError, Revision, Revisions, SendError, StartError, Started, StepEvents,
 };
 pub use baton_engine::{NotRedrivable, Rejected, Status, Verdict, Waiting, WaitingFor};
+pub use directory::{Directory, Owner};
 pub use error::*;
 pub use listener::{Announcement, ExecutionListener, Listeners, Tell};
 pub use members::{CatalogShard, Holding, MemberConfig};
 pub use open::ClusterConfig;
+pub use remote::{ClaimName, Notice, PeerAnswer, Question, Remote, RemoteWatch, Unreachable};
 pub use tasks::{ActivityTask, TaskOutcome};
 pub use watch::Watch;
 
@@ -48,13 +54,14 @@ use crate::clock;
 use crate::dispatch::{QueueStatus, Queues, Router, Sessions, TokenKey};
 use crate::shard::{Answer, ShardInput};
 use crate::store::{ShardId, ShardStore, StoreError};
-use directory::Directory;
 use host::{HostMessage, LostShards, SetAside};
 use inbox::Inbox;
+use route::NotAsked;
+use sessions::UnderWay;
 
 /// The server is going away.
 const CLOSING: &str = "The server is going away.";
-/// The shard is on its way from one member to another.
+/// The shard is on its way from one member to another, or whoever has it does not answer.
 const MOVING: &str = "The server that has the execution is being found; try again.";
 /// The store takes no new work.
 const FULL: &str = "The server cannot take new work now: there is no room left on its disk.";
@@ -78,11 +85,15 @@ struct Inner {
     express: Arc<ExpressPool>,
     key: Arc<TokenKey>,
     limits: Limits,
+    /// Which shards are this process's, and whose the others are.
+    directory: Arc<Directory>,
+    /// Ways to the other members.
+    remote: Arc<dyn Remote>,
+    /// Claims that were asked for and are not answered.
+    under_way: UnderWay,
     /// The next seed of an execution.
     seed: AtomicU64,
     closing: CancellationToken,
-    /// Which shards are this process's, and whose the others are.
-    directory: Arc<Directory>,
 }
 
 impl Cluster {
@@ -93,15 +104,12 @@ impl Cluster {
             return Err(StartError::Unavailable(FULL));
         }
         start.seed = self.inner.next_seed();
-        let shard = self.shard_of(ExecutionId::of_arn(&start.execution_arn));
-        let answer = self.ask(shard, |reply| ShardInput::Start { start: Box::new(start), reply }).await;
-        match answer {
+        let catalog_position = self.inner.revisions.position();
+        match self.ask(Question::Start { start: Box::new(start), is_repeated: false, catalog_position }).await {
             Ok(Answer::Started(result)) => result,
-            Ok(Answer::Unavailable(text)) => Err(StartError::Unavailable(text)),
             Ok(_) => unreachable!("a start is answered as a start is"),
             Err(NotAsked::Throttled) => Err(StartError::Throttled),
-            Err(NotAsked::Closing) => Err(StartError::Unavailable(CLOSING)),
-            Err(NotAsked::NotHere) => Err(StartError::Unavailable(MOVING)),
+            Err(NotAsked::Unavailable(text)) => Err(StartError::Unavailable(text)),
         }
     }
 
@@ -110,14 +118,14 @@ impl Cluster {
         if !self.inner.store.accepts_intake() {
             return Err(RedriveError::Unavailable(FULL));
         }
-        let answer = self.ask(self.shard_of(id), |reply| ShardInput::Redrive { id, client_token, reply }).await;
-        match answer {
+        // One that may have to be asked for twice is told from others by a token, if need be by one that nobody else knows.
+        let made_up = || (!self.inner.directory.is_alone()).then(|| format!("{:016x}", self.inner.next_seed()).into());
+        let client_token = client_token.or_else(made_up);
+        match self.ask(Question::Redrive { id, client_token }).await {
             Ok(Answer::Redriven(result)) => result,
-            Ok(Answer::Unavailable(text)) => Err(RedriveError::Unavailable(text)),
             Ok(_) => unreachable!("a redrive is answered as a redrive is"),
             Err(NotAsked::Throttled) => Err(RedriveError::Throttled),
-            Err(NotAsked::Closing) => Err(RedriveError::Unavailable(CLOSING)),
-            Err(NotAsked::NotHere) => Err(RedriveError::Unavailable(MOVING)),
+            Err(NotAsked::Unavailable(text)) => Err(RedriveError::Unavailable(text)),
         }
     }
 
@@ -128,8 +136,7 @@ impl Cluster {
 
     /// Gives `input` to the execution and answers when what follows from it is durable.
     pub async fn send(&self, id: ExecutionId, input: Input) -> Result<Verdict, SendError> {
-        let answer = self.ask(self.shard_of(id), |reply| ShardInput::Send { id, input, claim_id: None, reply: Some(reply) }).await;
-        sent(answer)
+        sent(self.ask(Question::Send { id, input, claim_id: None }).await)
     }
 
     /// How the task queues stand.
@@ -217,39 +224,10 @@ impl Cluster {
         }
     }
 
-    /// Tells a shard what must not be refused, and waits for its answer.
-    async fn tell(&self, id: ExecutionId, input: impl FnOnce(ReplyTo) -> ShardInput<world::HostWorld>) -> Result<Answer, SendError> {
-        if self.is_closing() {
-            return Err(SendError::Unavailable(CLOSING));
-        }
-        let (reply, answer) = oneshot::channel();
-        self.push(self.shard_of(id), input(ReplyTo::Once(reply)));
-        match answer.await {
-            Ok(Answer::NotHere) => Err(SendError::Unavailable(MOVING)),
-            Ok(answer) => Ok(answer),
-            Err(_) => Err(SendError::Unavailable(CLOSING)),
-        }
-    }
-
     /// Waits until the hosts keep up.
     pub(crate) async fn has_space(&self) {
         for host in &self.inner.hosts {
             host.has_space().await;
-        }
-    }
-
-    /// Asks a shard something that may be refused.
-    async fn ask(&self, shard: ShardId, input: impl FnOnce(ReplyTo) -> ShardInput<world::HostWorld>) -> Result<Answer, NotAsked> {
-        if self.is_closing() {
-            return Err(NotAsked::Closing);
-        }
-        let (reply, answer) = oneshot::channel();
-        let message = HostMessage::Shard(shard, input(ReplyTo::Once(reply)));
-        self.host_of(shard).try_push(message).map_err(|inbox::Full| NotAsked::Throttled)?;
-        match answer.await {
-            Ok(Answer::NotHere) => Err(NotAsked::NotHere),
-            Ok(answer) => Ok(answer),
-            Err(_) => Err(NotAsked::Closing),
         }
     }
 
@@ -275,21 +253,12 @@ impl Cluster {
     }
 }
 
-enum NotAsked {
-    Throttled,
-    Closing,
-    /// The shard is another member's, or on its way to one.
-    NotHere,
-}
-
 fn sent(answer: Result<Answer, NotAsked>) -> Result<Verdict, SendError> {
     match answer {
         Ok(Answer::Sent(result)) => result,
-        Ok(Answer::Unavailable(text)) => Err(SendError::Unavailable(text)),
         Ok(_) => unreachable!("an input is answered as an input is"),
         Err(NotAsked::Throttled) => Err(SendError::Throttled),
-        Err(NotAsked::Closing) => Err(SendError::Unavailable(CLOSING)),
-        Err(NotAsked::NotHere) => Err(SendError::Unavailable(MOVING)),
+        Err(NotAsked::Unavailable(text)) => Err(SendError::Unavailable(text)),
     }
 }
 

@@ -11,12 +11,13 @@ use futures_util::future::try_join_all;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use super::apart::WithApart;
-use super::directory::Directory;
 use super::host::{Asked, HORIZON_MS, Host, HostMessage, Shared, read_history, read_rows};
 use super::inbox::Inbox;
 use super::members::MemberConfig;
+use super::remote::NoRemote;
+use super::sessions::UnderWay;
 use super::world::{HostWorld, WorldParts};
-use super::{Cluster, ExpressLimits, ExpressPool, Grant, Inner, Listeners, OpenError, Revisions};
+use super::{Cluster, Directory, ExpressLimits, ExpressPool, Grant, Inner, Listeners, OpenError, Remote, Revisions};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock;
@@ -66,6 +67,10 @@ pub struct ClusterConfig {
     pub inbox_len_max: usize,
     /// Who this process is among those that share its store; `None` if it has the store to itself.
     pub member: Option<MemberConfig>,
+    /// Ways to the other members.
+    pub remote: Arc<dyn Remote>,
+    /// Who owns which shard, where nothing finds it out: by default all shards are this process's, unless it is a `member`.
+    pub directory: Option<Arc<Directory>>,
 }
 
 impl ClusterConfig {
@@ -92,6 +97,8 @@ impl ClusterConfig {
             host_count: std::thread::available_parallelism().map_or(1, usize::from),
             inbox_len_max: 16_384,
             member: None,
+            remote: Arc::new(NoRemote),
+            directory: None,
         }
     }
 }
@@ -160,7 +167,7 @@ impl Parts {
             express: ExpressPool::new(config.express.clone()),
             revisions: Arc::new(WithApart::new(config.revisions.clone())),
             incarnation,
-            directory: Arc::new(if config.member.is_some() { Directory::shared() } else { Directory::alone() }),
+            directory: config.directory.clone().unwrap_or_else(|| Arc::new(of_form(config.member.is_some()))),
         }
     }
 
@@ -192,11 +199,18 @@ impl Parts {
             express: self.express.clone(),
             key: config.token_key.clone(),
             limits: config.limits.clone(),
+            remote: config.remote.clone(),
+            under_way: UnderWay::default(),
             seed: AtomicU64::new(Random::from_system().next_u64()),
             closing: self.shared.closing.clone(),
             directory: self.directory.clone(),
         }
     }
+}
+
+/// What is known of owners at the start.
+fn of_form(is_member: bool) -> Directory {
+    if is_member { Directory::shared() } else { Directory::alone() }
 }
 
 /// An Express execution has as many events as it takes and less time.

@@ -7,11 +7,12 @@ use std::time::Duration;
 use baton_engine::{Event, Execution, decode_with_table};
 use bytes::Bytes;
 use hashbrown::HashMap;
-use tokio::sync::oneshot;
 
-use super::host::HostMessage;
-use super::watch::{Watch, Watcher};
-use super::{CLOSING, Cluster, ExecutionId, ExecutionRecord, ExecutionSummary, ListQuery, MOVING, NotAsked, ReadError, Revisions};
+use super::route::NotAsked;
+use super::watch::Watch;
+use super::{
+    CLOSING, Cluster, ExecutionId, ExecutionRecord, ExecutionSummary, ListQuery, PeerAnswer, Question, ReadError, RemoteWatch, Revisions,
+};
 use crate::shard::{
     Answer, Seen, SeenHistory, ShardInput, Stored, StoredIndexEntry, decode_value, read_events, record, record_of_history,
     state_machine_hash,
@@ -27,8 +28,7 @@ const PAGE: usize = 256;
 impl Cluster {
     /// The execution as it stands; `None` if there is none (or its retention is over).
     pub async fn describe(&self, id: ExecutionId) -> Result<Option<ExecutionRecord>, ReadError> {
-        let answer = self.ask(self.shard_of(id), |reply| ShardInput::Describe { id, reply }).await;
-        match seen(answer)? {
+        match seen(self.ask(Question::Describe { id }).await)? {
             Seen::Here(record) => Ok(Some(*record)),
             Seen::Elsewhere => Ok(self.stored(id).await?.map(|(record, _)| record)),
         }
@@ -36,8 +36,7 @@ impl Cluster {
 
     /// The execution and everything that has happened to it so far, in order, internal events included.
     pub async fn history(&self, id: ExecutionId) -> Result<Option<(ExecutionRecord, Vec<Event>)>, ReadError> {
-        let answer = self.ask(self.shard_of(id), |reply| ShardInput::History { id, reply }).await;
-        match seen_history(answer)? {
+        match seen_history(self.ask(Question::History { id }).await)? {
             Some(seen) => Ok(Some((*seen.record.clone(), self.events(id, &seen).await?))),
             None => self.stored_history(id).await,
         }
@@ -45,16 +44,27 @@ impl Cluster {
 
     /// Answers as soon as the execution has ended, or as it stands after `timeout`. `None` if there is no such execution.
     pub async fn wait_end(&self, id: ExecutionId, timeout: Duration) -> Result<Option<ExecutionRecord>, ReadError> {
-        match tokio::time::timeout(timeout, self.end(id)).await {
-            Ok(record) => record,
+        match tokio::time::timeout(timeout, self.ask_any(Question::WaitEnd { id })).await {
+            Ok(Ok(PeerAnswer::Ended(record))) => record.map(|record| record.map(|record| *record)),
+            Ok(Ok(_)) => unreachable!("waiting for an end is answered with the end"),
+            Ok(Err(error)) => Err(error.into()),
             Err(_) => self.describe(id).await,
         }
     }
 
-    async fn end(&self, id: ExecutionId) -> Result<Option<ExecutionRecord>, ReadError> {
+    /// Waits for the end of an execution of a shard that is here.
+    pub(super) async fn end_here(&self, id: ExecutionId) -> PeerAnswer {
+        match self.end(id).await {
+            Ok(record) => PeerAnswer::Ended(Ok(record.map(Box::new))),
+            Err(NoEnd::Unread(error)) => PeerAnswer::Ended(Err(error)),
+            Err(NoEnd::NotAnswered(answer)) => answer,
+        }
+    }
+
+    async fn end(&self, id: ExecutionId) -> Result<Option<ExecutionRecord>, NoEnd> {
         let shard = self.shard_of(id);
-        let wait = |is_absent_running| self.ask(shard, move |reply| ShardInput::WaitEnd { id, is_absent_running, reply });
-        if let Seen::Here(record) = seen(wait(false).await)? {
+        let wait = |is_absent_running| self.refusable(shard, move |reply| ShardInput::WaitEnd { id, is_absent_running, reply });
+        if let Seen::Here(record) = seen_here(wait(false).await)? {
             return Ok(Some(*record));
         }
         match self.stored(id).await? {
@@ -66,19 +76,19 @@ impl Cluster {
         let mut ended = std::pin::pin!(wait(true));
         let first = std::future::poll_fn(|cx| std::task::Poll::Ready(ended.as_mut().poll(cx))).await;
         if let std::task::Poll::Ready(answer) = first {
-            return self.seen_end(id, seen(answer)?).await;
+            return self.seen_end(id, seen_here(answer)?).await;
         }
         match self.stored(id).await? {
             Some((_, true)) => {
                 let answer = ended.await;
-                self.seen_end(id, seen(answer)?).await
+                self.seen_end(id, seen_here(answer)?).await
             }
             Some((record, false)) => Ok(Some(record)),
             None => Ok(None),
         }
     }
 
-    async fn seen_end(&self, id: ExecutionId, seen: Seen) -> Result<Option<ExecutionRecord>, ReadError> {
+    async fn seen_end(&self, id: ExecutionId, seen: Seen) -> Result<Option<ExecutionRecord>, NoEnd> {
         match seen {
             Seen::Here(record) => Ok(Some(*record)),
             Seen::Elsewhere => Ok(self.stored(id).await?.map(|(record, _)| record)),
@@ -87,9 +97,8 @@ impl Cluster {
 
     /// All events so far, then live ones as they become durable; ends with the execution. `None` if there is no such execution.
     pub async fn watch(&self, id: ExecutionId) -> Result<Option<Watch>, ReadError> {
-        let (watcher, live) = Watcher::new();
-        let answer = self.ask(self.shard_of(id), |reply| ShardInput::Watch { id, watcher, reply }).await;
-        match seen_history(answer)? {
+        let RemoteWatch { seen, live } = self.follow_anywhere(id).await?;
+        match seen {
             Some(seen) => Ok(Some(Watch::new(self.events(id, &seen).await?, Some(live)))),
             // It has ended and left memory, or there is none.
             None => Ok(self.stored_history(id).await?.map(|(_, events)| Watch::new(events, None))),
@@ -98,21 +107,11 @@ impl Cluster {
 
     /// ListExecutions of one state machine, most recent start first. Reads its own writes.
     pub async fn list(&self, query: ListQuery) -> Result<Vec<ExecutionSummary>, ReadError> {
-        let mut in_memory: HashMap<ExecutionId, ExecutionSummary> = HashMap::new();
-        let asked: Vec<_> = self
-            .inner
-            .hosts
-            .iter()
-            .map(|host| {
-                let (reply, listed) = oneshot::channel();
-                host.push(HostMessage::List { state_machine_arn: query.state_machine_arn.clone(), reply });
-                listed
-            })
-            .collect();
-        for listed in asked {
-            let listed = listed.await.map_err(|_| ReadError::Unavailable(CLOSING))?;
-            in_memory.extend(listed.into_iter().map(|summary| (summary.id, summary)));
+        if self.is_closing() {
+            return Err(ReadError::Unavailable(CLOSING));
         }
+        let in_memory = self.list_anywhere(&query.state_machine_arn).await;
+        let in_memory: HashMap<ExecutionId, ExecutionSummary> = in_memory.into_iter().map(|summary| (summary.id, summary)).collect();
         let mut found = self.list_stored(&query, &in_memory).await?;
         found.extend(in_memory.into_values().filter(|summary| query.matches(summary)));
         found.sort_unstable_by_key(|summary| (Reverse(summary.start_at), summary.id));
@@ -236,27 +235,46 @@ fn summary(query: &ListQuery, key: &Bytes, value: &Bytes) -> Result<ExecutionSum
     })
 }
 
+/// Why there is no end of an execution to be told.
+enum NoEnd {
+    Unread(ReadError),
+    /// What the shard says instead.
+    NotAnswered(PeerAnswer),
+}
+
+impl From<ReadError> for NoEnd {
+    fn from(error: ReadError) -> Self {
+        NoEnd::Unread(error)
+    }
+}
+
+impl From<NotAsked> for ReadError {
+    fn from(error: NotAsked) -> Self {
+        match error {
+            NotAsked::Throttled => ReadError::Throttled,
+            NotAsked::Unavailable(text) => ReadError::Unavailable(text),
+        }
+    }
+}
+
 fn seen(answer: Result<Answer, NotAsked>) -> Result<Seen, ReadError> {
-    match answered(answer)? {
+    match answer? {
         Answer::Seen(seen) => Ok(seen),
         _ => unreachable!("a look is answered as a look is"),
     }
 }
 
-fn seen_history(answer: Result<Answer, NotAsked>) -> Result<Option<SeenHistory>, ReadError> {
-    match answered(answer)? {
-        Answer::History(history) => Ok(history),
-        _ => unreachable!("a look at a history is answered as such a look is"),
+fn seen_here(answer: PeerAnswer) -> Result<Seen, NoEnd> {
+    match answer {
+        PeerAnswer::Shard(Answer::Seen(seen)) => Ok(seen),
+        answer => Err(NoEnd::NotAnswered(answer)),
     }
 }
 
-fn answered(answer: Result<Answer, NotAsked>) -> Result<Answer, ReadError> {
-    match answer {
-        Ok(Answer::Unavailable(text)) => Err(ReadError::Unavailable(text)),
-        Ok(answer) => Ok(answer),
-        Err(NotAsked::Throttled) => Err(ReadError::Throttled),
-        Err(NotAsked::Closing) => Err(ReadError::Unavailable(CLOSING)),
-        Err(NotAsked::NotHere) => Err(ReadError::Unavailable(MOVING)),
+fn seen_history(answer: Result<Answer, NotAsked>) -> Result<Option<SeenHistory>, ReadError> {
+    match answer? {
+        Answer::History(history) => Ok(history),
+        _ => unreachable!("a look at a history is answered as such a look is"),
     }
 }
 

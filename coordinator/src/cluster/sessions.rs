@@ -3,12 +3,22 @@
 //! None of it is refused for lack of room: it is what running work brings with it.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use baton_engine::{Claim, Input, TaskRef, Verdict};
+use foldhash::fast::FixedState;
+use hashbrown::HashSet;
+use parking_lot::Mutex;
 
-use super::{Cluster, ExecutionId, ReplyTo, SendError};
-use crate::dispatch::{Session, Slot};
-use crate::shard::{Answer, ShardInput};
+use super::route::NotAsked;
+use super::world::HostWorld;
+use super::{ClaimName, Cluster, ExecutionId, Notice, Owner, PeerAnswer, Question, ReplyTo, SendError, report_code, sent};
+use crate::dispatch::{Session, SessionItem, Slot};
+use crate::shard::{Grant, ShardInput};
+
+/// A claim is repeated for so long until it has an answer.
+const CLAIM_MAX: Duration = Duration::from_secs(60);
+const CLAIM_PAUSE: Duration = Duration::from_millis(200);
 
 /// An outcome that a session reports.
 pub(crate) struct SessionReport {
@@ -24,33 +34,130 @@ pub(crate) struct SessionReport {
     pub(crate) report_id: u64,
 }
 
+/// Claims that were asked for and are not answered, by the incarnation of the worker that asks.
+#[derive(Debug, Default)]
+pub(super) struct UnderWay(Mutex<HashSet<(u64, ClaimName), FixedState>>);
+
 impl Cluster {
     /// A worker says that it still holds a claim: `Applied` if it does.
     pub(crate) async fn assert_claim(&self, id: ExecutionId, task: TaskRef, claim: Claim) -> Result<Verdict, SendError> {
-        match self.tell(id, |reply| ShardInput::Assert { id, task, claim, reply }).await? {
-            Answer::Sent(result) => result,
-            Answer::Unavailable(text) => Err(SendError::Unavailable(text)),
-            _ => unreachable!("a claim is answered as an input is"),
-        }
+        sent(self.ask(Question::Assert { id, task, claim }).await)
     }
 
     /// A worker answers an offer. Its slot is granted the task, or told that it is not.
     pub(crate) fn claim(&self, id: ExecutionId, task: TaskRef, slot: Slot, claim: Claim) {
-        self.push(self.shard_of(id), ShardInput::Claim { id, task, slot, claim });
+        match slot {
+            Slot::Session { session, queue } if !self.is_alone() => {
+                tokio::spawn(self.clone().claim_for(session, queue, id, task, claim));
+            }
+            slot => self.push(self.shard_of(id), ShardInput::Claim { id, task, slot, claim }),
+        }
+    }
+
+    /// Claims the task at its owner until there is an answer. Answers what is granted; `None` if it is denied.
+    pub(crate) async fn claim_at_owner(&self, id: ExecutionId, task: TaskRef, claim: Claim) -> Result<Option<Box<Grant>>, SendError> {
+        let since = Instant::now();
+        loop {
+            match self.ask_any(Question::Claim { id, task, claim: claim.clone() }).await {
+                Ok(PeerAnswer::Claimed(grant)) => return Ok(grant),
+                Ok(_) => unreachable!("a claim is answered as a claim is"),
+                Err(NotAsked::Unavailable(_) | NotAsked::Throttled) if since.elapsed() < CLAIM_MAX && !self.is_closing() => {
+                    tokio::time::sleep(CLAIM_PAUSE).await;
+                }
+                Err(NotAsked::Throttled) => return Err(SendError::Throttled),
+                Err(NotAsked::Unavailable(text)) => return Err(SendError::Unavailable(text)),
+            }
+        }
+    }
+
+    /// Whoever asks what the worker holds hears of this claim as long as the answer lives.
+    pub(crate) fn list_claim(&self, incarnation: u64, claim: ClaimName) -> ListedClaim {
+        self.inner.under_way.0.lock().insert((incarnation, claim));
+        ListedClaim { cluster: self.clone(), name: (incarnation, claim) }
+    }
+
+    async fn claim_for(self, session: Arc<Session>, queue: Arc<str>, id: ExecutionId, task: TaskRef, claim: Claim) {
+        let claim_id = claim.claim_id;
+        let _listed = self.list_claim(claim.incarnation, ClaimName { execution: id, task, claim_id });
+        let item = match self.claim_at_owner(id, task, claim).await {
+            Ok(Some(grant)) => SessionItem::Grant { grant, queue },
+            Ok(None) => SessionItem::Denied { execution: id, task, claim_id },
+            Err(error) => {
+                // Whether it is the worker's is not known here, and the worker must not believe that it is: should it be, nobody has it.
+                tracing::warn!(execution = %id, %error, "a claim could not be made; the task is offered again");
+                self.grant_lost(id, task, claim_id);
+                SessionItem::Denied { execution: id, task, claim_id }
+            }
+        };
+        if let Err(SessionItem::Grant { .. }) = session.push(item) {
+            // It has provably not left: the session was gone before.
+            self.grant_lost(id, task, claim_id);
+        }
+    }
+
+    /// Of these claims, those that the worker's session holds or has asked for; `None` if it has no session here.
+    pub(super) fn holding(&self, incarnation: u64, claims: &[ClaimName]) -> Option<Vec<ClaimName>> {
+        let session = self.sessions().session_of(incarnation)?;
+        // Who asks while an answer becomes a grant finds it in one or the other: it leaves the first only after it is in the second.
+        let asked: Vec<_> = {
+            let under_way = self.inner.under_way.0.lock();
+            claims.iter().map(|claim| under_way.contains(&(incarnation, *claim))).collect()
+        };
+        let held =
+            claims.iter().zip(asked).filter(|(claim, is_asked)| *is_asked || session.has(claim.execution, claim.task, claim.claim_id));
+        Some(held.map(|(claim, _)| *claim).collect())
     }
 
     /// Hands in outcomes; the session is told what became of each.
     pub(crate) fn report_all(&self, session: &Arc<Session>, reports: Vec<SessionReport>) {
-        let inputs = reports.into_iter().map(|SessionReport { execution: id, task, claim_id, input, report_id }| {
-            let reply = ReplyTo::Report { session: session.clone(), execution: id, task, report_id };
-            (self.shard_of(id), ShardInput::Send { id, input, claim_id: Some(claim_id), reply: Some(reply) })
-        });
-        self.push_all(inputs.collect());
+        let mut here = Vec::with_capacity(reports.len());
+        for report in reports {
+            let shard = self.shard_of(report.execution);
+            if self.inner.directory.is_mine(shard) {
+                let SessionReport { execution: id, task, claim_id, input, report_id } = report;
+                let reply = ReplyTo::Report { session: session.clone(), execution: id, task, report_id };
+                here.push((shard, ShardInput::Send { id, input, claim_id: Some(claim_id), reply: Some(reply) }));
+            } else {
+                tokio::spawn(self.clone().report_for(session.clone(), report));
+            }
+        }
+        self.push_all(here);
+    }
+
+    async fn report_for(self, session: Arc<Session>, report: SessionReport) {
+        let SessionReport { execution, task, claim_id, input, report_id } = report;
+        let result = sent(self.ask(Question::Report { id: execution, input, claim_id: Some(claim_id) }).await);
+        // A session that has ended needs no answer: its worker reports again.
+        drop(session.push(SessionItem::Ack { execution, task, report_id, code: report_code(result).into() }));
     }
 
     /// A sign of life of a task that wants them. Nobody waits for an answer.
     pub(crate) fn heartbeat_claim(&self, id: ExecutionId, task: TaskRef, claim_id: u64) {
-        let input = Input::TaskHeartbeat { task };
-        self.push(self.shard_of(id), ShardInput::Send { id, input, claim_id: Some(claim_id), reply: None });
+        let shard = self.shard_of(id);
+        match self.inner.directory.owner(shard) {
+            Owner::Me => self.push(shard, heartbeat(id, task, claim_id)),
+            Owner::Member(member) => {
+                self.inner.remote.tell(&member, Notice::Heartbeat(ClaimName { execution: id, task, claim_id }));
+            }
+            // The next one finds an owner, who counts from his beginning.
+            Owner::Nobody => {}
+        }
+    }
+}
+
+/// A sign of life, for the task's shard.
+pub(super) fn heartbeat(id: ExecutionId, task: TaskRef, claim_id: u64) -> ShardInput<HostWorld> {
+    ShardInput::Send { id, input: Input::TaskHeartbeat { task }, claim_id: Some(claim_id), reply: None }
+}
+
+/// A claim that was asked for.
+pub(crate) struct ListedClaim {
+    cluster: Cluster,
+    name: (u64, ClaimName),
+}
+
+impl Drop for ListedClaim {
+    fn drop(&mut self) {
+        self.cluster.inner.under_way.0.lock().remove(&self.name);
     }
 }

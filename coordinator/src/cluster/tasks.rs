@@ -5,7 +5,8 @@ use std::time::Duration;
 use baton_engine::{Failure, Input, Payload, Rejected, TaskRef, Verdict};
 use tokio::sync::oneshot;
 
-use super::{CLOSING, Cluster, ExecutionId, PollError, SendError, TaskError};
+use super::route::NotAsked;
+use super::{CLOSING, Cluster, ExecutionId, PollError, Question, SendError, TaskError, sent};
 use crate::dispatch::{Poller, QueueFull, Shape, TaskToken, activity_queue};
 use crate::shard::{Answer, Grant, ShardInput};
 
@@ -107,28 +108,31 @@ impl Cluster {
 
     /// Hands in what a token brings back, and waits for the answer. Never refused for lack of room: it is running work.
     pub(crate) async fn report(&self, token: &TaskToken, input: Input) -> Result<Verdict, SendError> {
-        self.has_space().await;
-        let id = token.execution;
         let claim_id = (token.claim_id != 0).then_some(token.claim_id);
-        match self.tell(id, |reply| ShardInput::Send { id, input, claim_id, reply: Some(reply) }).await? {
-            Answer::Sent(result) => result,
-            Answer::Unavailable(text) => Err(SendError::Unavailable(text)),
-            _ => unreachable!("an input is answered as an input is"),
-        }
+        sent(self.ask(Question::Report { id: token.execution, input, claim_id }).await)
     }
 
     /// The task of this attempt, if it has no outcome yet.
     pub(crate) async fn open_task(&self, id: ExecutionId, task: TaskRef) -> Result<Option<Box<Grant>>, SendError> {
-        match self.tell(id, |reply| ShardInput::Task { id, task, reply }).await? {
-            Answer::Task(grant) => Ok(grant),
-            Answer::Unavailable(text) => Err(SendError::Unavailable(text)),
-            _ => unreachable!("a look at a task is answered as one"),
+        match self.ask(Question::Task { id, task }).await {
+            Ok(Answer::Task(grant)) => Ok(grant),
+            Ok(_) => unreachable!("a look at a task is answered as one"),
+            Err(NotAsked::Throttled) => Err(SendError::Throttled),
+            Err(NotAsked::Unavailable(text)) => Err(SendError::Unavailable(text)),
         }
     }
 
     /// A task has provably not reached whoever it was granted to.
     pub(crate) fn grant_lost(&self, id: ExecutionId, task: TaskRef, claim_id: u64) {
-        self.push(self.shard_of(id), ShardInput::GrantLost { id, task, claim_id });
+        if self.is_alone() {
+            return self.push(self.shard_of(id), ShardInput::GrantLost { id, task, claim_id });
+        }
+        let cluster = self.clone();
+        tokio::spawn(async move {
+            if let Err(NotAsked::Unavailable(reason)) = cluster.ask(Question::GrantLost { id, task, claim_id }).await {
+                tracing::warn!(execution = %id, reason, "a task that was granted to nobody stays so until its owner asks for it");
+            }
+        });
     }
 }
 

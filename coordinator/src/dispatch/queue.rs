@@ -29,6 +29,8 @@ pub enum Slot {
     },
     /// A poller that waits for one task.
     Poller(Poller),
+    /// Somebody elsewhere who claims this one task: it is told what is granted, or that nothing is. Dropped, it asks again.
+    Claimant(oneshot::Sender<Option<Box<Grant>>>),
 }
 
 /// Somebody who waits for one task.
@@ -52,6 +54,7 @@ impl Slot {
         match self {
             Slot::Session { session, .. } => session.claim(claim_id),
             Slot::Poller(poller) => Claim { worker_name: poller.worker_name.clone(), claim_id, incarnation: 0, holder: Holder::Poller },
+            Slot::Claimant(_) => unreachable!("whoever claims a task brings the claim, and waits at no queue"),
         }
     }
 
@@ -59,6 +62,7 @@ impl Slot {
         match self {
             Slot::Session { session, .. } => session.is_closed(),
             Slot::Poller(poller) => poller.reply.is_closed(),
+            Slot::Claimant(reply) => reply.is_closed(),
         }
     }
 }
@@ -244,6 +248,7 @@ impl Queue {
         match slot {
             Slot::Session { session, .. } => self.add_credits(session.info().session_id, 1),
             Slot::Poller(poller) => self.pollers.push_front(poller),
+            Slot::Claimant(_) => {}
         }
     }
 

@@ -166,6 +166,14 @@ impl Session {
         self.outbox.lock().held.get(&(execution, task)).copied()
     }
 
+    /// Whether the worker holds this claim, or it is on its way to it.
+    pub(crate) fn has(&self, execution: ExecutionId, task: TaskRef, claim_id: u64) -> bool {
+        let outbox = self.outbox.lock();
+        let is_claim = |grant: &Grant| (grant.execution, grant.activation.task, grant.claim.claim_id) == (execution, task, claim_id);
+        let is_held = outbox.held.get(&(execution, task)).is_some_and(|held| held.claim_id == claim_id);
+        is_held || outbox.items.iter().any(|item| matches!(item, SessionItem::Grant { grant, .. } if is_claim(grant)))
+    }
+
     /// How many claims the worker holds, and how many of them want signs of life.
     pub(crate) fn held_counts(&self) -> (usize, usize) {
         let outbox = self.outbox.lock();

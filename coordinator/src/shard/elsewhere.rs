@@ -9,6 +9,7 @@ impl<W: World> ShardInput<W> {
     pub fn elsewhere(self) -> Option<Output<W>> {
         match self {
             ShardInput::Start { reply, .. }
+            | ShardInput::StartAgain { reply, .. }
             | ShardInput::StartExpress { how: ExpressStart::Recorded(reply) | ExpressStart::Awaited(reply), .. }
             | ShardInput::Send { reply: Some(reply), .. }
             | ShardInput::Redrive { reply, .. }
@@ -40,6 +41,7 @@ impl<W: World> ShardInput<W> {
     pub fn is_from_outside(&self) -> bool {
         match self {
             ShardInput::Start { .. }
+            | ShardInput::StartAgain { .. }
             | ShardInput::StartExpress { .. }
             | ShardInput::Send { .. }
             | ShardInput::Redrive { .. }

@@ -17,6 +17,14 @@ pub enum ShardInput<W: World> {
         /// Who asks.
         reply: W::Reply,
     },
+    /// As [`Start`](Self::Start), of a start that was asked for before and may have been done: the execution that began with its seed is its own,
+    /// whatever has become of it.
+    StartAgain {
+        /// What it starts with.
+        start: Box<Start>,
+        /// Who asks.
+        reply: W::Reply,
+    },
     /// Start an execution of an Express state machine, under an ARN that was made for it. `start.at` is set by the shard.
     StartExpress {
         /// What it starts with.
@@ -193,7 +201,7 @@ impl<W: World> ShardInput<W> {
     /// The execution that must be in memory before this can be handled.
     pub(super) fn needs(&self) -> Option<ExecutionId> {
         match self {
-            ShardInput::Start { start, .. } => Some(ExecutionId::of_arn(&start.execution_arn)),
+            ShardInput::Start { start, .. } | ShardInput::StartAgain { start, .. } => Some(ExecutionId::of_arn(&start.execution_arn)),
             ShardInput::Send { id, .. }
             | ShardInput::Redrive { id, .. }
             | ShardInput::SlotFree { id, .. }
@@ -234,6 +242,7 @@ impl<W: World> ShardInput<W> {
             | ShardInput::Lost { .. } => true,
             ShardInput::StartExpress { how: ExpressStart::Recorded(_) | ExpressStart::Again { .. }, .. }
             | ShardInput::Start { .. }
+            | ShardInput::StartAgain { .. }
             | ShardInput::Send { .. }
             | ShardInput::Redrive { .. }
             | ShardInput::SlotFree { .. }

@@ -230,7 +230,7 @@ impl<W: World> Shard<W> {
             return self.load(id, input, out);
         }
         match input {
-            ShardInput::Start { start, reply } => self.start_known(*start, reply, out),
+            ShardInput::Start { start, reply } | ShardInput::StartAgain { start, reply } => self.start_known(*start, reply, out),
             ShardInput::StartExpress { start, how } => self.start_express(*start, how, world, out),
             ShardInput::Send { id, input, claim_id, reply } => self.send(id, input, claim_id, reply, world, out),
             ShardInput::SlotFree { id, task, slot, claim } => self.slot_free(id, task, slot, claim, world, out),

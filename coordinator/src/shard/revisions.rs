@@ -48,6 +48,17 @@ pub enum LogLevel {
 pub trait Revisions: Send + Sync {
     /// The revision with this digest.
     fn revision(&self, digest: u128) -> Option<Arc<Revision>>;
+
+    /// How much of the catalog is known here: what was known at one place is known at every other that is as far.
+    fn position(&self) -> u64 {
+        0
+    }
+
+    /// Answers when the catalog is known here at least as far as this, or after a moment, if that cannot be had.
+    fn reach(&self, position: u64) -> BoxFuture<'_, ()> {
+        let _ = position;
+        Box::pin(std::future::ready(()))
+    }
 }
 
 /// Functions that workers have served. A known function whose workers are all away waits; an unknown one is asked for at the

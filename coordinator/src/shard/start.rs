@@ -17,11 +17,15 @@ pub(super) const SET_ASIDE: &str = "The execution is set aside because of a defe
 pub(super) const CLOSED: &str = "The server is going away.";
 
 impl<W: World> Shard<W> {
-    /// An execution of this name is in memory: the same start again, while it runs, is answered with it.
+    /// An execution of this name is known: the same start again, while it runs, is answered with it. The very same request is, however it has
+    /// ended since.
     pub(super) fn start_known(&mut self, start: Start, reply: W::Reply, out: &mut Vec<Output<W>>) {
         let id = ExecutionId::of_arn(&start.execution_arn);
         let running = self.live.get(&id).map(|live| live.execution.started());
+        let ended = || self.ended.get(&id).map(|ended| &ended.record.start);
+        let own = running.or_else(|| ended().map(|start| &**start)).filter(|first| is_own(first, &start));
         let result = match running {
+            _ if let Some(first) = own => Ok(Started { arn: first.execution_arn.clone(), start_at: first.at, created: true }),
             Some(first) if is_same(first, &start) => Ok(Started { arn: first.execution_arn.clone(), start_at: first.at, created: false }),
             Some(_) | None => Err(StartError::AlreadyExists { execution_arn: start.execution_arn.to_string() }),
         };
@@ -101,7 +105,7 @@ impl<W: World> Shard<W> {
         let mut waiting = waiting.into_iter();
         for input in waiting.by_ref() {
             match input {
-                ShardInput::Start { start, reply } => {
+                ShardInput::Start { start, reply } | ShardInput::StartAgain { start, reply } => {
                     self.start_new(*start, reply, world, out);
                     break;
                 }
@@ -124,7 +128,7 @@ impl<W: World> Shard<W> {
     /// Answers an input whose execution has ended before it came.
     pub(super) fn answer_ended(&mut self, input: ShardInput<W>, out: &mut Vec<Output<W>>) {
         match input {
-            ShardInput::Start { start, reply } => self.start_known(*start, reply, out),
+            ShardInput::Start { start, reply } | ShardInput::StartAgain { start, reply } => self.start_known(*start, reply, out),
             ShardInput::Watch { reply, .. } => out.push(Output::Reply(reply, Answer::History(None))),
             ShardInput::Redrive { reply, .. } => {
                 // Any other end would have been looked into.
@@ -153,6 +157,7 @@ impl<W: World> Shard<W> {
         };
         match input {
             ShardInput::Start { reply, .. }
+            | ShardInput::StartAgain { reply, .. }
             | ShardInput::StartExpress { how: ExpressStart::Recorded(reply) | ExpressStart::Awaited(reply), .. } => {
                 out.push(Output::Reply(reply, Answer::Started(Err(StartError::Unavailable(unavailable)))))
             }
@@ -269,7 +274,8 @@ enum Found {
 
 /// Whether an input wants more of an ended execution than to know that it has ended.
 fn is_asked_back<W: World>(stored: &StoredEnded, waiting: &[ShardInput<W>]) -> bool {
-    !stored.is_over() && waiting.iter().any(|input| matches!(input, ShardInput::Redrive { .. }))
+    let is_redriven = !stored.is_over() && waiting.iter().any(|input| matches!(input, ShardInput::Redrive { .. }));
+    is_redriven || waiting.iter().any(|input| matches!(input, ShardInput::StartAgain { .. }))
 }
 
 /// What an input meets after the end, by how the execution has ended.
@@ -279,6 +285,11 @@ fn why_ended(status: baton_engine::Status) -> Rejected {
         Status::Running | Status::Succeeded | Status::Failed => Rejected::Ended,
         Status::TimedOut | Status::Aborted => Rejected::Cancelled,
     }
+}
+
+/// Whether both are one request, that came twice.
+fn is_own(first: &Start, again: &Start) -> bool {
+    first.seed == again.seed && is_same(first, again)
 }
 
 /// Whether a start repeats the first one: AWS compares the input, byte for byte. What is mocked otherwise is another start.

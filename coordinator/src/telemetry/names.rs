@@ -32,7 +32,7 @@ macro_rules! family {
     ($bounds:ident $id:ident $name:literal $labels:tt $help:literal $cloudwatch:tt) => {
         #[doc = $help]
         pub static $id: HistogramFamily =
-            HistogramFamily { description: description!(Histogram, $name, $labels, $help, $cloudwatch), bounds: family!(bounds $bounds) };
+    HistogramFamily { description: description!(Histogram, $name, $labels, $help, $cloudwatch), bounds: family!(bounds $bounds) };
     };
     (bounds tiny) => {
         TINY

@@ -45,6 +45,8 @@ impl Host {
             Output::Grant(slot, grant) => self.grant(index, slot, grant),
             Output::Return(slot) => self.give_back(slot),
             Output::Deny { slot, id, task, claim_id } => self.deny(slot, id, task, claim_id),
+            // A claim that came from elsewhere looks for the owner by itself.
+            Output::Stray { slot: Slot::Claimant(_), .. } => {}
             // Not granted here; whoever has the shard offers the task again.
             Output::Stray { slot, id, task, claim } => self.deny(slot, id, task, claim.claim_id),
             Output::Deliver(grant) => self.deliver(index, grant),
@@ -88,6 +90,7 @@ impl Host {
         let lost = match slot {
             Slot::Session { session, queue } => session.push(SessionItem::Grant { grant, queue }).is_err(),
             Slot::Poller(poller) => poller.reply.send(grant).is_err(),
+            Slot::Claimant(reply) => reply.send(Some(grant)).is_err(),
         };
         if lost {
             // It has provably not left: the session was gone before.
@@ -99,6 +102,8 @@ impl Host {
         let name = match &slot {
             Slot::Session { queue, .. } => self.world.queue_name(queue),
             Slot::Poller(poller) => poller.queue.to_string(),
+            // It comes again.
+            Slot::Claimant(_) => return,
         };
         self.shared.queues.give_back(slot, &name);
     }
@@ -108,6 +113,8 @@ impl Host {
             // A session that is gone needs no answer.
             Slot::Session { session, .. } => drop(session.push(SessionItem::Denied { execution, task, claim_id })),
             Slot::Poller(_) => self.give_back(slot),
+            // Who has gone away asks again.
+            Slot::Claimant(reply) => drop(reply.send(None)),
         }
     }
 

@@ -21,7 +21,7 @@ fn join(queue: &mut Queue, session_id: u64, credits: u32) -> Arc<Session> {
 fn session_of(slot: &Slot) -> u64 {
     match slot {
         Slot::Session { session, .. } => session.info().session_id,
-        Slot::Poller(_) => panic!("a poller's slot"),
+        Slot::Poller(_) | Slot::Claimant(_) => panic!("not a session's slot"),
     }
 }
 
