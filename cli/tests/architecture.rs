@@ -36,7 +36,7 @@ fn crates_import_only_along_the_arrows() {
 }
 
 /// Modules of the coordinator, and the sibling modules that each may name. `server` composes them all.
-const COORDINATOR: [(&str, &[&str]); 15] = [
+const COORDINATOR: [(&str, &[&str]); 16] = [
     ("telemetry", &[]),
     ("store", &[]),
     ("history", &[]),
@@ -44,6 +44,7 @@ const COORDINATOR: [(&str, &[&str]); 15] = [
     ("dispatch", &["shard"]),
     ("cluster", &["shard", "store", "dispatch"]),
     ("gateway", &["cluster", "dispatch", "shard"]),
+    ("peers", &["cluster", "dispatch", "shard", "store"]),
     ("delivery", &["cluster", "dispatch", "shard", "aws"]),
     ("catalog", &["store", "cluster"]),
     ("sink", &[]),

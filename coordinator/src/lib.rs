@@ -16,6 +16,7 @@ mod history;
 pub mod json_text;
 mod lambda_error;
 pub mod mock_config;
+pub mod peers;
 pub mod server;
 pub mod shard;
 mod sink;

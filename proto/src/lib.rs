@@ -14,6 +14,14 @@ pub mod worker {
     }
 }
 
+/// What the members of a cluster ask each other.
+pub mod peer {
+    /// First version of the contract, `baton/peer/v1/peer.proto`.
+    pub mod v1 {
+        tonic::include_proto!("baton.peer.v1");
+    }
+}
+
 /// Offers: task activations as a message broker carries them.
 pub mod offer {
     /// First version of the contract, `baton/offer/v1/offer.proto`.

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use baton_engine::{Claim, Input, Start, TaskRef};
+use baton_engine::{Claim, Input, PayloadTable, Start, TaskRef};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
@@ -19,7 +19,8 @@ use crate::store::Member;
 const HOLDING_MAX: Duration = Duration::from_secs(2);
 
 /// What is asked of a member.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, bincode::Encode, bincode::Decode)]
+#[bincode(decode_context = "PayloadTable")]
 pub enum Question {
     /// Start an execution.
     Start {
@@ -140,7 +141,7 @@ pub struct ClaimName {
 }
 
 /// What a member is told that needs no answer.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, bincode::Encode, bincode::Decode)]
 pub enum Notice {
     /// A sign of life of a task that wants them.
     Heartbeat(ClaimName),

@@ -81,6 +81,7 @@ impl Shape {
 pub struct TokenKey {
     cipher: XChaCha20Poly1305,
     nonce_key: [u8; 32],
+    peer_secret: [u8; 32],
 }
 
 /// Why there is no key.
@@ -110,7 +111,7 @@ impl TokenKey {
     /// The key with these bytes.
     pub fn new(secret: [u8; 32]) -> Self {
         let derive = |purpose: &[u8]| -> [u8; 32] { Sha256::new().chain_update(secret).chain_update(purpose).finalize().into() };
-        Self { cipher: XChaCha20Poly1305::new(&derive(b"seal").into()), nonce_key: derive(b"nonce") }
+        Self { cipher: XChaCha20Poly1305::new(&derive(b"seal").into()), nonce_key: derive(b"nonce"), peer_secret: derive(b"peer") }
     }
 
     /// A key that nobody keeps.
@@ -150,6 +151,11 @@ impl TokenKey {
         fs::rename(path, &kept).map_err(failed)?;
         create(path, &fresh()).map_err(failed)?;
         Ok(kept)
+    }
+
+    /// What the processes that share the key know each other by. It tells nothing of the key.
+    pub(super) fn peer_secret(&self) -> &[u8; 32] {
+        &self.peer_secret
     }
 
     /// The token.

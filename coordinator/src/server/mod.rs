@@ -35,6 +35,7 @@ use crate::delivery::{Delivery, LambdaEndpoint};
 use crate::dispatch::{TokenKey, TokenKeyError};
 use crate::gateway::Gateway;
 use crate::mock_config::MockConfig;
+use crate::peers::PeerService;
 use crate::store::local::{LocalOptions, LocalStore};
 use crate::store::memory::MemoryStore;
 use crate::store::{self, ShardStore};
@@ -48,6 +49,8 @@ const MEMORY_SHARDS: u16 = 16;
 const TOKEN_KEY_FILE: &str = "token.key";
 /// Where gRPC puts the calls of the worker contract.
 const WORKER_ROUTE: &str = "/baton.worker.v1.Worker/{call}";
+/// Where it puts what other members ask.
+const PEER_ROUTE: &str = "/baton.peer.v1.Peer/{call}";
 /// Connections that may wait to be accepted.
 const BACKLOG: u32 = 1_024;
 /// How long connections may take to end when nothing is under way on them any more.
@@ -149,7 +152,7 @@ impl Server {
         let weak_store = Arc::downgrade(&store);
         let gateway = Gateway::new(cluster.clone());
         let health = Health { store, cluster: cluster.clone(), catalog: catalog.clone(), closing: api.closing().clone() };
-        let router = router(&api, &gateway, health);
+        let router = router(&api, &gateway, &PeerService::new(cluster.clone()), health);
         tokio::spawn(serve::serve(listener, router, ConnectionLimits::of_process(), accepting.clone(), connections.clone()));
         tokio::spawn(api::abort_executions(api.clone()));
         let drain_timeout = config.drain_timeout;
@@ -275,7 +278,7 @@ fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> 
 }
 
 /// Everything that is served. What is nobody else's is the AWS API's: it takes any path.
-fn router(api: &Api, gateway: &Gateway, health: Health) -> Router {
+fn router(api: &Api, gateway: &Gateway, peers: &PeerService, health: Health) -> Router {
     let aws = {
         let api = api.clone();
         move |request: axum::extract::Request| {
@@ -288,6 +291,7 @@ fn router(api: &Api, gateway: &Gateway, health: Health) -> Router {
         .merge(health::routes(health.clone()))
         .merge(metrics::routes(health))
         .route_service(WORKER_ROUTE, gateway.service())
+        .route_service(PEER_ROUTE, peers.service())
         .method_not_allowed_fallback(aws.clone())
         .fallback(aws)
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::{ExecutionRecord, ExpressEnd, Grant};
 
 /// Answer to a start.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, bincode::Encode, bincode::Decode)]
 pub struct Started {
     /// ARN of the execution.
     pub arn: Arc<str>,

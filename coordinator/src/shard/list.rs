@@ -33,7 +33,7 @@ pub struct Cursor {
 }
 
 /// One line of the list.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, bincode::Encode, bincode::Decode)]
 pub struct ExecutionSummary {
     /// Its id, for the cursor.
     pub id: ExecutionId,

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use baton_engine::{Failure, Payload, RedriveCount, RedriveFacts, Start, Status, Timestamp, Waiting};
+use baton_engine::{Failure, Payload, PayloadTable, RedriveCount, RedriveFacts, Start, Status, Timestamp, Waiting};
 
 /// An execution as it stands.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, bincode::Encode, bincode::Decode)]
+#[bincode(decode_context = "PayloadTable")]
 pub struct ExecutionRecord {
     /// What it started with: ARNs, input, revision digest, start date.
     pub start: Arc<Start>,

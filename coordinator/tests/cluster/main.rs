@@ -7,6 +7,7 @@ mod delivery;
 mod durability;
 mod express;
 mod faulty_store;
+mod members;
 mod reads;
 mod recovery;
 mod redrive;

@@ -11,6 +11,7 @@ use baton_coordinator::cluster::{
 };
 use baton_coordinator::dispatch::TokenKey;
 use baton_coordinator::gateway::Gateway;
+use baton_coordinator::peers::PeerService;
 use baton_coordinator::store::ShardStore;
 use baton_coordinator::store::local::{LocalOptions, LocalStore, OpenError};
 use baton_coordinator::store::memory::MemoryStore;
@@ -158,7 +159,8 @@ impl System {
         let gateway = Gateway::new(cluster.clone());
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let router = tonic::transport::Server::builder().add_service(gateway.service());
+        let peers = PeerService::new(cluster.clone());
+        let router = tonic::transport::Server::builder().add_service(gateway.service()).add_service(peers.service());
         let listener = listener.into_std().expect("a listener");
         runtime.spawn(async move {
             let listener = TcpListener::from_std(listener).expect("a listener");

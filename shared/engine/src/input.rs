@@ -14,7 +14,8 @@ pub struct TaskRef {
 }
 
 /// Everything that can happen to an execution after its start.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, bincode::Encode, bincode::Decode)]
+#[bincode(decode_context = "PayloadTable")]
 pub enum Input {
     /// A worker, poller or the delivery has taken the task; it may run once this is durable.
     TaskStarted {

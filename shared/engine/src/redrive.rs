@@ -14,7 +14,7 @@ const TOKENS_MAX: usize = 10;
 const TOKENS_MS: i64 = 15 * 60_000;
 
 /// Why an execution cannot be redriven: `redriveStatusReason` of DescribeExecution, and the text of `ExecutionNotRedrivable`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error, bincode::Encode, bincode::Decode)]
 pub enum NotRedrivable {
     /// It runs.
     #[error("Execution is RUNNING and cannot be redriven")]

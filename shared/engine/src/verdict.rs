@@ -22,7 +22,7 @@ impl Decision {
 }
 
 /// What became of an input that was understood.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, bincode::Encode, bincode::Decode)]
 pub enum Verdict {
     /// It counts. Heartbeats count without an event.
     Applied,
@@ -31,7 +31,7 @@ pub enum Verdict {
 }
 
 /// Why an input does not count. Nothing has changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error, bincode::Encode, bincode::Decode)]
 pub enum Rejected {
     /// The execution has ended by itself.
     #[error("the execution has ended")]
@@ -80,7 +80,7 @@ pub struct Outstanding {
 }
 
 /// A state that an execution waits in, told for people.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, bincode::Encode, bincode::Decode)]
 pub struct Waiting {
     /// Name of the state.
     pub state_name: Arc<str>,
@@ -91,7 +91,7 @@ pub struct Waiting {
 }
 
 /// What a state waits for.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, bincode::Encode, bincode::Decode)]
 pub enum WaitingFor {
     /// Nobody has taken the task yet.
     Worker {
