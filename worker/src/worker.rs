@@ -13,7 +13,7 @@ use crate::functions::{Function, FunctionTable};
 use crate::handlers::lambda_runtime::interpreter::{self, Language};
 use crate::handlers::{Handler, RustFunction};
 use crate::invocation::{FunctionError, Invocation};
-use crate::session::{self, Command, Service, Session, SessionConfig, WorkerStatus};
+use crate::session::{self, Command, Credentials, Service, Session, SessionConfig, WorkerStatus};
 
 /// Runs task activations of the queues that it serves.
 ///
@@ -51,6 +51,8 @@ pub struct WorkerBuilder {
     in_process: bool,
     name: Option<String>,
     dispatch: Dispatch,
+    token: Option<String>,
+    ca_pem: Option<String>,
 }
 
 /// Why a worker cannot be built.
@@ -60,13 +62,16 @@ pub enum BuildError {
     #[error("no coordinator is named; next step: give the worker at least one http:// address")]
     NoCoordinator,
     /// An address that is not one.
-    #[error("coordinator address {url}: {reason}; next step: write it as http://HOST:PORT")]
+    #[error("coordinator address {url}: {reason}; next step: write it as http://HOST:PORT, or https:// for TLS")]
     Address {
         /// As given.
         url: String,
         /// What is wrong with it.
         reason: String,
     },
+    /// A token that no header can hold.
+    #[error("the worker's token has characters that cannot be sent; next step: use letters, digits and punctuation")]
+    Token,
     /// Two functions or activities under one name.
     #[error("queue {0} is served twice; next step: keep one of the two functions")]
     Twice(String),
@@ -169,13 +174,29 @@ impl WorkerBuilder {
         self
     }
 
+    /// The token that coordinators ask for.
+    #[must_use]
+    pub fn token(mut self, token: impl Into<String>) -> Self {
+        self.token = Some(token.into());
+        self
+    }
+
+    /// Certificates in PEM that those of `https://` coordinators may be signed with; the system's without.
+    #[must_use]
+    pub fn ca_certificates(mut self, pem: impl Into<String>) -> Self {
+        self.ca_pem = Some(pem.into());
+        self
+    }
+
     /// Makes the worker. Nothing is connected or started yet.
     ///
     /// # Errors
-    /// No or a malformed address, or one queue served twice.
+    /// No or a malformed address, a token that cannot be sent, or one queue served twice.
     pub fn build(self) -> Result<Worker, BuildError> {
-        let endpoints =
-            self.urls.iter().map(|url| session::endpoint(url).map_err(|reason| BuildError::Address { url: url.clone(), reason }));
+        let endpoint = |url: &String| {
+            session::endpoint(url, self.ca_pem.as_deref()).map_err(|reason| BuildError::Address { url: url.clone(), reason })
+        };
+        let endpoints = self.urls.iter().map(endpoint);
         let endpoints = endpoints.collect::<Result<Vec<_>, _>>()?;
         if endpoints.is_empty() {
             return Err(BuildError::NoCoordinator);
@@ -186,6 +207,7 @@ impl WorkerBuilder {
             endpoints,
             dispatch: self.dispatch,
             in_process: self.in_process,
+            credentials: Credentials::new(self.token.as_deref()).ok_or(BuildError::Token)?,
         };
         let (commands, receiver) = mpsc::unbounded_channel();
         let (status_sender, status) = watch::channel(WorkerStatus::default());
@@ -226,6 +248,12 @@ impl WorkerHandle {
     pub async fn ready(&self) {
         // An error means that the session has ended, and then there is nothing to wait for.
         let _ = self.status.clone().wait_for(|status| status.connected).await;
+    }
+
+    /// Waits until the worker is connected for the first time, or a coordinator has refused it, or it has ended. Answers whether it was refused.
+    pub async fn admitted(&self) -> bool {
+        let decided = self.status.clone().wait_for(|status| status.connected || status.is_refused).await.map(|status| *status);
+        decided.is_ok_and(|status| status.is_refused && !status.connected)
     }
 
     /// What can be seen of the worker now.

@@ -36,7 +36,7 @@ pub(crate) fn run(args: ServeArgs, mode: Mode) -> CliResult {
 async fn serve(args: ServeArgs, mode: Mode) -> CliResult {
     let ServeArgs { dir, ephemeral, config, server, limits, aws } = args;
     let file = Config::of_folder(&config, &dir)?;
-    tell_unused(&file);
+    check_unused(&file)?;
     let config = Config { server, limits, aws, ..Config::default() }.over(file);
     let project = Project::load(&dir, &config.aws.checked_location()?)?;
     if mode == Mode::Up && project.has_errors() {
@@ -48,8 +48,11 @@ async fn serve(args: ServeArgs, mode: Mode) -> CliResult {
     let server = Server::start(server_config(&config, storage, &dir, mode)?).await.map_err(not_started)?;
     let endpoint = format!("http://{}", server.address());
     let client = Client::of_project(&endpoint, project.location());
-    let worker =
-        Worker::builder().coordinator([&*endpoint]).functions(project.functions.clone()).in_process(true).build().map_err(usage)?;
+    let mut worker = Worker::builder().coordinator([&*endpoint]).functions(project.functions.clone()).in_process(true);
+    if let Some(token) = config.server.worker_tokens.iter().flatten().next() {
+        worker = worker.token(token.reveal());
+    }
+    let worker = worker.build().map_err(usage)?;
     let handle = worker.handle();
     let stopping = CancellationToken::new();
     let working = tokio::spawn(worker.run(stopping.clone()));
@@ -84,13 +87,18 @@ pub(crate) fn usage(error: impl std::fmt::Display) -> CliError {
     CliError::new(Exit::Usage, error.to_string())
 }
 
-/// One process needs neither: it keeps its data itself and hands tasks out itself.
-fn tell_unused(file: &Config) {
+/// One process needs neither store nor broker: it keeps its data itself and hands tasks out itself.
+fn check_unused(file: &Config) -> CliResult {
+    if file.member.tls()?.is_some() {
+        let message = "this command serves without TLS, and the file asks for it";
+        return Err(CliError::new(Exit::Usage, message).next("serve with `baton coordinator`, or let a proxy speak TLS"));
+    }
     for (table, is_there) in [("store", file.store.url.is_some()), ("queue", file.queue.url.is_some())] {
         if is_there {
             tracing::info!("[{table}] is for `baton coordinator` and `baton worker`; this command does without");
         }
     }
+    Ok(())
 }
 
 fn server_config(config: &Config, storage: Storage, dir: &Path, mode: Mode) -> CliResult<ServerConfig> {

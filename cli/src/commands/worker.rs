@@ -1,6 +1,7 @@
 //! `baton worker`: runs the functions of a folder for coordinators elsewhere.
 
 use std::io::Write;
+use std::path::Path;
 use std::time::Duration;
 
 use baton_worker::Worker;
@@ -31,7 +32,12 @@ async fn work(args: WorkerArgs) -> CliResult {
     for missing in handle.missing_interpreters().await {
         tracing::warn!("{missing}");
     }
-    handle.ready().await;
+    if handle.admitted().await {
+        stopping.cancel();
+        let _ = working.await;
+        return Err(CliError::new(Exit::Failed, "the coordinator does not let this worker in")
+            .next("give one of the coordinators' worker_tokens in BATON_WORKER_TOKEN"));
+    }
     let stop = StopSignal::listen();
     println!("baton worker ready");
     let _ = std::io::stdout().flush();
@@ -43,7 +49,7 @@ async fn work(args: WorkerArgs) -> CliResult {
 }
 
 fn worker(args: WorkerArgs) -> CliResult<Worker> {
-    let WorkerArgs { coordinator, functions, name, config, queue, aws, .. } = args;
+    let WorkerArgs { coordinator, functions, name, token, coordinator_ca_file, config, queue, aws } = args;
     let config = Config { queue, aws, ..Config::default() }.over(Config::of_folder(&config, &functions)?);
     let table = Config::functions(&functions, &config.aws.checked_location()?)?;
     if table.is_empty() {
@@ -54,5 +60,17 @@ fn worker(args: WorkerArgs) -> CliResult<Worker> {
     if let Some(name) = name {
         builder = builder.name(name);
     }
+    if let Some(token) = token {
+        builder = builder.token(token.reveal());
+    }
+    if let Some(file) = coordinator_ca_file {
+        builder = builder.ca_certificates(pem(&file)?);
+    }
     builder.build().map_err(super::serve::usage)
+}
+
+fn pem(file: &Path) -> CliResult<String> {
+    std::fs::read_to_string(file).map_err(|error| {
+        CliError::new(Exit::Usage, format!("{} cannot be read: {error}", file.display())).next("name a file with certificates in PEM")
+    })
 }

@@ -74,6 +74,7 @@ impl Config {
         let text = std::fs::read_to_string(file).map_err(|source| ConfigError::Unreadable { file: file.to_owned(), source })?;
         let folder = file.parent().unwrap_or(Path::new(""));
         let mut config = file::parse(&text, file)?;
+        config.member.seen_from(folder);
         config.server.seen_from(folder);
         config.store.seen_from(folder);
         config.queue.seen_from(folder);

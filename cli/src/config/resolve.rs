@@ -42,6 +42,7 @@ impl Config {
             limits: self.limits.of_executions(),
             express: self.limits.of_express(),
             retention: self.limits.retention_days.map_or(defaults.retention, |days| DAY * u32::try_from(days.get()).unwrap_or(u32::MAX)),
+            worker_tokens: self.server.tokens(),
             lambda_endpoint: self.aws.lambda_endpoint.clone(),
             mock_config,
             execution_logs: self.server.execution_logs.as_deref().map(outlets::log_destinations),

@@ -3,10 +3,12 @@
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
+use baton_coordinator::server::{TlsFiles, WorkerTokens};
 use serde::Deserialize;
 
 use super::{Secret, first_of, seen_from};
 use crate::args::{EventsTo, LogsTo};
+use crate::exit::{CliError, CliResult, Exit};
 
 /// Of every server.
 #[derive(Clone, Debug, Default, clap::Args, Deserialize)]
@@ -35,12 +37,6 @@ pub(crate) struct ServerSettings {
     /// Tokens of which workers must show one, comma separated. Without any, every worker is let in.
     #[arg(long, env = "BATON_WORKER_TOKENS", value_name = "TOKEN", value_delimiter = ',', hide_env_values = true)]
     pub(crate) worker_tokens: Option<Vec<Secret>>,
-    /// Certificate chain in PEM: everything is then served over TLS.
-    #[arg(long, env = "BATON_TLS_CERTIFICATE", value_name = "FILE")]
-    pub(crate) tls_certificate: Option<PathBuf>,
-    /// Private key of the certificate, in PEM.
-    #[arg(long, env = "BATON_TLS_KEY", value_name = "FILE")]
-    pub(crate) tls_key: Option<PathBuf>,
 }
 
 /// Of one of several servers that share a store.
@@ -53,15 +49,26 @@ pub(crate) struct MemberSettings {
     /// Where the other coordinators reach this one, http://HOST:PORT; where it listens by default.
     #[arg(long, env = "BATON_ADVERTISE", value_name = "URL")]
     pub(crate) advertise: Option<String>,
+    /// Certificate chain in PEM: everything is then served over TLS.
+    #[arg(long, env = "BATON_TLS_CERTIFICATE", value_name = "FILE")]
+    pub(crate) tls_certificate: Option<PathBuf>,
+    /// Private key of the certificate, in PEM.
+    #[arg(long, env = "BATON_TLS_KEY", value_name = "FILE")]
+    pub(crate) tls_key: Option<PathBuf>,
 }
 
 impl ServerSettings {
     pub(crate) fn or(self, file: Self) -> Self {
-        first_of!(self, file; port, listen, data_dir, mock_config, execution_logs, status_events, worker_tokens, tls_certificate, tls_key)
+        first_of!(self, file; port, listen, data_dir, mock_config, execution_logs, status_events, worker_tokens)
+    }
+
+    /// What workers must show.
+    pub(crate) fn tokens(&self) -> WorkerTokens {
+        WorkerTokens::new(self.worker_tokens.iter().flatten().map(Secret::reveal))
     }
 
     pub(super) fn seen_from(&mut self, folder: &Path) {
-        for path in [&mut self.data_dir, &mut self.mock_config, &mut self.tls_certificate, &mut self.tls_key] {
+        for path in [&mut self.data_dir, &mut self.mock_config] {
             seen_from(folder, path);
         }
     }
@@ -69,6 +76,22 @@ impl ServerSettings {
 
 impl MemberSettings {
     pub(crate) fn or(self, file: Self) -> Self {
-        first_of!(self, file; name, advertise)
+        first_of!(self, file; name, advertise, tls_certificate, tls_key)
+    }
+    pub(super) fn seen_from(&mut self, folder: &Path) {
+        for path in [&mut self.tls_certificate, &mut self.tls_key] {
+            seen_from(folder, path);
+        }
+    }
+
+    /// What is served over TLS, if anything is.
+    pub(crate) fn tls(&self) -> CliResult<Option<TlsFiles>> {
+        match (&self.tls_certificate, &self.tls_key) {
+            (Some(certificate), Some(key)) => Ok(Some(TlsFiles { certificate: certificate.clone(), key: key.clone() })),
+            (None, None) => Ok(None),
+            (Some(_), None) | (None, Some(_)) => {
+                Err(CliError::new(Exit::Usage, "TLS needs a certificate and its key").next("give both --tls-certificate and --tls-key"))
+            }
+        }
     }
 }

@@ -103,7 +103,7 @@ fn paths_are_seen_from_the_file() {
         .expect("it can be written");
     let config = Config::read(&file).expect("the file is sound");
     assert_eq!(config.server.data_dir, Some(folder.path().join("data")));
-    assert_eq!(config.server.tls_key.as_deref(), Some(Path::new("/etc/key")));
+    assert_eq!(config.member.tls_key.as_deref(), Some(Path::new("/etc/key")));
     assert_eq!(config.store.ca_file, Some(folder.path().join("ca.pem")));
 }
 

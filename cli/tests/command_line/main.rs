@@ -4,6 +4,7 @@ mod support;
 mod test_state;
 
 mod configuration;
+mod credentials;
 mod express;
 mod handler_logs;
 mod lint;

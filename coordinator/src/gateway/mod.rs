@@ -10,7 +10,11 @@ mod inbound;
 mod outbound;
 mod outcome;
 mod silence;
+mod tokens;
 
+pub use tokens::WorkerTokens;
+
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use baton_proto::MESSAGE_BYTES_MAX;
@@ -29,12 +33,19 @@ const DRAIN_LOOK: Duration = Duration::from_millis(20);
 #[derive(Clone)]
 pub struct Gateway {
     cluster: Cluster,
+    tokens: Arc<WorkerTokens>,
 }
 
 impl Gateway {
     /// The gateway to a cluster.
     pub fn new(cluster: Cluster) -> Self {
-        Self { cluster }
+        Self { cluster, tokens: Arc::default() }
+    }
+
+    /// It lets in only workers with one of these, if there are any.
+    #[must_use]
+    pub fn with_tokens(self, tokens: WorkerTokens) -> Self {
+        Self { tokens: Arc::new(tokens), ..self }
     }
 
     /// The gRPC service, to be put into a server.
@@ -68,6 +79,7 @@ impl Worker for Gateway {
     type SessionStream = Outbound;
 
     async fn session(&self, request: Request<Streaming<WorkerMessage>>) -> Result<Response<Outbound>, Status> {
+        self.tokens.admit(request.metadata())?;
         if self.cluster.is_closing() {
             return Err(Status::unavailable("this server is going away"));
         }
@@ -77,6 +89,7 @@ impl Worker for Gateway {
     }
 
     async fn complete(&self, request: Request<Outcome>) -> Result<Response<Ack>, Status> {
+        self.tokens.admit(request.metadata())?;
         let outcome = request.into_inner();
         let report_id = outcome.report_id;
         let code = match outcome::read_alone(&self.cluster, outcome).await {
@@ -87,6 +100,7 @@ impl Worker for Gateway {
     }
 
     async fn heartbeat(&self, request: Request<HeartbeatRequest>) -> Result<Response<HeartbeatResponse>, Status> {
+        self.tokens.admit(request.metadata())?;
         let claim = request.into_inner().claim.unwrap_or_default();
         let code = match outcome::claimed(self.cluster.token_key(), &claim.token, claim.claim_id) {
             Some(token) => report_code(self.cluster.report(&token, baton_engine::Input::TaskHeartbeat { task: token.task }).await),

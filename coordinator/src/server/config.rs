@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use baton_proto::names::{ACCOUNT_DEFAULT, REGION_DEFAULT};
 
+use super::tls::TlsFiles;
 use crate::api::{ApiLimits, Defaults};
 use crate::cluster::ExpressLimits;
+use crate::gateway::WorkerTokens;
 
 /// Port of Step Functions Local, and ours.
 const PORT: u16 = 8083;
@@ -34,6 +36,10 @@ pub struct ServerConfig {
     pub express: ExpressLimits,
     /// How long ended executions are kept.
     pub retention: Duration,
+    /// What workers must show; without any, every worker is let in.
+    pub worker_tokens: WorkerTokens,
+    /// Everything is served over TLS with these, if they are there.
+    pub tls: Option<TlsFiles>,
     /// Where functions that no worker serves are invoked.
     pub lambda_endpoint: Option<String>,
     /// Mock configuration in Step Functions Local's format.
@@ -92,6 +98,8 @@ impl Default for ServerConfig {
             limits: baton_engine::Limits::default(),
             express: ExpressLimits::default(),
             retention: RETENTION,
+            worker_tokens: WorkerTokens::default(),
+            tls: None,
             lambda_endpoint: None,
             mock_config: None,
             execution_logs: None,

@@ -10,13 +10,16 @@ mod health;
 mod metrics;
 mod outlets;
 mod serve;
+mod tls;
 mod waiting;
 
 pub use crate::api::ApiLimits;
 pub use crate::cluster::ExpressLimits;
+pub use crate::gateway::WorkerTokens;
 pub use baton_engine::Limits;
 pub use config::{LogDestination, ServerConfig, StatusEventDestination, Storage};
 pub use outlets::OutletError;
+pub use tls::{TlsError, TlsFiles};
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -92,6 +95,9 @@ pub enum StartError {
     /// Execution logs or status-change events cannot go where they are to go.
     #[error(transparent)]
     Outlet(#[from] OutletError),
+    /// Nothing can be served over TLS.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The address is taken or is not one of this machine's.
     #[error("cannot listen on {address}: {error}")]
     Listen {
@@ -120,6 +126,7 @@ impl StartError {
             StartError::TokenKey(TokenKeyError::Io { path, .. }) => format!("make {} readable and writable for this user", path.display()),
             StartError::Catalog(_) | StartError::Cluster(_) => repair(Path::new("DATA_DIR")),
             StartError::Outlet(_) => "see --execution-logs and --status-events in `baton up --help`".to_owned(),
+            StartError::Tls(_) => "name files in PEM that belong together with --tls-certificate and --tls-key".to_owned(),
             StartError::Listen { .. } => "choose another port with --port, or 0 for a free one".to_owned(),
         }
     }
@@ -135,6 +142,7 @@ impl Server {
     pub async fn start(config: ServerConfig) -> Result<Self, StartError> {
         metrics::recorder();
         file_size::fail_writes_beyond_the_limit();
+        let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
         let (store, token_key) = open_storage(&config.storage)?;
         let catalog = Catalog::open(store.clone()).await?;
         let delivery = lambda_endpoint(&config).map(Delivery::new);
@@ -150,10 +158,11 @@ impl Server {
         let (listener, address) = listen(config.listen)?;
         let (accepting, connections) = (CancellationToken::new(), TaskTracker::new());
         let weak_store = Arc::downgrade(&store);
-        let gateway = Gateway::new(cluster.clone());
+        let gateway = Gateway::new(cluster.clone()).with_tokens(config.worker_tokens.clone());
         let health = Health { store, cluster: cluster.clone(), catalog: catalog.clone(), closing: api.closing().clone() };
         let router = router(&api, &gateway, &PeerService::new(cluster.clone()), health);
-        tokio::spawn(serve::serve(listener, router, ConnectionLimits::of_process(), accepting.clone(), connections.clone()));
+        let limits = ConnectionLimits::of_process();
+        tokio::spawn(serve::serve(listener, tls, router, limits, accepting.clone(), connections.clone()));
         tokio::spawn(api::abort_executions(api.clone()));
         let drain_timeout = config.drain_timeout;
         Ok(Self { address, api, catalog, cluster, gateway, accepting, connections, outlets, drain_timeout, store: weak_store })

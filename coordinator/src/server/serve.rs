@@ -10,7 +10,9 @@ use axum::body::Body;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
@@ -20,6 +22,8 @@ use super::connections::{ConnectionLimits, Connections, Place};
 
 /// How long the head of a request may take to arrive.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long the beginning of TLS may take.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Pause after the system refused a connection for lack of something (file descriptors, memory).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// A connection that was asked to make room has this time until the next one is.
@@ -37,8 +41,15 @@ const STREAM_WINDOW: u32 = 1024 * 1024;
 const CONNECTION_WINDOW: u32 = 8 * 1024 * 1024;
 
 /// Accepts connections until `closing`; then each connection may finish what has come whole and is not answered.
-pub(super) async fn serve(listener: TcpListener, router: Router, limits: ConnectionLimits, closing: CancellationToken, tasks: TaskTracker) {
-    let server = Arc::new(Serving { builder: builder(), router, limits, closing: closing.clone() });
+pub(super) async fn serve(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    router: Router,
+    limits: ConnectionLimits,
+    closing: CancellationToken,
+    tasks: TaskTracker,
+) {
+    let server = Arc::new(Serving { builder: builder(), tls, router, limits, closing: closing.clone() });
     let accepting = accept_all(&listener, &server, &tasks);
     tokio::select! {
         () = accepting => {}
@@ -71,6 +82,7 @@ async fn accept_all(listener: &TcpListener, server: &Arc<Serving>, tasks: &TaskT
 /// What all connections share.
 struct Serving {
     builder: auto::Builder<TokioExecutor>,
+    tls: Option<TlsAcceptor>,
     router: Router,
     limits: ConnectionLimits,
     closing: CancellationToken,
@@ -113,7 +125,18 @@ async fn connection(stream: TcpStream, server: Arc<Serving>, place: Place) {
         tracing::debug!(%error, "a connection was gone before it began");
         return;
     }
-    let Serving { builder, router, limits, closing } = &*server;
+    match &server.tls {
+        None => converse(stream, &server, &place).await,
+        Some(tls) => match tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)).await {
+            Ok(Ok(stream)) => converse(stream, &server, &place).await,
+            Ok(Err(error)) => tracing::debug!(%error, "a connection did not begin as TLS does"),
+            Err(_) => tracing::debug!("a connection has not begun in time"),
+        },
+    }
+}
+
+async fn converse<S: AsyncRead + AsyncWrite + Unpin + 'static>(stream: S, server: &Serving, place: &Place) {
+    let Serving { builder, router, limits, closing, .. } = server;
     let activity = &place.activity;
     let service = service(router.clone(), activity.clone());
     let connection = builder.serve_connection(TokioIo::new(stream), service);

@@ -10,7 +10,8 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
-use tonic::transport::{Channel, Endpoint};
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 
 /// A coordinator that does not answer in this time is given up.
 const OPEN_MAX: Duration = Duration::from_secs(10);
@@ -25,7 +26,7 @@ const OUTBOUND_MAX: usize = 4;
 pub(super) enum Link {
     Down { until: Instant },
     Connecting(BoxFuture<'static, Result<Channel, String>>),
-    Opening(BoxFuture<'static, Result<Streaming<CoordinatorMessage>, String>>),
+    Opening(BoxFuture<'static, Result<Streaming<CoordinatorMessage>, NotOpened>>),
     Up(Box<Streaming<CoordinatorMessage>>),
 }
 
@@ -37,6 +38,36 @@ pub(super) enum LinkEvent {
     Message(CoordinatorMessage),
     /// The reason; none if the coordinator has ended the session properly.
     Closed(Option<String>),
+    /// The coordinator does not let this worker in.
+    Refused(String),
+}
+
+/// Why there is no session.
+pub(super) enum NotOpened {
+    Failed(String),
+    Refused(String),
+}
+
+/// What a worker shows to be let in.
+#[derive(Clone)]
+pub(crate) struct Credentials(Option<MetadataValue<Ascii>>);
+
+impl Credentials {
+    /// Of this token; `None` if it cannot be sent.
+    pub(crate) fn new(token: Option<&str>) -> Option<Self> {
+        let Some(token) = token else { return Some(Self(None)) };
+        let mut value: MetadataValue<Ascii> = format!("Bearer {token}").parse().ok()?;
+        value.set_sensitive(true);
+        Some(Self(Some(value)))
+    }
+
+    fn request<T>(&self, message: T) -> tonic::Request<T> {
+        let mut request = tonic::Request::new(message);
+        if let Some(value) = &self.0 {
+            request.metadata_mut().insert("authorization", value.clone());
+        }
+        request
+    }
 }
 
 impl Link {
@@ -49,15 +80,16 @@ impl Link {
     }
 
     /// Opens the session with its first message. Gives the sender for the ones after it.
-    pub(super) fn open(channel: Channel, hello: WorkerMessage) -> (Self, mpsc::Sender<WorkerMessage>) {
+    pub(super) fn open(channel: Channel, hello: WorkerMessage, credentials: &Credentials) -> (Self, mpsc::Sender<WorkerMessage>) {
         let (sender, receiver) = mpsc::channel(OUTBOUND_MAX);
         sender.try_send(hello).expect("an empty channel has room");
+        let request = credentials.request(ReceiverStream::new(receiver));
         let link = Self::Opening(Box::pin(async move {
             let mut client =
                 WorkerClient::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX).max_encoding_message_size(MESSAGE_BYTES_MAX);
-            let opened = timeout(OPEN_MAX, client.session(ReceiverStream::new(receiver))).await;
-            let opened = opened.map_err(|_| "no answer to the hello in time".to_owned())?;
-            opened.map(tonic::Response::into_inner).map_err(|status| describe(&status))
+            let opened = timeout(OPEN_MAX, client.session(request)).await;
+            let opened = opened.map_err(|_| NotOpened::Failed("no answer to the hello in time".to_owned()))?;
+            opened.map(tonic::Response::into_inner).map_err(|status| not_opened(&status))
         }));
         (link, sender)
     }
@@ -84,7 +116,8 @@ impl Link {
             },
             Self::Opening(opening) => match opening.await {
                 Ok(stream) => LinkEvent::Opened(Box::new(stream)),
-                Err(reason) => LinkEvent::Closed(Some(reason)),
+                Err(NotOpened::Failed(reason)) => LinkEvent::Closed(Some(reason)),
+                Err(NotOpened::Refused(reason)) => LinkEvent::Refused(reason),
             },
             Self::Up(stream) => match stream.message().await {
                 Ok(Some(message)) => LinkEvent::Message(message),
@@ -95,12 +128,14 @@ impl Link {
     }
 }
 
-/// An address as the transport wants it.
-pub(super) fn endpoint(url: &str) -> Result<Endpoint, String> {
+/// An address as the transport wants it. Over TLS, certificates are those of `ca_pem` or the system's.
+pub(super) fn endpoint(url: &str, ca_pem: Option<&str>) -> Result<Endpoint, String> {
     let endpoint = Endpoint::from_shared(url.to_owned()).map_err(|error| innermost(&error))?;
-    if endpoint.uri().scheme_str() != Some("http") {
-        return Err("only http:// addresses are spoken to".to_owned());
-    }
+    let endpoint = match endpoint.uri().scheme_str() {
+        Some("http") => endpoint,
+        Some("https") => endpoint.tls_config(tls(ca_pem)).map_err(|error| innermost(&error))?,
+        Some(_) | None => return Err("only http:// and https:// addresses are spoken to".to_owned()),
+    };
     Ok(endpoint
         .connect_timeout(OPEN_MAX)
         .tcp_nodelay(true)
@@ -109,6 +144,20 @@ pub(super) fn endpoint(url: &str) -> Result<Endpoint, String> {
         .http2_keep_alive_interval(KEEP_ALIVE)
         .keep_alive_timeout(KEEP_ALIVE)
         .keep_alive_while_idle(true))
+}
+
+fn tls(ca_pem: Option<&str>) -> ClientTlsConfig {
+    match ca_pem {
+        Some(pem) => ClientTlsConfig::new().ca_certificate(Certificate::from_pem(pem)),
+        None => ClientTlsConfig::new().with_native_roots(),
+    }
+}
+
+fn not_opened(status: &tonic::Status) -> NotOpened {
+    match status.code() {
+        tonic::Code::Unauthenticated | tonic::Code::PermissionDenied => NotOpened::Refused(describe(status)),
+        _ => NotOpened::Failed(describe(status)),
+    }
 }
 
 fn describe(status: &tonic::Status) -> String {

@@ -25,6 +25,7 @@ use tonic::transport::Endpoint;
 use crate::logs::{self, LogReceiver, LogSender};
 use backoff::Backoff;
 use claims::Claims;
+pub(crate) use link::Credentials;
 use link::{Link, LinkEvent};
 use offers::PendingClaims;
 use outbound::Outbound;
@@ -51,6 +52,7 @@ pub(crate) struct SessionConfig {
     pub(crate) endpoints: Vec<Endpoint>,
     pub(crate) dispatch: Dispatch,
     pub(crate) in_process: bool,
+    pub(crate) credentials: Credentials,
 }
 
 /// What the owner of a worker asks of its session.
@@ -72,6 +74,8 @@ pub struct WorkerStatus {
     pub running: usize,
     /// Outcomes that the coordinator has not decided about yet.
     pub unacknowledged: usize,
+    /// The coordinator that was asked last has not let this worker in: its token is missing or is none of theirs.
+    pub is_refused: bool,
 }
 
 pub(crate) struct Session {
@@ -83,6 +87,7 @@ pub(crate) struct Session {
     link: Link,
     backoff: Backoff,
     last_failure: Option<String>,
+    is_refused: bool,
     outbound: Outbound,
     /// Until when the Welcome must have come; none once it has, or without a connection.
     welcome_by: Option<Instant>,
@@ -100,8 +105,8 @@ pub(crate) struct Session {
     jobs: Vec<Job>,
 }
 
-pub(crate) fn endpoint(url: &str) -> Result<Endpoint, String> {
-    link::endpoint(url)
+pub(crate) fn endpoint(url: &str, ca_pem: Option<&str>) -> Result<Endpoint, String> {
+    link::endpoint(url, ca_pem)
 }
 
 impl Session {
@@ -123,6 +128,7 @@ impl Session {
             link: Link::Down { until: now },
             backoff: Backoff::default(),
             last_failure: None,
+            is_refused: false,
             outbound: Outbound::default(),
             welcome_by: None,
             heartbeat: HEARTBEAT_DEFAULT,
@@ -228,7 +234,7 @@ impl Session {
             LinkEvent::TimeToConnect => self.link = Link::connect(&self.config.endpoints[self.endpoint]),
             LinkEvent::Connected(channel) => {
                 let hello = outbound::hello(&self.config, self.queues.hello(self.is_draining()), self.claims.held());
-                let (link, sender) = Link::open(channel, hello);
+                let (link, sender) = Link::open(channel, hello, &self.config.credentials);
                 self.link = link;
                 self.outbound.begin(sender);
             }
@@ -238,6 +244,10 @@ impl Session {
             }
             LinkEvent::Message(message) => self.on_message(message),
             LinkEvent::Closed(reason) => self.on_closed(reason),
+            LinkEvent::Refused(reason) => {
+                self.is_refused = true;
+                self.on_closed(Some(reason));
+            }
         }
     }
 
@@ -285,6 +295,7 @@ impl Session {
         self.welcome_by = None;
         self.backoff.reset();
         self.last_failure = None;
+        self.is_refused = false;
         if welcome.heartbeat_interval_ms > 0 {
             // A little sooner than asked for, so that a message on its way is not overdue.
             self.heartbeat = Duration::from_millis(u64::from(welcome.heartbeat_interval_ms) * 3 / 4).max(Duration::from_millis(10));
@@ -354,6 +365,7 @@ impl Session {
             connected: self.is_welcomed(),
             running: self.claims.running_count(),
             unacknowledged: self.claims.unacknowledged_count(),
+            is_refused: self.is_refused,
         };
         self.status.send_if_modified(|shown| std::mem::replace(shown, status) != status);
     }

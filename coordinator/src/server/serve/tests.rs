@@ -29,7 +29,7 @@ impl Running {
         let echo = |body: String| async move { body };
         let router = Router::new().route("/quick", get(|| async { "quick" })).route("/slow", get(slow)).route("/echo", post(echo));
         let (closing, tasks) = (CancellationToken::new(), TaskTracker::new());
-        tokio::spawn(serve(listener, router, limits, closing.clone(), tasks.clone()));
+        tokio::spawn(serve(listener, None, router, limits, closing.clone(), tasks.clone()));
         Self { address, closing, tasks }
     }
 
