@@ -42,7 +42,7 @@ const COORDINATOR: [(&str, &[&str]); 16] = [
     ("history", &[]),
     ("shard", &["store"]),
     ("dispatch", &["shard"]),
-    ("cluster", &["shard", "store", "dispatch"]),
+    ("cluster", &["shard", "store", "dispatch", "history"]),
     ("gateway", &["cluster", "dispatch", "shard"]),
     ("peers", &["cluster", "dispatch", "shard", "store"]),
     ("delivery", &["cluster", "dispatch", "shard", "aws"]),

@@ -156,9 +156,10 @@ impl Api {
         let request = Request::get(&self.endpoint, "/metrics");
         let answer = self.connection.exchange(request.bytes()).await?;
         let metrics = String::from_utf8_lossy(answer.body).into_owned();
-        let name = format!("baton_executions_ended_total{{status=\"{status}\"}} ");
-        let value = metrics.lines().find_map(|line| line.strip_prefix(&name));
-        value.map_or(Ok(0), |value| value.trim().parse().map_err(|_| ApiError::Shape(format!("{name}{value}"))))
+        let label = format!("status=\"{status}\"");
+        let of_status = metrics.lines().filter(|line| line.starts_with("baton_executions_total{") && line.contains(&label));
+        let count = |line: &str| line.rsplit(' ').next()?.parse::<u64>().ok();
+        of_status.map(|line| count(line).ok_or_else(|| ApiError::Shape(line.to_owned()))).sum()
     }
 
     pub(crate) async fn start_execution(&mut self, state_machine_arn: &str, name: &str, input: &str) -> Result<String, ApiError> {

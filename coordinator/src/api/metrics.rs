@@ -1,44 +1,53 @@
-//! Counters of requests. Their handles are made once, so that a request costs an addition.
+//! Figures of requests. Handles are made once, so that a request costs a few additions.
 
-use metrics::{Counter, counter};
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use http::StatusCode;
 
 use super::error::ApiError;
 use super::operation::Operation;
+use crate::telemetry::{Histogram, names};
 
-/// Counters of requests, by operation.
+/// Durations of requests, by operation and status.
 #[derive(Debug)]
 pub(super) struct ApiMetrics {
     by_operation: Vec<OperationMetrics>,
 }
 
+#[derive(Debug, Default)]
 struct OperationMetrics {
-    answered: Counter,
-    refused: Counter,
-    failed: Counter,
+    by_status: [OnceLock<Arc<Histogram>>; STATUSES.len()],
 }
 
-impl std::fmt::Debug for OperationMetrics {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("OperationMetrics")
-    }
-}
+/// What the API answers with; others would only be found more slowly.
+const STATUSES: [StatusCode; 5] = [
+    StatusCode::OK,
+    StatusCode::BAD_REQUEST,
+    StatusCode::PAYLOAD_TOO_LARGE,
+    StatusCode::INTERNAL_SERVER_ERROR,
+    StatusCode::SERVICE_UNAVAILABLE,
+];
 
 impl ApiMetrics {
     pub(super) fn new() -> Self {
-        let by_operation = Operation::ALL.map(|operation| {
-            let count = |outcome| counter!("baton_api_requests_total", "operation" => operation.name(), "outcome" => outcome);
-            OperationMetrics { answered: count("ok"), refused: count("client_error"), failed: count("server_error") }
-        });
-        Self { by_operation: by_operation.into() }
+        Self { by_operation: Operation::ALL.iter().map(|_| OperationMetrics::default()).collect() }
     }
 
-    pub(super) fn answered(&self, operation: Operation, error: Option<&ApiError>) {
-        let of_operation = &self.by_operation[operation as usize];
-        let counter = match error {
-            None => &of_operation.answered,
-            Some(error) if error.status().is_server_error() => &of_operation.failed,
-            Some(_) => &of_operation.refused,
-        };
-        counter.increment(1);
+    /// A request that came at `began` has its answer.
+    pub(super) fn answered(&self, operation: Operation, began: Instant, error: Option<&ApiError>) {
+        let status = error.map_or(StatusCode::OK, ApiError::status);
+        self.duration(operation, status).observe(began.elapsed());
+        if let Some(error) = error {
+            names::HTTP_ERRORS.counter([operation.name(), error.code()]).increment(1);
+        }
+    }
+
+    fn duration(&self, operation: Operation, status: StatusCode) -> Arc<Histogram> {
+        let find = || names::HTTP_REQUEST_DURATION.histogram([operation.name(), status.as_str()]);
+        match STATUSES.iter().position(|known| *known == status) {
+            Some(place) => self.by_operation[operation as usize].by_status[place].get_or_init(find).clone(),
+            None => find(),
+        }
     }
 }

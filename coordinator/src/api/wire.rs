@@ -1,6 +1,6 @@
 //! HTTP in, HTTP out: any path and any Host; the operation is in `X-Amz-Target`.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
@@ -29,7 +29,7 @@ const DRAINED_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Answers one request of an AWS client.
 pub(super) async fn handle(api: &Api, request: Request<Body>) -> Response<Body> {
-    let request_id = RequestId::next();
+    let (request_id, began) = (RequestId::next(), Instant::now());
     let (parts, body) = request.into_parts();
     let target = parts.headers.get(TARGET).map(|target| String::from_utf8_lossy(target.as_bytes()));
     let operation = target.as_deref().and_then(|target| target.strip_prefix(PREFIX)).and_then(Operation::parse);
@@ -41,7 +41,7 @@ pub(super) async fn handle(api: &Api, request: Request<Body>) -> Response<Body> 
     match (operation, target) {
         (Some(operation), _) => {
             let answer = super::dispatch(api, operation, &call).await;
-            api.metrics().answered(operation, answer.as_ref().err());
+            api.metrics().answered(operation, began, answer.as_ref().err());
             match answer {
                 Ok(body) => success(body, request_id),
                 Err(error) => failure(&error, request_id),

@@ -2,6 +2,7 @@
 //! the store, and does what the shards ask for. All waiting and all IO of shards is here.
 
 mod checkpoints;
+mod measure;
 mod outputs;
 mod ownership;
 mod pace;
@@ -23,6 +24,7 @@ use tokio::sync::oneshot;
 use tokio::time::Sleep;
 use tokio_util::sync::CancellationToken;
 
+use super::figures::HostGauges;
 use super::inbox::Inbox;
 use super::world::HostWorld;
 use crate::clock;
@@ -86,6 +88,8 @@ pub(crate) struct Shared {
     pub(crate) deliver: Option<Deliver>,
     pub(crate) lost: Arc<LostShards>,
     pub(crate) set_aside: Arc<SetAside>,
+    /// How each host stands.
+    pub(crate) gauges: Arc<[HostGauges]>,
     /// How long ended executions are kept, milliseconds.
     pub(crate) retention_ms: i64,
     pub(crate) host_count: usize,
@@ -140,6 +144,8 @@ struct Owned {
     shard: Shard<HostWorld>,
     token: Token,
     is_touched: bool,
+    /// The batch whose way to the disk is measured.
+    measured: Option<(u64, Instant)>,
 }
 
 impl Drop for Host {
@@ -195,7 +201,7 @@ impl Host {
         let index = self.shards.len();
         assert_eq!(self.index(shard.id()), index, "shards are adopted in the order of their numbers");
         let id = shard.id();
-        self.shards.push(Owned { shard, token, is_touched: false });
+        self.shards.push(Owned { shard, token, is_touched: false, measured: None });
         rows.into_iter().for_each(|(due, execution)| self.timers.ask(due, id, execution));
         self.asked = asked;
         self.do_asked(index);
@@ -273,6 +279,7 @@ impl Host {
             self.append_meanwhile();
         }
         self.inbox.set_held_back(self.messages.len() + self.shards_held_back);
+        self.show_round();
         self.kept_others_ms = self.world.pace.end_round(began);
     }
 
@@ -287,7 +294,8 @@ impl Host {
             self.caught_up = self.taken_at;
         }
         let until = self.caught_up;
-        while let Some((shard, id)) = self.timers.next_due(until) {
+        while let Some((due, shard, id)) = self.timers.next_due(until) {
+            self.world.figures.timer_fired(now - due);
             self.step(now, self.index(shard), ShardInput::Due { id, until });
             self.settle(now);
             if self.is_out_of_time() {
@@ -325,6 +333,7 @@ impl Host {
     }
 
     fn step(&mut self, now: Timestamp, index: usize, input: Input) {
+        self.measure_durable(index, &input);
         self.shards[index].shard.step(now, input, &mut self.world, &mut self.asked);
         self.touch(index);
         self.do_asked(index);
@@ -395,6 +404,7 @@ impl Host {
         self.settle(now);
         self.shards_held_back = self.shards.iter().map(|owned| owned.shard.backlog_len()).sum();
         let unsaved: usize = self.shards.iter().map(|owned| owned.shard.unsaved_bytes()).sum();
+        self.show_care(unsaved);
         if unsaved > UNSAVED_BYTES_MAX / self.shared.host_count {
             // The key-value side does not keep up, or takes nothing more. New work waits for it, else memory would grow without an end.
             self.shards_held_back = usize::MAX / 2;

@@ -5,11 +5,11 @@
 //! what shards do not have in memory.
 
 mod apart;
-mod counters;
 mod directory;
 mod error;
 mod everywhere;
 mod express;
+mod figures;
 mod host;
 mod inbox;
 mod listener;
@@ -81,6 +81,7 @@ struct Inner {
     sessions: Arc<Sessions>,
     lost: Arc<LostShards>,
     set_aside: Arc<SetAside>,
+    gauges: Arc<[figures::HostGauges]>,
     router: Arc<Router>,
     express: Arc<ExpressPool>,
     key: Arc<TokenKey>,

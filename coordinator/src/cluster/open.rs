@@ -11,6 +11,7 @@ use futures_util::future::try_join_all;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use super::apart::WithApart;
+use super::figures::HostGauges;
 use super::host::{Asked, HORIZON_MS, Host, HostMessage, Shared, read_history, read_rows};
 use super::inbox::Inbox;
 use super::members::MemberConfig;
@@ -154,6 +155,7 @@ impl Parts {
             deliver: config.deliver.clone(),
             lost: Arc::default(),
             set_aside: Arc::default(),
+            gauges: (0..host_count).map(|_| HostGauges::default()).collect(),
             retention_ms: i64::try_from(config.retention.as_millis()).unwrap_or(i64::MAX / 2),
             host_count,
             closing: CancellationToken::new(),
@@ -195,6 +197,7 @@ impl Parts {
             sessions: self.shared.sessions.clone(),
             lost: self.shared.lost.clone(),
             set_aside: self.shared.set_aside.clone(),
+            gauges: self.shared.gauges.clone(),
             router: self.router.clone(),
             express: self.express.clone(),
             key: config.token_key.clone(),

@@ -12,6 +12,7 @@ use super::{CLOSING, ClaimName, Cluster, ExecutionId, ExecutionSummary, HostMess
 use crate::dispatch::{SessionItem, Shape, Slot};
 use crate::shard::{Answer, Revisions, ShardInput};
 use crate::store::ShardId;
+use crate::telemetry::names;
 
 impl Cluster {
     /// Answers another member's question, if what it is about is here.
@@ -137,6 +138,7 @@ impl Cluster {
         if !is_refusable {
             self.host_of(shard).push(message);
         } else if let Err(Full) = self.host_of(shard).try_push(message) {
+            names::THROTTLE.counter(["inbox"]).increment(1);
             return PeerAnswer::Throttled;
         }
         answer.await.map_or_else(|_| self.gone(), as_answer)

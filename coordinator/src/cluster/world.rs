@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use baton_asl::Resource;
-use baton_engine::{Claim, Event, Failure, Holder, Limits, Payload, Services, Start, TaskRef};
+use baton_engine::{Claim, Failure, Holder, Limits, Payload, Services, Start, TaskRef};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use tokio::sync::oneshot;
 
-use super::counters::ExecutionCounters;
+use super::figures::HostFigures;
 use super::host::{Pace, Turn};
 use super::listener::{Announcement, Listeners};
 use super::watch::Watcher;
@@ -53,7 +53,8 @@ pub(crate) struct HostWorld {
     random: Random,
     /// This process', for claims of its own.
     incarnation: u64,
-    counters: ExecutionCounters,
+    /// What is counted here.
+    pub(super) figures: HostFigures,
     listeners: Listeners,
 }
 
@@ -86,7 +87,7 @@ impl HostWorld {
             ways: HashMap::default(),
             random: Random::from_system(),
             incarnation,
-            counters: ExecutionCounters::new(),
+            figures: HostFigures::new(),
             listeners,
         }
     }
@@ -174,6 +175,7 @@ impl World for HostWorld {
 
     fn services(&self) -> &dyn Services {
         self.services.turn.begin();
+        self.figures.decision_begins();
         &self.services
     }
 
@@ -181,8 +183,8 @@ impl World for HostWorld {
         self.pace.is_round_over()
     }
 
-    fn note(&mut self, events: &[Event]) {
-        self.counters.count(events);
+    fn note(&mut self, step: &StepEvents<'_>) {
+        self.figures.count(step);
     }
 
     fn announce(&mut self, step: &StepEvents<'_>) -> Option<Announcement> {

@@ -73,7 +73,7 @@ pub(super) struct Queue {
     sessions: Vec<Served>,
     next: usize,
     pollers: VecDeque<Poller>,
-    waiting: VecDeque<QueuedTask>,
+    waiting: VecDeque<Waiting>,
     /// Of those that wait, the ones that nobody wants any more.
     withdrawn: HashSet<(ExecutionId, TaskRef), FixedState>,
     /// Tasks that were offered to sessions and are not claimed yet.
@@ -88,11 +88,24 @@ struct Served {
 }
 
 #[derive(Debug)]
-struct Offered {
+struct Waiting {
     task: QueuedTask,
+    /// Milliseconds on the process' own clock.
+    since_ms: u64,
+}
+
+#[derive(Debug)]
+struct Offered {
+    waiting: Waiting,
     session_id: u64,
     /// Milliseconds on the process' own clock.
     expires_at: u64,
+}
+
+impl Waiting {
+    fn is(&self, execution: ExecutionId, task: TaskRef) -> bool {
+        (self.task.execution, self.task.task) == (execution, task)
+    }
 }
 
 /// An offer that nobody answers goes to somebody else after this time, milliseconds.
@@ -133,18 +146,18 @@ impl Queue {
     /// A task waits from now on, or is offered.
     pub(super) fn wait(&mut self, task: QueuedTask, now_ms: u64) {
         self.withdrawn.remove(&(task.execution, task.task));
-        self.waiting.push_back(task);
+        self.waiting.push_back(Waiting { task, since_ms: now_ms });
         self.offer(now_ms);
     }
 
     /// Tasks that wait and slots that are free, brought together.
     pub(super) fn pair(&mut self, now_ms: u64) -> Vec<(QueuedTask, Slot)> {
         let mut pairs = Vec::new();
-        while let Some(task) = self.next_waiting() {
+        while let Some(waiting) = self.next_waiting() {
             match self.take_slot() {
-                Some(slot) => pairs.push((task, slot)),
+                Some(slot) => pairs.push((waiting.task, slot)),
                 None => {
-                    self.waiting.push_front(task);
+                    self.waiting.push_front(waiting);
                     break;
                 }
             }
@@ -153,10 +166,10 @@ impl Queue {
         pairs
     }
 
-    fn next_waiting(&mut self) -> Option<QueuedTask> {
-        while let Some(task) = self.waiting.pop_front() {
-            if !self.withdrawn.remove(&(task.execution, task.task)) {
-                return Some(task);
+    fn next_waiting(&mut self) -> Option<Waiting> {
+        while let Some(waiting) = self.waiting.pop_front() {
+            if !self.withdrawn.remove(&(waiting.task.execution, waiting.task.task)) {
+                return Some(waiting);
             }
         }
         self.withdrawn.clear();
@@ -167,25 +180,23 @@ impl Queue {
     fn offer(&mut self, now_ms: u64) {
         while !self.waiting.is_empty() {
             let Some(index) = self.find_session(|served| served.session.info().wants_offers) else { return };
-            let Some(task) = self.next_waiting() else { return };
+            let Some(waiting) = self.next_waiting() else { return };
+            let task = &waiting.task;
             let served = &mut self.sessions[index];
             let item = SessionItem::Offer { execution: task.execution, task: task.task, queue: served.name.clone() };
             if served.session.push(item).is_err() {
-                self.waiting.push_front(task);
+                self.waiting.push_front(waiting);
                 continue;
             }
             served.credits -= 1;
             let session_id = served.session.info().session_id;
-            self.offered.push(Offered { task, session_id, expires_at: now_ms + OFFER_MS });
+            self.offered.push(Offered { waiting, session_id, expires_at: now_ms + OFFER_MS });
         }
     }
 
     /// A session answers an offer: the slot that was reserved with it.
     pub(super) fn claim(&mut self, execution: ExecutionId, task: TaskRef, session_id: u64) -> Option<Slot> {
-        let place = self
-            .offered
-            .iter()
-            .position(|offered| offered.session_id == session_id && offered.task.execution == execution && offered.task.task == task)?;
+        let place = self.offered.iter().position(|offered| offered.session_id == session_id && offered.waiting.is(execution, task))?;
         self.offered.swap_remove(place);
         let served = self.sessions.iter().find(|served| served.session.info().session_id == session_id)?;
         Some(Slot::Session { session: served.session.clone(), queue: served.name.clone() })
@@ -202,7 +213,7 @@ impl Queue {
         let over: Vec<Offered> = over;
         for offered in over {
             self.add_credits(offered.session_id, 1);
-            self.waiting.push_front(offered.task);
+            self.waiting.push_front(offered.waiting);
         }
     }
 
@@ -255,16 +266,21 @@ impl Queue {
     /// A task is no longer wanted.
     pub(super) fn withdraw(&mut self, execution: ExecutionId, task: TaskRef) {
         let before = self.offered.len();
-        self.offered.retain(|offered| (offered.task.execution, offered.task.task) != (execution, task));
+        self.offered.retain(|offered| !offered.waiting.is(execution, task));
         if self.offered.len() < before {
             return;
         }
         self.withdrawn.insert((execution, task));
         if self.withdrawn.len() > WITHDRAWN_MIN && self.withdrawn.len() * 2 > self.waiting.len() {
             let withdrawn = &mut self.withdrawn;
-            self.waiting.retain(|task| !withdrawn.remove(&(task.execution, task.task)));
+            self.waiting.retain(|Waiting { task, .. }| !withdrawn.remove(&(task.execution, task.task)));
             withdrawn.clear();
         }
+    }
+
+    /// Since when the task at the front waits, on the process' own clock.
+    pub(super) fn oldest_since_ms(&self) -> Option<u64> {
+        self.waiting.front().map(|waiting| waiting.since_ms)
     }
 
     /// Tasks that wait, sessions and pollers that serve it, free slots of sessions.

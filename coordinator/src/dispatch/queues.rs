@@ -42,6 +42,8 @@ pub struct QueueStatus {
     pub name: Arc<str>,
     /// Tasks that wait.
     pub waiting: usize,
+    /// How long the one in front has waited here, milliseconds.
+    pub oldest_ms: u64,
     /// Sessions and pollers.
     pub served_by: usize,
     /// Free slots of sessions.
@@ -142,8 +144,10 @@ impl Queues {
     pub fn status(&self) -> Vec<QueueStatus> {
         let queues: Vec<_> = self.by_name.read().values().cloned().collect();
         let status = |queue: Arc<SharedQueue>| {
-            let (waiting, served_by, credits) = queue.state.lock().counts();
-            QueueStatus { name: queue.name.clone(), waiting, served_by, credits }
+            let state = queue.state.lock();
+            let (waiting, served_by, credits) = state.counts();
+            let oldest_ms = state.oldest_since_ms().map_or(0, |since| self.now_ms().saturating_sub(since));
+            QueueStatus { name: queue.name.clone(), waiting, oldest_ms, served_by, credits }
         };
         let mut all: Vec<_> = queues.into_iter().map(status).collect();
         all.sort_by(|a, b| a.name.cmp(&b.name));

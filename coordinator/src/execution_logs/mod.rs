@@ -22,6 +22,7 @@ use crate::aws::EndpointError;
 use crate::cluster::{ExecutionListener, Revision, StepEvents, Tell};
 pub use crate::sink::Rotation;
 use crate::sink::{Account, Losses, WorkThread};
+use crate::telemetry::names;
 use cloudwatch::CloudWatch;
 use files::Files;
 use outlet::Outlet;
@@ -128,5 +129,5 @@ impl ExecutionListener for ExecutionLogs {
 
 /// The account of one destination.
 fn losses(destination: &'static str) -> Losses {
-    Losses::new("execution log events", destination, "baton_execution_log_events_total", "baton_execution_log_events_dropped_total")
+    Losses::new("execution log events", destination, &names::EXECUTION_LOG_EVENTS, &names::EXECUTION_LOG_EVENTS_DROPPED)
 }

@@ -1,4 +1,4 @@
-//! `/livez`, `/readyz`, `/health`.
+//! `/livez`, `/startupz`, `/readyz`, `/health`.
 
 use std::sync::Arc;
 
@@ -22,9 +22,11 @@ pub(super) struct Health {
     pub(super) closing: CancellationToken,
 }
 
-/// The routes.
+/// The routes. `/livez`: the process goes on answering. `/startupz`: everything that was there is there again; nobody listens before, so that
+/// whoever asks earlier is refused. `/readyz`: requests may come.
 pub(super) fn routes(health: Health) -> Router {
-    Router::new().route("/livez", get(async || "ok")).route("/readyz", get(ready)).route("/health", get(details)).with_state(health)
+    let simple = Router::new().route("/livez", get(async || "ok")).route("/startupz", get(async || "ok"));
+    simple.route("/readyz", get(ready)).route("/health", get(details)).with_state(health)
 }
 
 impl Health {
@@ -45,6 +47,9 @@ async fn ready(State(health): State<Health>) -> (StatusCode, &'static str) {
     }
     if !health.lost().is_empty() {
         return (StatusCode::SERVICE_UNAVAILABLE, LOST);
+    }
+    if !health.store.is_reachable() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer");
     }
     (StatusCode::OK, "ok")
 }

@@ -42,6 +42,7 @@ use crate::peers::PeerService;
 use crate::store::local::{LocalOptions, LocalStore};
 use crate::store::memory::MemoryStore;
 use crate::store::{self, ShardStore};
+use crate::telemetry;
 use connections::ConnectionLimits;
 use health::Health;
 use outlets::Outlets;
@@ -140,7 +141,7 @@ pub fn token_key_file(folder: &Path) -> PathBuf {
 impl Server {
     /// Opens the store and everything over it, and listens. When this answers, requests are served.
     pub async fn start(config: ServerConfig) -> Result<Self, StartError> {
-        metrics::recorder();
+        telemetry::recorder();
         file_size::fail_writes_beyond_the_limit();
         let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
         let (store, token_key) = open_storage(&config.storage)?;

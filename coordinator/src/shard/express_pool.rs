@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::telemetry::names;
+
 /// Bytes that an execution takes beside its payloads, roughly.
 const OVERHEAD_BYTES: usize = 2_048;
 
@@ -47,6 +49,9 @@ impl ExpressPool {
     /// Room for one more execution that holds payloads of `payload_bytes`; `None` when there is none.
     pub fn admit(self: &Arc<Self>, payload_bytes: usize) -> Option<ExpressPermit> {
         let has_room = self.open() < self.limits.open_max && self.bytes() + payload_bytes + OVERHEAD_BYTES <= self.limits.bytes_max;
+        if !has_room {
+            names::THROTTLE.counter(["express"]).increment(1);
+        }
         has_room.then(|| self.readmit(payload_bytes))
     }
 

@@ -212,9 +212,10 @@ impl<W: World> Scratch<W> {
 
     /// Shows the step's events to the world; answers what is to be told of them when they are durable.
     pub(super) fn notice(&self, live: &Live, world: &mut W) -> Option<W::Announcement> {
-        let events = &self.decision.events;
-        world.note(events);
-        world.announce(&StepEvents { execution: &live.execution, revision: &live.revision, events })
+        let Decision { events, since, .. } = &self.decision;
+        let step = StepEvents { execution: &live.execution, revision: &live.revision, events, since };
+        world.note(&step);
+        world.announce(&step)
     }
 
     /// After a panic: nothing of the step counts, and the slots that it had reserved go back.

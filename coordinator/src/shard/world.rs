@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use baton_engine::{Claim, Event, Execution, Limits, Services, Start, TaskActivation, TaskRef};
+use baton_engine::{Claim, Event, Execution, Limits, Services, Since, Start, TaskActivation, TaskRef};
 
 use super::{ExecutionId, ExpressPool, Revision};
 use crate::store::ShardId;
@@ -45,9 +45,9 @@ pub trait World {
     /// A queued task is no longer wanted.
     fn withdraw(&mut self, execution: ExecutionId, task: TaskRef, queue: &Arc<str>);
 
-    /// These events of a step go into the log. For counters; nothing may depend on it.
-    fn note(&mut self, events: &[Event]) {
-        let _ = events;
+    /// This step is over, and its events go into the log. For figures; nothing may depend on it.
+    fn note(&mut self, step: &StepEvents<'_>) {
+        let _ = step;
     }
 
     /// Whether other work waits that should come first now. What is left is done in the next round.
@@ -68,6 +68,8 @@ pub struct StepEvents<'a> {
     pub revision: &'a Arc<Revision>,
     /// All events of the step, internal ones included.
     pub events: &'a [Event],
+    /// Since when what some of the events speak of had gone on, in the events' order.
+    pub since: &'a [Since],
 }
 
 impl<'a> StepEvents<'a> {

@@ -86,9 +86,10 @@ fn check_room(path: &Path, free_bytes_min: u64) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::telemetry::names;
 
     fn losses() -> Losses {
-        Losses::new("lines", "file", "lines_total", "lines_dropped_total")
+        Losses::new("lines", "file", &names::STATUS_EVENTS, &names::STATUS_EVENTS_DROPPED)
     }
 
     fn read(path: &Path) -> String {

@@ -3,23 +3,25 @@
 use std::fmt::Display;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use metrics::{Counter, counter};
+use metrics::Counter;
+
+use crate::telemetry::CounterFamily;
 
 /// Of one destination.
 pub(crate) struct Losses {
     /// What goes there, for people.
     what: &'static str,
-    /// Name of the metric that counts losses.
-    dropped: &'static str,
+    /// Counts losses.
+    dropped: &'static CounterFamily,
     destination: &'static str,
     sent: Counter,
     is_said: AtomicBool,
 }
 
 impl Losses {
-    /// Of `what` on its way to `destination`. `sent` and `dropped` are the names of the metrics.
-    pub(crate) fn new(what: &'static str, destination: &'static str, sent: &'static str, dropped: &'static str) -> Self {
-        let sent = counter!(sent, "destination" => destination);
+    /// Of `what` on its way to `destination`. `sent` is counted by destination, `dropped` by destination and reason.
+    pub(crate) fn new(what: &'static str, destination: &'static str, sent: &CounterFamily, dropped: &'static CounterFamily) -> Self {
+        let sent = sent.counter([destination]);
         Self { what, dropped, destination, sent, is_said: AtomicBool::new(false) }
     }
 
@@ -31,9 +33,9 @@ impl Losses {
 
     /// So many are lost. The first of a row is told in the server's log, all are counted.
     pub(crate) fn lost(&self, count: u64, reason: &'static str, why: impl Display) {
-        counter!(self.dropped, "destination" => self.destination, "reason" => reason).increment(count);
+        self.dropped.counter([self.destination, reason]).increment(count);
         if !self.is_said.swap(true, Ordering::Relaxed) {
-            tracing::warn!(destination = self.destination, reason = %why, "{} are dropped; the metric {} counts them", self.what, self.dropped);
+            tracing::warn!(destination = self.destination, reason = %why, "{} are dropped; the metric {} counts them", self.what, self.dropped.name());
         }
     }
 }

@@ -21,6 +21,7 @@ use crate::aws::EndpointError;
 use crate::cluster::{ExecutionListener, StepEvents, Tell};
 pub use crate::sink::Rotation;
 use crate::sink::{Account, Losses, WorkThread};
+use crate::telemetry::names;
 use change::StatusChange;
 use outlet::Outlet;
 
@@ -108,5 +109,5 @@ impl ExecutionListener for StatusEvents {
 
 /// The account of one destination.
 fn losses(destination: &'static str) -> Losses {
-    Losses::new("status-change events", destination, "baton_status_events_total", "baton_status_events_dropped_total")
+    Losses::new("status-change events", destination, &names::STATUS_EVENTS, &names::STATUS_EVENTS_DROPPED)
 }

@@ -22,6 +22,7 @@ pub mod local;
 mod members;
 pub mod memory;
 mod table;
+mod usage;
 
 pub use append::Append;
 pub use checkpoint::{Checkpoint, KEY_BYTES_MAX, KvOp, VALUE_BYTES_MAX};
@@ -30,6 +31,7 @@ pub use error::StoreError;
 pub use ids::{Acquired, ShardId, StoreId, Token};
 pub use members::{Member, MemberSession, Membership, ShardSet};
 pub use table::{KeyRange, Table};
+pub use usage::Usage;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -128,6 +130,17 @@ pub trait ShardStore: Send + Sync + 'static {
     /// [`accepts_intake`](Self::accepts_intake) as it changes. Work that was refused with [`StoreError::Full`] is worth another
     /// try when this turns true.
     fn intake(&self) -> watch::Receiver<bool>;
+
+    /// Whether it answers, as far as is known without asking. A store on another machine says so by what it was asked last.
+    fn is_reachable(&self) -> bool {
+        true
+    }
+
+    /// How much it holds, for people; `None` where nobody knows. It may look through files, so it is called where waiting does no harm; a store on
+    /// another machine answers with what it has heard last.
+    fn usage(&self) -> Option<Usage> {
+        None
+    }
 
     /// The shard whose checkpoint would free the oldest piece of the log, if there is a piece that waits for one.
     fn oldest_shard(&self) -> Option<ShardId>;

@@ -74,6 +74,11 @@ impl Description {
 pub struct CounterFamily(pub(super) Description);
 
 impl CounterFamily {
+    /// Its name.
+    pub fn name(&self) -> &'static str {
+        self.0.name
+    }
+
     /// The counter with these values of the family's labels, in their order. To be made once and kept.
     pub fn counter<const N: usize>(&self, values: [&str; N]) -> Counter {
         with_recorder(|recorder| recorder.register_counter(&self.0.key(&values), &METADATA))

@@ -13,7 +13,7 @@ const MISSING: &str = "arn:aws:states:us-east-1:123456789012:execution:m:e";
 #[tokio::test]
 async fn health_and_metrics() {
     let server = TestServer::start().await;
-    for path in ["/readyz", "/livez"] {
+    for path in ["/readyz", "/livez", "/startupz"] {
         assert_eq!(server.get(path).await, (StatusCode::OK, "ok".into()));
     }
     let (_, body) = server.get("/health").await;
@@ -23,7 +23,7 @@ async fn health_and_metrics() {
     let (status, body) = server.get("/metrics").await;
     let metrics = String::from_utf8_lossy(&body);
     assert_eq!(status, StatusCode::OK);
-    assert!(metrics.contains("baton_api_requests_total{operation=\"ListActivities\",outcome=\"ok\"}"), "{metrics}");
+    assert!(metrics.contains("baton_http_request_duration_seconds_count{op=\"ListActivities\",code=\"200\"}"), "{metrics}");
     // Other tests of this process add to the figures, so that only a rise can be seen.
     let before = figures(&server).await;
     let machine = server.create("m", SUCCEED).await;
@@ -31,12 +31,14 @@ async fn health_and_metrics() {
     server.end(&execution).await;
     let after = figures(&server).await;
     let rises = [
-        ("baton_executions_started_total", 1),
-        ("baton_executions_ended_total{status=\"SUCCEEDED\"}", 1),
-        ("baton_state_transitions_total", 2),
+        ("baton_executions_started_total", "", 1),
+        ("baton_executions_total", "status=\"SUCCEEDED\"", 1),
+        ("baton_transitions_total", "", 2),
+        ("baton_execution_duration_seconds_count", "", 1),
+        ("baton_history_append_seconds_count", "", 1),
     ];
-    for (name, rise) in rises {
-        assert!(figure(&after, name) >= figure(&before, name) + rise, "{name}: {after}");
+    for (name, label, rise) in rises {
+        assert!(figure(&after, name, label) >= figure(&before, name, label) + rise, "{name}: {after}");
     }
     server.stop().await;
 }
@@ -45,9 +47,14 @@ async fn figures(server: &TestServer) -> String {
     String::from_utf8(server.get("/metrics").await.1.into()).expect("UTF-8")
 }
 
-fn figure(figures: &str, name: &str) -> u64 {
-    let line = figures.lines().find_map(|line| line.strip_prefix(name));
-    line.map_or(0, |value| value.trim().parse().expect("a number"))
+/// The sum of all series of this name that have the label.
+fn figure(figures: &str, name: &str, label: &str) -> u64 {
+    let is_meant = |line: &&str| line.split(['{', ' ']).next() == Some(name) && line.contains(label);
+    figures
+        .lines()
+        .filter(is_meant)
+        .map(|line| line.rsplit(' ').next().and_then(|value| value.parse::<u64>().ok()).expect("a number"))
+        .sum()
 }
 
 #[tokio::test]

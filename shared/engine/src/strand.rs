@@ -82,6 +82,7 @@ pub(crate) enum Activity {
 pub(crate) struct Work {
     pub(crate) input: Payload,
     pub(crate) scheduled_at: Timestamp,
+    pub(crate) started_at: Option<Timestamp>,
     /// When it times out.
     pub(crate) deadline: Option<Timestamp>,
     pub(crate) heartbeat_seconds: Option<u64>,

@@ -11,13 +11,29 @@ pub struct Decision {
     pub events: Vec<Event>,
     /// What is asked of the world once the events are durable.
     pub effects: Vec<Effect>,
+    /// Since when what some of the events speak of had gone on, in the order of the events. For figures and traces; nothing is decided by it.
+    pub since: Vec<Since>,
+}
+
+/// Since when the state or the attempt that an event speaks of had gone on.
+///
+/// Events that end a state, and those of an attempt beyond its schedule, have one; one that is absent has begun in the event's own millisecond.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Since {
+    /// Place of the event in [`Decision::events`].
+    pub event: usize,
+    /// When the state was entered; of an attempt, when it was scheduled.
+    pub began: Timestamp,
+    /// When the attempt was started; `None` if it was not, and of states.
+    pub started: Option<Timestamp>,
 }
 
 impl Decision {
-    /// Empties both buffers and keeps their memory.
+    /// Empties the buffers and keeps their memory.
     pub fn clear(&mut self) {
         self.events.clear();
         self.effects.clear();
+        self.since.clear();
     }
 }
 

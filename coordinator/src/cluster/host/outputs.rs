@@ -33,6 +33,7 @@ impl Host {
         let (shard, token) = (owned.shard.id(), owned.token);
         match output {
             Output::Append { expected_seq, batch } => {
+                self.shards[index].measure_append(expected_seq + 1);
                 self.appends.push(Append { shard, token, expected_seq, batch, done: self.done.clone() })
             }
             Output::Load(id) => self.load(index, id),

@@ -58,15 +58,20 @@ impl Timers {
         shards
     }
 
-    /// Takes the earliest of those that are due.
-    pub(super) fn next_due(&mut self, until: Timestamp) -> Option<(ShardId, ExecutionId)> {
+    /// Takes the earliest of those that are due, with the time when it was.
+    pub(super) fn next_due(&mut self, until: Timestamp) -> Option<(Timestamp, ShardId, ExecutionId)> {
         self.heap.peek().filter(|Reverse((at, _, _))| *at <= until)?;
-        let Reverse((_, shard, id)) = self.heap.pop()?;
+        let Reverse((due, shard, id)) = self.heap.pop()?;
         // After a burst the memory of a million timers is not kept for the few that are left.
         if self.heap.capacity() > 4_096 && self.heap.len() < self.heap.capacity() / 8 {
             self.heap.shrink_to(self.heap.len() * 2);
         }
-        Some((shard, id))
+        Some((due, shard, id))
+    }
+
+    /// How many there are, and when the earliest is due.
+    pub(super) fn pending(&self) -> (usize, Option<Timestamp>) {
+        (self.heap.len(), self.heap.peek().map(|Reverse((due, _, _))| *due))
     }
 
     /// When the earliest is due.

@@ -64,7 +64,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use tokio::sync::{oneshot, watch};
 
-use super::{Acquired, Append, Checkpoint, KeyRange, ShardId, ShardStore, StoreError, StoreId, Table, Token};
+use super::{Acquired, Append, Checkpoint, KeyRange, ShardId, ShardStore, StoreError, StoreId, Table, Token, Usage};
 use checkpointer::{Answers, Request, all_failed, own};
 use identity::{Found, Identity};
 use kv::Kv;
@@ -289,6 +289,10 @@ impl ShardStore for LocalStore {
 
     fn intake(&self) -> watch::Receiver<bool> {
         self.shared.space.intake()
+    }
+
+    fn usage(&self) -> Option<Usage> {
+        Some(self.shared.space.usage())
     }
 
     fn oldest_shard(&self) -> Option<ShardId> {

@@ -13,9 +13,13 @@ use tokio::sync::watch;
 
 use super::disk::SpaceProbe;
 use super::options::LocalOptions;
+use crate::store::Usage;
 
 /// How old what is known of the folder's size may be, where it need not be exact.
 const MEASURE_EVERY: Duration = Duration::from_millis(200);
+
+/// And for those who only look.
+const USAGE_EVERY: Duration = Duration::from_secs(5);
 
 /// The folder is as deep as the key-value store makes it; a link cannot make it endless.
 const DEPTH_MAX: usize = 8;
@@ -67,6 +71,12 @@ impl Space {
         });
         let quota = self.max_bytes.map(|max| max.saturating_sub(self.used_bytes(at_most_old)));
         free.min(quota.unwrap_or(u64::MAX))
+    }
+
+    /// What the folder takes, and what may be written before the reserve is touched.
+    pub(crate) fn usage(&self) -> Usage {
+        let free_bytes = self.left_bytes(USAGE_EVERY).saturating_sub(self.reserve_bytes);
+        Usage { bytes: self.used_bytes(USAGE_EVERY), free_bytes }
     }
 
     fn used_bytes(&self, at_most_old: Duration) -> u64 {

@@ -33,6 +33,7 @@ impl Execution {
         let work = Work {
             input: input.clone(),
             scheduled_at: at.event.at,
+            started_at: None,
             deadline: timeout_seconds.map(|seconds| at.event.at.saturating_add(milliseconds(seconds))),
             heartbeat_seconds,
             role_arn: role_arn.clone(),
@@ -49,7 +50,10 @@ impl Execution {
     }
 
     pub(super) fn task_started(&mut self, at: Place<'_>, claim: &Claim) {
-        self.change_work(at, |work| work.claim = Some(claim.clone()));
+        self.change_work(at, |work| {
+            work.claim = Some(claim.clone());
+            work.started_at = Some(at.event.at);
+        });
         self.renew_heartbeat(at);
     }
 

@@ -4,6 +4,7 @@
 mod mocked;
 mod outcome;
 mod redrive;
+mod since;
 mod tick;
 mod turn;
 

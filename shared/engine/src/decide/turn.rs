@@ -211,6 +211,7 @@ impl<'a> Turn<'a> {
     }
 
     fn push(&mut self, event: Event) {
+        self.note_since(&event);
         self.execution.apply(self.env.machine, &event);
         self.out.events.push(event);
     }
