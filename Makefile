@@ -1,6 +1,6 @@
 # The small toolbox. CI calls these targets word for word; there is no second way.
 
-.PHONY: dev test check unit examples clients clients-all clients-go clients-java clients-rust chaos chaos-short bench sim fuzz deny conformance conformance-page setup services
+.PHONY: dev test check unit examples clients clients-all clients-go clients-java clients-rust chaos chaos-short bench sim fuzz deny conformance conformance-page setup services deploy-check
 
 CARGO ?= cargo
 VENV   := .venv
@@ -14,7 +14,7 @@ dev:
 	$(RELEASE)/baton dev examples/order-processing
 
 # Everything that a change must pass, with what it needs installed first.
-test: setup check unit examples clients chaos-short
+test: setup check unit examples clients deploy-check chaos-short
 	@echo "all tests passed"
 
 # Formatting and lints.
@@ -42,6 +42,11 @@ clients: build-debug setup
 clients-all: clients clients-go clients-java clients-rust
 clients-go clients-java clients-rust: clients-%: build-debug setup
 	$(PYTHON) -m pytest -q -rs -m heavy tests/clients/test_$*.py --baton $(DEBUG)/baton
+
+# deploy/: rules, dashboards, manifests, image; and a scrape of a running server finds every metric that they name.
+deploy-check: build-debug setup
+	scripts/deploy_tools.sh
+	$(PYTHON) -m pytest -q tests/deploy --baton $(DEBUG)/baton
 
 # kill -9 of server, worker and both at random moments; a lost or doubled attempt fails it.
 chaos: build-release
