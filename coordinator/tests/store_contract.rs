@@ -1,15 +1,19 @@
 //! What every [`ShardStore`] must do, run against each implementation.
+//!
+//! The one in Redis runs against real servers; `scripts/services.sh` installs them.
 
 mod store_support;
 
 use std::ops::Bound;
 use std::time::Duration;
 
-use baton_coordinator::store::keys::{HistoryKey, prefix_range};
+use baton_coordinator::store::keys::{ExecutionKey, HistoryKey, MetaKey, TimerKey, prefix_range};
 use baton_coordinator::store::local::{LocalOptions, LocalStore};
 use baton_coordinator::store::memory::MemoryStore;
+use baton_coordinator::store::redis::RedisStore;
 use baton_coordinator::store::{Checkpoint, KEY_BYTES_MAX, KvOp, ShardId, ShardStore, StoreError, Table};
 use bytes::Bytes;
+use store_support::redis_server::RedisServer;
 use store_support::{FakeSpace, Owner, batch, log, runtime, small_options};
 
 const PLENTY: u64 = 1 << 40;
@@ -17,10 +21,10 @@ const ONE: ShardId = ShardId(1);
 
 /// A store, and what a test does to it from outside.
 trait Harness: Sized {
-    fn new() -> Self;
+    async fn new() -> Self;
     fn store(&self) -> &dyn ShardStore;
     /// Ends the process that has the store and starts another.
-    fn restart(self) -> Self;
+    async fn restart(self) -> Self;
     /// Fills the disk, or makes room.
     fn set_full(&self, full: bool);
 }
@@ -28,7 +32,7 @@ trait Harness: Sized {
 struct Memory(MemoryStore);
 
 impl Harness for Memory {
-    fn new() -> Self {
+    async fn new() -> Self {
         Self(MemoryStore::new(8))
     }
 
@@ -36,7 +40,7 @@ impl Harness for Memory {
         &self.0
     }
 
-    fn restart(self) -> Self {
+    async fn restart(self) -> Self {
         self.0.crash(usize::MAX);
         self
     }
@@ -54,7 +58,7 @@ struct Local {
 }
 
 impl Harness for Local {
-    fn new() -> Self {
+    async fn new() -> Self {
         let space = FakeSpace::with_free(PLENTY);
         let options = LocalOptions { space: std::sync::Arc::new(space.clone()), ..small_options() };
         let dir = tempfile::tempdir().expect("a folder can be made");
@@ -66,7 +70,7 @@ impl Harness for Local {
         self.store.as_ref().expect("the store is open")
     }
 
-    fn restart(mut self) -> Self {
+    async fn restart(mut self) -> Self {
         drop(self.store.take());
         let store = LocalStore::open(self.dir.path(), self.options.clone());
         self.store = Some(store.expect("the store can be opened again"));
@@ -78,6 +82,57 @@ impl Harness for Local {
     }
 }
 
+struct Redis {
+    store: Option<RedisStore>,
+    server: RedisServer,
+}
+
+impl Harness for Redis {
+    async fn new() -> Self {
+        let server = RedisServer::start();
+        let store = server.open().await;
+        Self { store: Some(store), server }
+    }
+
+    fn store(&self) -> &dyn ShardStore {
+        self.store.as_ref().expect("the store is open")
+    }
+
+    async fn restart(mut self) -> Self {
+        drop(self.store.take());
+        self.server.kill();
+        self.server.start_again();
+        self.store = Some(self.server.open().await);
+        self
+    }
+
+    fn set_full(&self, full: bool) {
+        self.server.set("maxmemory", if full { "1" } else { "0" });
+    }
+}
+
+/// A key of shard 1, of 8 shards.
+fn meta_key(name: &str) -> Vec<u8> {
+    MetaKey { shard: ONE, name }.encode()
+}
+
+/// An execution of shard 1, of 8 shards.
+fn execution(number: u128) -> u128 {
+    1 << 125 | number
+}
+
+fn execution_key(number: u128) -> Vec<u8> {
+    ExecutionKey { execution: execution(number) }.encode()
+}
+
+fn history_key(number: u128, first_event: u64) -> Vec<u8> {
+    HistoryKey { execution: execution(number), first_event }.encode()
+}
+
+fn timer_key(shard: u16) -> Vec<u8> {
+    TimerKey { shard: ShardId(shard), due_ms: 5, execution: 7, timer: 1 }.encode()
+}
+
 macro_rules! contract {
     ($($name:ident),* $(,)?) => {
         mod memory {
@@ -85,6 +140,9 @@ macro_rules! contract {
         }
         mod local {
             $(#[test] fn $name() { super::runtime().block_on(super::$name::<super::Local>()); })*
+        }
+        mod redis {
+            $(#[test] fn $name() { super::runtime().block_on(super::$name::<super::Redis>()); })*
         }
     };
 }
@@ -115,7 +173,7 @@ contract!(
 );
 
 async fn a_new_store_is_empty<H: Harness>() {
-    let harness = H::new();
+    let harness = H::new().await;
     let store = harness.store();
     assert_eq!(store.shard_count(), 8);
     assert_eq!(store.last_seq(ONE).await, Ok(0));
@@ -132,7 +190,7 @@ async fn a_new_store_is_empty<H: Harness>() {
 }
 
 async fn batches_come_back_as_they_were_appended<H: Harness>() {
-    let harness = H::new();
+    let harness = H::new().await;
     let mut owner = Owner::of(harness.store(), ONE).await;
     for seq in 1..=5 {
         assert_eq!(owner.commit(batch(ONE, seq, 100)).await, seq);
@@ -145,7 +203,7 @@ async fn batches_come_back_as_they_were_appended<H: Harness>() {
 }
 
 async fn each_append_has_one_end_in_order<H: Harness>() {
-    let harness = H::new();
+    let harness = H::new().await;
     let mut owner = Owner::of(harness.store(), ONE).await;
     (1..=300).for_each(|seq| owner.append(batch(ONE, seq, 50)));
     for seq in 1..=300 {
@@ -158,7 +216,7 @@ async fn each_append_has_one_end_in_order<H: Harness>() {
 }
 
 async fn batches_of_any_size_are_kept<H: Harness>() {
-    let harness = H::new();
+    let harness = H::new().await;
     let mut owner = Owner::of(harness.store(), ONE).await;
     let sizes = [0, 1, 7, 8, 9, 4095, 4096, 4097, 20_000, 0, 32_000, 1];
     let batches: Vec<_> = sizes.iter().map(|len| Bytes::from(vec![b'B'; *len])).collect();
@@ -176,7 +234,7 @@ async fn batches_of_any_size_are_kept<H: Harness>() {
 }
 
 async fn a_batch_that_does_not_follow_is_refused<H: Harness>() {
-    let harness = H::new();
+    let harness = H::new().await;
     let mut owner = Owner::of(harness.store(), ONE).await;
     owner.commit("first").await;
     for expected in [0, 2, 7, u64::MAX] {
@@ -190,7 +248,7 @@ async fn a_batch_that_does_not_follow_is_refused<H: Harness>() {
 }
 
 async fn a_new_owner_fences_the_old_one<H: Harness>() {
-    let harness = H::new();
+    let harness = H::new().await;
     let store = harness.store();
     let mut old = Owner::of(store, ONE).await;
     old.commit("of the old one").await;
@@ -201,21 +259,21 @@ async fn a_new_owner_fences_the_old_one<H: Harness>() {
     let fenced = StoreError::Fenced { shard: ONE };
     old.append("late");
     assert_eq!(old.end().await.result, Err(fenced.clone()));
-    let put = vec![KvOp::put(Table::Meta, "key", "value")];
+    let put = vec![KvOp::put(Table::Meta, meta_key("key"), "value")];
     let token = old.acquired.token;
     assert_eq!(store.checkpoint(ONE, token, 1, put).await, Err(fenced.clone()));
     assert_eq!(store.release(ONE, token).await, Err(fenced.clone()));
     let held = vec![(ONE, new.acquired.token), (ONE, token)];
     assert_eq!(store.renew(held).await, [Ok(()), Err(fenced)]);
 
-    assert_eq!(store.get(Table::Meta, b"key").await, Ok(None));
+    assert_eq!(store.get(Table::Meta, &meta_key("key")).await, Ok(None));
     assert_eq!(new.commit("of the new one").await, 2);
     assert_eq!(new.log(0).await.len(), 2);
     assert_eq!(new.checkpoint(2).await, Ok(()));
 }
 
 async fn a_released_shard_has_no_owner<H: Harness>() {
-    let harness = H::new();
+    let harness = H::new().await;
     let store = harness.store();
     let mut owner = Owner::of(store, ONE).await;
     owner.commit("batch").await;
@@ -228,7 +286,7 @@ async fn a_released_shard_has_no_owner<H: Harness>() {
 }
 
 async fn shards_do_not_disturb_each_other<H: Harness>() {
-    let harness = H::new();
+    let harness = H::new().await;
     let store = harness.store();
     let mut owners = Vec::new();
     for shard in 0..8 {
@@ -250,7 +308,7 @@ async fn shards_do_not_disturb_each_other<H: Harness>() {
 }
 
 async fn appends_that_are_waited_for_stand_in_order<H: Harness>() {
-    let harness = H::new();
+    let harness = H::new().await;
     let store = harness.store();
     let shards = || (0..4).map(ShardId);
     let owners = futures_util::future::join_all(shards().map(|shard| Owner::of(store, shard))).await;
@@ -284,16 +342,16 @@ fn append_in_both_ways(mut owner: Owner<'_>) -> Owner<'_> {
 }
 
 async fn the_catalog_is_a_shard<H: Harness>() {
-    let harness = H::new();
+    let harness = H::new().await;
     let mut owner = Owner::of(harness.store(), ShardId::CATALOG).await;
     owner.commit("machine").await;
-    let harness = harness.restart();
+    let harness = harness.restart().await;
     let owner = Owner::of(harness.store(), ShardId::CATALOG).await;
     assert_eq!(owner.log(0).await, [(1, Bytes::from("machine"))]);
 }
 
 async fn an_unknown_shard_is_refused<H: Harness>() {
-    let harness = H::new();
+    let harness = H::new().await;
     let store = harness.store();
     let mut owner = Owner::of(store, ONE).await;
     let (shard, count, token) = (ShardId(8), 8, owner.acquired.token);
@@ -307,7 +365,7 @@ async fn an_unknown_shard_is_refused<H: Harness>() {
 }
 
 async fn everything_durable_survives_a_restart<H: Harness>() {
-    let mut harness = H::new();
+    let mut harness = H::new().await;
     let id = harness.store().store_id();
     for round in 0..4 {
         let mut owner = Owner::of(harness.store(), ONE).await;
@@ -317,7 +375,7 @@ async fn everything_durable_survives_a_restart<H: Harness>() {
             let seq = owner.next + 1;
             owner.commit(batch(ONE, seq, 600)).await;
         }
-        harness = harness.restart();
+        harness = harness.restart().await;
         assert_eq!(harness.store().store_id(), id);
         let mut owner = Owner::of(harness.store(), ONE).await;
         let expected: Vec<_> = (1..=(round + 1) * 100).map(|seq| (seq, batch(ONE, seq, 600))).collect();
@@ -330,16 +388,16 @@ async fn everything_durable_survives_a_restart<H: Harness>() {
 }
 
 async fn a_checkpoint_covers_the_log<H: Harness>() {
-    let harness = H::new();
+    let harness = H::new().await;
     let store = harness.store();
     let mut owner = Owner::of(store, ONE).await;
     for seq in 1..=10 {
         owner.commit(batch(ONE, seq, 10)).await;
     }
-    let ops = vec![KvOp::put(Table::Executions, "x", "snapshot")];
+    let ops = vec![KvOp::put(Table::Executions, execution_key(1), "snapshot")];
     let token = owner.acquired.token;
     assert_eq!(store.checkpoint(ONE, token, 7, ops).await, Ok(()));
-    let value = store.get(Table::Executions, b"x").await;
+    let value = store.get(Table::Executions, &execution_key(1)).await;
     assert_eq!(value, Ok(Some(Bytes::from("snapshot"))));
     let left: Vec<_> = owner.log(7).await.into_iter().map(|(seq, _)| seq).collect();
     assert_eq!(left, [8, 9, 10]);
@@ -348,7 +406,7 @@ async fn a_checkpoint_covers_the_log<H: Harness>() {
 }
 
 async fn a_checkpoint_survives_a_restart<H: Harness>() {
-    let mut harness = H::new();
+    let mut harness = H::new().await;
     for round in 1..=3 {
         let store = harness.store();
         let mut owner = Owner::of(store, ONE).await;
@@ -356,39 +414,38 @@ async fn a_checkpoint_survives_a_restart<H: Harness>() {
             owner.commit(batch(ONE, seq, 10)).await;
         }
         let ops = vec![
-            KvOp::put(Table::Executions, "last", round.to_string()),
-            KvOp::put(Table::History, format!("h{round}"), "events"),
-            KvOp::delete(Table::History, format!("h{}", (round + 1) % 3)),
+            KvOp::put(Table::Executions, execution_key(1), round.to_string()),
+            KvOp::put(Table::History, history_key(1, round), "events"),
+            KvOp::delete(Table::History, history_key(1, (round + 1) % 3)),
         ];
         let (token, upto) = (owner.acquired.token, owner.next - 2);
         assert_eq!(store.checkpoint(ONE, token, upto, ops).await, Ok(()));
-        harness = harness.restart();
+        harness = harness.restart().await;
         let owner = Owner::of(harness.store(), ONE).await;
         assert_eq!((owner.acquired.seq, owner.acquired.checkpoint_seq), (round * 10, upto));
         assert_eq!(owner.log(upto).await.len(), 2);
     }
     let store = harness.store();
-    let get = |table, key: &'static str| store.get(table, key.as_bytes());
-    assert_eq!(get(Table::Executions, "last").await, Ok(Some("3".into())));
-    assert_eq!(get(Table::History, "h1").await, Ok(None));
-    assert_eq!(get(Table::History, "h3").await, Ok(Some("events".into())));
-    assert_eq!(get(Table::Executions, "h3").await, Ok(None));
+    assert_eq!(store.get(Table::Executions, &execution_key(1)).await, Ok(Some("3".into())));
+    assert_eq!(store.get(Table::History, &history_key(1, 1)).await, Ok(None));
+    assert_eq!(store.get(Table::History, &history_key(1, 3)).await, Ok(Some("events".into())));
+    assert_eq!(store.get(Table::Executions, &history_key(1, 3)).await, Ok(None));
 }
 
 async fn a_checkpoint_never_runs_ahead_of_the_log<H: Harness>() {
-    let harness = H::new();
+    let harness = H::new().await;
     let store = harness.store();
     let mut owner = Owner::of(store, ONE).await;
     owner.commit("batch").await;
-    let ops = vec![KvOp::put(Table::Meta, "key", "value")];
+    let ops = vec![KvOp::put(Table::Meta, meta_key("key"), "value")];
     let ahead = StoreError::SeqConflict { shard: ONE, expected: 2, last: 1 };
     let token = owner.acquired.token;
     assert_eq!(store.checkpoint(ONE, token, 2, ops).await, Err(ahead));
-    assert_eq!(store.get(Table::Meta, b"key").await, Ok(None));
+    assert_eq!(store.get(Table::Meta, &meta_key("key")).await, Ok(None));
 }
 
 async fn a_checkpoint_never_goes_back<H: Harness>() {
-    let mut harness = H::new();
+    let mut harness = H::new().await;
     let mut owner = Owner::of(harness.store(), ONE).await;
     for seq in 1..=5 {
         owner.commit(batch(ONE, seq, 10)).await;
@@ -396,12 +453,12 @@ async fn a_checkpoint_never_goes_back<H: Harness>() {
     assert_eq!(owner.checkpoint(4).await, Ok(()));
     assert_eq!(owner.checkpoint(2).await, Ok(()));
     assert_eq!(Owner::of(harness.store(), ONE).await.acquired.checkpoint_seq, 4);
-    harness = harness.restart();
+    harness = harness.restart().await;
     assert_eq!(Owner::of(harness.store(), ONE).await.acquired.checkpoint_seq, 4);
 }
 
 async fn checkpoints_of_many_shards_have_an_answer_each<H: Harness>() {
-    let harness = H::new();
+    let harness = H::new().await;
     let store = harness.store();
     let mut checkpoints = Vec::new();
     for shard in 0..8 {
@@ -411,14 +468,14 @@ async fn checkpoints_of_many_shards_have_an_answer_each<H: Harness>() {
             shard: owner.shard,
             token: owner.acquired.token,
             upto_seq: 1,
-            ops: vec![KvOp::put(Table::Timers, format!("t{shard}"), "due")],
+            ops: vec![KvOp::put(Table::Timers, timer_key(shard), "due")],
         });
     }
     checkpoints[3].token.incarnation ^= 1;
     checkpoints[5].upto_seq = 9;
     let answers = store.checkpoint_many(checkpoints).await;
     for (shard, answer) in (0..8).zip(answers) {
-        let value = store.get(Table::Timers, format!("t{shard}").as_bytes()).await;
+        let value = store.get(Table::Timers, &timer_key(shard)).await;
         match shard {
             3 => assert!(matches!(answer, Err(StoreError::Fenced { .. }))),
             5 => assert!(matches!(answer, Err(StoreError::SeqConflict { .. }))),
@@ -430,11 +487,11 @@ async fn checkpoints_of_many_shards_have_an_answer_each<H: Harness>() {
 }
 
 async fn operations_apply_in_order<H: Harness>() {
-    let harness = H::new();
+    let harness = H::new().await;
     let store = harness.store();
     let owner = Owner::of(store, ONE).await;
-    let put = |value: &'static str| KvOp::put(Table::Meta, "key", value);
-    let delete = || KvOp::delete(Table::Meta, "key");
+    let put = |value: &'static str| KvOp::put(Table::Meta, meta_key("key"), value);
+    let delete = || KvOp::delete(Table::Meta, meta_key("key"));
     let token = owner.acquired.token;
     let cases = [
         (vec![put("a"), put("b")], Some("b")),
@@ -445,11 +502,11 @@ async fn operations_apply_in_order<H: Harness>() {
     ];
     for (ops, expected) in cases {
         assert_eq!(store.checkpoint(ONE, token, 0, ops).await, Ok(()));
-        let value = store.get(Table::Meta, b"key").await.unwrap();
+        let value = store.get(Table::Meta, &meta_key("key")).await.unwrap();
         assert_eq!(value, expected.map(Bytes::from));
     }
     // More than a single write of the key-value side holds.
-    let many = (0..10_000_u32).map(|n| KvOp::put(Table::Meta, n.to_be_bytes(), vec![1; 1000]));
+    let many = (0..10_000_u32).map(|n| KvOp::put(Table::Meta, meta_key(&n.to_string()), vec![1; 1000]));
     assert_eq!(store.checkpoint(ONE, token, 0, many.collect()).await, Ok(()));
     let all = (Bound::Unbounded, Bound::Unbounded);
     let entries = store.scan(Table::Meta, all, usize::MAX, false).await;
@@ -457,11 +514,15 @@ async fn operations_apply_in_order<H: Harness>() {
 }
 
 async fn keys_that_are_too_long_are_refused<H: Harness>() {
-    let harness = H::new();
+    let harness = H::new().await;
     let store = harness.store();
     let owner = Owner::of(store, ONE).await;
     let token = owner.acquired.token;
-    let put = |len| vec![KvOp::put(Table::Meta, vec![7; len], "value")];
+    let put = |len| {
+        let mut key = ONE.0.to_be_bytes().to_vec();
+        key.resize(len, 7);
+        vec![KvOp::put(Table::Meta, key, "value")]
+    };
     let longest = put(KEY_BYTES_MAX);
     assert_eq!(store.checkpoint(ONE, token, 0, longest).await, Ok(()));
     let too_long = put(KEY_BYTES_MAX + 1);
@@ -470,13 +531,10 @@ async fn keys_that_are_too_long_are_refused<H: Harness>() {
 }
 
 async fn scans_follow_the_order_of_keys<H: Harness>() {
-    let harness = H::new();
+    let harness = H::new().await;
     let store = harness.store();
     let owner = Owner::of(store, ONE).await;
-    let key = |execution, first_event| {
-        let key = HistoryKey { execution, first_event };
-        key.encode()
-    };
+    let key = history_key;
     let keys = [key(1, 1), key(1, 300), key(2, 1), key(2, 256), key(1 << 100, 1)];
     let put = |key: &Vec<u8>| KvOp::put(Table::History, key.clone(), key.clone());
     let ops = keys.iter().rev().map(put).collect();
@@ -496,7 +554,7 @@ async fn scans_follow_the_order_of_keys<H: Harness>() {
     assert_eq!(found(all(), 2, false).await, [0, 1]);
     assert_eq!(found(all(), 2, true).await, [4, 3]);
     assert_eq!(found(all(), 0, false).await, [0_usize; 0]);
-    assert_eq!(found(HistoryKey::of_execution(2), 10, false).await, [2, 3]);
+    assert_eq!(found(HistoryKey::of_execution(execution(2)), 10, false).await, [2, 3]);
     let after = (Bound::Excluded(keys[1].clone()), Bound::Unbounded);
     assert_eq!(found(after, 2, false).await, [2, 3]);
     let between = (Bound::Included(keys[1].clone()), Bound::Excluded(keys[3].clone()));
@@ -509,7 +567,7 @@ async fn scans_follow_the_order_of_keys<H: Harness>() {
 }
 
 async fn a_full_store_refuses_in_order_and_goes_on<H: Harness>() {
-    let mut harness = H::new();
+    let mut harness = H::new().await;
     let store = harness.store();
     let mut owner = Owner::of(store, ONE).await;
     owner.commit("before").await;
@@ -541,14 +599,14 @@ async fn a_full_store_refuses_in_order_and_goes_on<H: Harness>() {
         owner.commit(batch(ONE, seq, 5000)).await;
     }
     let last = owner.next;
-    harness = harness.restart();
+    harness = harness.restart().await;
     let batches = log(harness.store(), ONE, 1).await;
     let expected: Vec<_> = (2..=last).map(|seq| (seq, batch(ONE, seq, 5000))).collect();
     assert_eq!(batches, expected);
 }
 
 async fn many_shards_append_at_once<H: Harness>() {
-    let mut harness = H::new();
+    let mut harness = H::new().await;
     let append = async |store: &dyn ShardStore, shard| {
         let mut owner = Owner::of(store, shard).await;
         (1..=3).for_each(|seq| owner.append(batch(shard, seq, 200)));
@@ -566,7 +624,7 @@ async fn many_shards_append_at_once<H: Harness>() {
     };
     let store = harness.store();
     futures_util::future::join_all((0..8).map(|shard| append(store, ShardId(shard)))).await;
-    harness = harness.restart();
+    harness = harness.restart().await;
     for shard in (0..8).map(ShardId) {
         let owner = Owner::of(harness.store(), shard).await;
         assert_eq!((owner.acquired.seq, owner.acquired.checkpoint_seq), (200, 197));

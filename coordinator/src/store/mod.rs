@@ -5,9 +5,9 @@
 //! segments, indexes, far timers) is derived from the log and written lazily by checkpoints; what a checkpoint has taken over need
 //! not stay in the log.
 //!
-//! [`ShardStore`] is the border. Two implementations stand behind it: [`local::LocalStore`], one data folder on one disk, and
-//! [`memory::MemoryStore`], which forgets everything at exit and can be told to fail in the ways a disk fails. One suite,
-//! `tests/store_contract.rs`, says what both must do.
+//! [`ShardStore`] is the border. Three implementations stand behind it: [`local::LocalStore`], one data folder on one disk,
+//! [`redis::RedisStore`], which several processes share, and [`memory::MemoryStore`], which forgets everything at exit and can be told to fail
+//! in the ways a disk fails. One suite, `tests/store_contract.rs`, says what all must do.
 //!
 //! Deliberately absent: any knowledge of what a batch or a value means. Keys have types ([`keys`]), values are bytes.
 
@@ -21,6 +21,7 @@ pub mod keys;
 pub mod local;
 mod members;
 pub mod memory;
+pub mod redis;
 mod table;
 mod usage;
 
@@ -105,7 +106,7 @@ pub trait ShardStore: Send + Sync + 'static {
         Box::pin(async move { self.checkpoint_many(vec![checkpoint]).await.pop().expect("each checkpoint has one answer") })
     }
 
-    /// Applies the operations of each checkpoint, then moves its shard's `checkpoint_seq` to `upto_seq`; one answer each, in order.
+    /// Applies the operations of each checkpoint, whose keys are its own shard's ([`keys`]), then moves its shard's `checkpoint_seq` to `upto_seq`; one answer each, in order.
     ///
     /// The operations must be idempotent: after a crash a prefix of them may have been applied without `checkpoint_seq` having
     /// moved, and the shard will make them again from the log. When a call is answered `Ok`, operations and `checkpoint_seq` are on

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub(crate) mod redis_server;
+
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -26,8 +28,14 @@ pub(crate) struct Owner<'a> {
 }
 
 impl<'a> Owner<'a> {
+    /// Takes the shard, as soon as nobody else has a lease of it.
     pub(crate) async fn of(store: &'a dyn ShardStore, shard: ShardId) -> Owner<'a> {
-        let acquired = store.acquire(shard).await.expect("the shard exists");
+        let acquired = loop {
+            match store.acquire(shard).await {
+                Err(StoreError::Held { for_ms, .. }) => tokio::time::sleep(Duration::from_millis(for_ms + 1)).await,
+                acquired => break acquired.expect("the shard exists"),
+            }
+        };
         let (done, ends) = DurableSender::channel();
         Owner { store, shard, acquired, next: acquired.seq, done, ends }
     }

@@ -1,0 +1,114 @@
+//! Writing the key-value side.
+//!
+//! A checkpoint goes in pieces, one behind the other, each fenced; the last one moves the mark and lets the log go. Whatever interrupts it, the mark
+//! never says more than what is there.
+
+use std::time::Instant;
+
+use futures_util::StreamExt;
+use futures_util::stream;
+use redis::Cmd;
+
+use super::connection::Patience;
+use super::functions::{Answer, Function};
+use super::names::has_order;
+use super::{Inner, placement, reply, token_bytes};
+use crate::store::{Checkpoint, KvOp, StoreError, Table};
+
+/// Bytes after which a piece takes no more operations. The server does nothing else while it applies one.
+const PIECE_BYTES: usize = 512 << 10;
+/// Operations of a piece.
+const PIECE_LEN_MAX: usize = 2000;
+/// Checkpoints under way at a time.
+const CONCURRENT: usize = 8;
+
+impl Inner {
+    pub(super) async fn checkpoint_many(&self, checkpoints: Vec<Checkpoint>) -> Vec<Result<(), StoreError>> {
+        stream::iter(checkpoints).map(|checkpoint| self.checkpoint(checkpoint)).buffered(CONCURRENT).collect().await
+    }
+
+    async fn checkpoint(&self, checkpoint: Checkpoint) -> Result<(), StoreError> {
+        let index = self.index(checkpoint.shard)?;
+        // Only the sizes: how far the log goes, the server knows best.
+        checkpoint.check(u64::MAX)?;
+        for op in &checkpoint.ops {
+            let (table, key) = place(op);
+            let shard = placement::shard_of(table, key, self.settings.shard_count);
+            assert_eq!(shard, Some(checkpoint.shard), "a checkpoint writes keys of its own shard, and in {table} this is none");
+        }
+        let pieces = pieces(&checkpoint.ops);
+        let last = pieces.len() - 1;
+        for (number, ops) in pieces.into_iter().enumerate() {
+            self.write_piece(index, &checkpoint, ops, number == last).await?;
+        }
+        Ok(())
+    }
+
+    async fn write_piece(&self, index: usize, checkpoint: &Checkpoint, ops: &[KvOp], is_last: bool) -> Result<(), StoreError> {
+        let Checkpoint { shard, token, upto_seq, .. } = *checkpoint;
+        let mut command = self.server.library.call(Function::Checkpoint, &self.shards[index].of_checkpoint());
+        command.arg(&token_bytes(token)[..]).arg(self.lease_ms()).arg(upto_seq).arg(u8::from(is_last));
+        ops.iter().for_each(|op| push(&mut command, op));
+        let asked_at = Instant::now();
+        let answer = self.data.query(command, Patience::DATA).await?;
+        match Answer::read(&answer) {
+            Some(Answer::Behind(last)) => Err(StoreError::SeqConflict { shard, expected: upto_seq, last }),
+            Some(Answer::Done(_) | Answer::Fenced) => self.confirm(index, shard, token, asked_at, &answer),
+            Some(Answer::Conflict(_) | Answer::Held(_)) | None => Err(reply::unexpected("a checkpoint", &answer)),
+        }
+    }
+}
+
+fn place(op: &KvOp) -> (Table, &[u8]) {
+    match op {
+        KvOp::Put { table, key, .. } | KvOp::Delete { table, key } => (*table, key),
+    }
+}
+
+/// At least one piece; only that may be empty.
+fn pieces(ops: &[KvOp]) -> Vec<&[KvOp]> {
+    let mut pieces = Vec::new();
+    let mut rest = ops;
+    while !rest.is_empty() || pieces.is_empty() {
+        let mut bytes = 0;
+        let fits = |op: &&KvOp| {
+            let fits = bytes < PIECE_BYTES;
+            bytes += op.len_bytes();
+            fits
+        };
+        let len = rest.iter().take(PIECE_LEN_MAX).take_while(fits).count();
+        let (piece, others) = rest.split_at(len);
+        pieces.push(piece);
+        rest = others;
+    }
+    pieces
+}
+
+fn push(command: &mut Cmd, op: &KvOp) {
+    let (table, key) = place(op);
+    let kind = match (op, has_order(table)) {
+        (KvOp::Put { .. }, true) => "P",
+        (KvOp::Put { .. }, false) => "p",
+        (KvOp::Delete { .. }, true) => "D",
+        (KvOp::Delete { .. }, false) => "d",
+    };
+    command.arg(kind).arg(table.index()).arg(key);
+    if let KvOp::Put { value, .. } = op {
+        command.arg(&value[..]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_are_bounded_and_miss_nothing() {
+        let put = |len: usize| KvOp::put(Table::Meta, "key", vec![0; len]);
+        assert_eq!(pieces(&[]), [&[] as &[KvOp]]);
+        let small: Vec<_> = (0..PIECE_LEN_MAX * 2 + 1).map(|_| put(1)).collect();
+        assert_eq!(pieces(&small).iter().map(|piece| piece.len()).collect::<Vec<_>>(), [PIECE_LEN_MAX, PIECE_LEN_MAX, 1]);
+        let large: Vec<_> = (0..3).map(|_| put(PIECE_BYTES * 2)).collect();
+        assert_eq!(pieces(&large).len(), 3);
+    }
+}

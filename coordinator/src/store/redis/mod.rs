@@ -1,0 +1,296 @@
+//! A store in Redis, or Valkey, for the several processes of a cluster.
+//!
+//! ```text
+//! baton:{cluster}:settings        what was settled when the store was made: id, number of shards, the key of task tokens
+//! baton:{cluster}:members         who lives, by what each says of itself
+//! baton:{s:17}:record             a shard: token, lease, numbers
+//! baton:{s:17}:log                its batches, a stream
+//! baton:{s:17}:history            a table: values by key
+//! baton:{s:17}:history:order      the order of its keys
+//! ```
+//!
+//! Whatever compares and writes is one function at the server (`functions.lua`). A token is judged there, and so is a lease, by the server's clock.
+//! Here is the rest: [`pipeline`] sends batches in order and again until their outcome is known, [`heads`] knows for how long this process may
+//! speak for its shards, [`policy`] holds the server's settings against the durability that was chosen.
+
+mod checkpoint;
+mod connection;
+mod error;
+mod functions;
+mod heads;
+mod leases;
+mod log;
+mod members;
+mod names;
+mod options;
+mod pipeline;
+mod placement;
+mod policy;
+mod queue;
+mod replication;
+mod reply;
+mod room;
+mod scan;
+mod settings;
+
+pub use error::RedisOpenError;
+pub use options::{Durability, RedisOptions, UnknownDurability};
+pub use policy::{Fault, Findings};
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
+use redis::aio::MultiplexedConnection;
+use tokio::sync::watch;
+
+use super::{Acquired, Append, BATCH_BYTES_MAX, Checkpoint, KeyRange, ShardId, ShardStore, StoreError, StoreId, Table, Token};
+use connection::{Lane, Server};
+use heads::Heads;
+use names::{ClusterNames, ShardNames};
+use queue::{Entry, Queue};
+use replication::Replication;
+use room::Room;
+use settings::Settings;
+
+/// The store. What is queued when it is dropped is still sent.
+pub struct RedisStore {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    server: Arc<Server>,
+    settings: Settings,
+    options: RedisOptions,
+    replication: Replication,
+    /// `Redis 7.0.15`.
+    server_name: String,
+    /// This process, as leases name it. It takes its own shards again without waiting.
+    holder: u64,
+    /// By the shards' places, the catalog last.
+    shards: Arc<[ShardNames]>,
+    heads: Arc<Heads>,
+    queue: Arc<Queue>,
+    room: Arc<Room>,
+    /// Small calls.
+    control: Arc<Lane>,
+    /// Large ones.
+    data: Lane,
+}
+
+impl RedisStore {
+    /// Opens the store at the server, or makes one there. Its tasks run on the runtime of the caller.
+    pub async fn connect(options: RedisOptions) -> Result<RedisStore, RedisOpenError> {
+        options.check();
+        let server = Arc::new(server(&options)?);
+        let mut connection = reach(&server).await?;
+        let checked = policy::check(&mut connection, options.durability, &server.address()).await;
+        let checked = checked.map_err(|detail| settings::refused(&server, detail))?;
+        if !checked.findings.faults.is_empty() {
+            let (address, durability, faults) = (server.address(), options.durability.to_string(), checked.findings.faults);
+            return Err(RedisOpenError::Unfit { address, durability, faults });
+        }
+        server.load_functions(&mut connection).await.map_err(|detail| settings::refused(&server, detail))?;
+        let settings = settings::settle(&server, &mut connection, &options).await?;
+        server.store_id.set(settings.store_id).expect("a store is opened once");
+        Ok(Self::start(server, settings, options, checked))
+    }
+
+    fn start(server: Arc<Server>, settings: Settings, options: RedisOptions, checked: policy::Checked) -> RedisStore {
+        let count = settings.shard_count;
+        let shards: Arc<[ShardNames]> = (0..=usize::from(count)).map(|index| server.names.shard(ShardId::at_index(index, count))).collect();
+        let inner = Inner {
+            heads: Arc::new(Heads::new(shards.len(), options.lease - options.lease_margin())),
+            queue: Arc::default(),
+            room: Arc::new(Room::new()),
+            control: Arc::new(Lane::new(server.clone())),
+            data: Lane::new(server.clone()),
+            holder: Token::fresh(0).incarnation,
+            replication: checked.replication,
+            server_name: checked.findings.server,
+            server,
+            settings,
+            options,
+            shards,
+        };
+        tokio::spawn(pipeline::Task::new(inner.sender()).run());
+        tokio::spawn(Room::watch(inner.room.clone(), inner.control.clone()));
+        RedisStore { inner: Arc::new(inner) }
+    }
+
+    /// Holds a server's settings against a durability without opening a store, for `baton doctor`.
+    pub async fn examine(options: &RedisOptions) -> Result<Findings, RedisOpenError> {
+        let server = server(options)?;
+        let mut connection = reach(&server).await?;
+        let checked = policy::check(&mut connection, options.durability, &server.address()).await;
+        Ok(checked.map_err(|detail| settings::refused(&server, detail))?.findings)
+    }
+
+    /// What an acknowledgement is worth.
+    pub fn durability(&self) -> Durability {
+        self.inner.options.durability
+    }
+
+    /// Name and version of the server, as it was when the store was opened.
+    pub fn server_name(&self) -> &str {
+        &self.inner.server_name
+    }
+
+    /// Host and port of the server.
+    pub fn address(&self) -> String {
+        self.inner.server.address()
+    }
+
+    /// The key that seals task tokens, the same at all members.
+    pub fn token_key(&self) -> [u8; 32] {
+        self.inner.settings.token_key
+    }
+}
+
+impl Drop for RedisStore {
+    fn drop(&mut self) {
+        self.inner.queue.close();
+    }
+}
+
+fn server(options: &RedisOptions) -> Result<Server, RedisOpenError> {
+    let client = redis::Client::open(options.url.as_str());
+    let client = client.map_err(|error| RedisOpenError::Address { url: without_password(&options.url), detail: error.to_string() })?;
+    Ok(Server::new(client, ClusterNames::new(&options.prefix)))
+}
+
+async fn reach(server: &Server) -> Result<MultiplexedConnection, RedisOpenError> {
+    server.connect_bare().await.map_err(|error| RedisOpenError::Unreachable { address: server.address(), detail: error.to_string() })
+}
+
+/// The text without what stands between the user's name and the host.
+fn without_password(url: &str) -> String {
+    match (url.find("://"), url.rfind('@')) {
+        (Some(scheme), Some(at)) if scheme < at => format!("{}…{}", &url[..scheme + 3], &url[at..]),
+        _ => url.to_owned(),
+    }
+}
+
+/// As functions compare it.
+fn token_bytes(token: Token) -> [u8; 16] {
+    let mut bytes = [0; 16];
+    bytes[..8].copy_from_slice(&token.epoch.to_be_bytes());
+    bytes[8..].copy_from_slice(&token.incarnation.to_be_bytes());
+    bytes
+}
+
+impl Inner {
+    fn index(&self, shard: ShardId) -> Result<usize, StoreError> {
+        let count = self.settings.shard_count;
+        shard.index(count).ok_or(StoreError::UnknownShard { shard, count })
+    }
+
+    fn lease_ms(&self) -> u64 {
+        self.options.lease.as_millis() as u64
+    }
+
+    fn sender(&self) -> pipeline::Sender {
+        pipeline::Sender {
+            server: self.server.clone(),
+            shards: self.shards.clone(),
+            heads: self.heads.clone(),
+            room: self.room.clone(),
+            queue: self.queue.clone(),
+            replication: self.replication,
+            lease_ms: self.lease_ms(),
+            patience: self.options.patience,
+        }
+    }
+}
+
+impl ShardStore for RedisStore {
+    fn store_id(&self) -> StoreId {
+        self.inner.settings.store_id
+    }
+
+    fn shard_count(&self) -> u16 {
+        self.inner.settings.shard_count
+    }
+
+    fn acquire(&self, shard: ShardId) -> BoxFuture<'_, Result<Acquired, StoreError>> {
+        Box::pin(self.inner.acquire(shard))
+    }
+
+    fn renew(&self, held: Vec<(ShardId, Token)>) -> BoxFuture<'_, Vec<Result<(), StoreError>>> {
+        Box::pin(self.inner.renew(held))
+    }
+
+    fn is_held(&self, shard: ShardId, token: Token) -> bool {
+        self.inner.index(shard).is_ok_and(|index| self.inner.heads.is_held(index, token))
+    }
+
+    fn release(&self, shard: ShardId, token: Token) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(self.inner.release(shard, token))
+    }
+
+    fn append(&self, append: Append) {
+        let index = match self.inner.index(append.shard) {
+            Ok(index) => index,
+            Err(error) => return append.refuse(error),
+        };
+        let (len, max) = (append.batch.len(), BATCH_BYTES_MAX);
+        let refused = (len > max).then_some(StoreError::TooLarge { len, max });
+        if let Some(entry) = self.inner.queue.push(Entry { index, append, since: Instant::now(), refused }) {
+            entry.append.refuse(StoreError::Closed);
+        }
+    }
+
+    fn read_log(&self, shard: ShardId, after_seq: u64) -> BoxStream<'static, Result<(u64, Bytes), StoreError>> {
+        log::read(self.inner.clone(), shard, after_seq)
+    }
+
+    fn last_seq(&self, shard: ShardId) -> BoxFuture<'_, Result<u64, StoreError>> {
+        Box::pin(self.inner.last_seq(shard))
+    }
+
+    fn checkpoint_many(&self, checkpoints: Vec<Checkpoint>) -> BoxFuture<'_, Vec<Result<(), StoreError>>> {
+        Box::pin(self.inner.checkpoint_many(checkpoints))
+    }
+
+    fn get(&self, table: Table, key: &[u8]) -> BoxFuture<'_, Result<Option<Bytes>, StoreError>> {
+        let key = key.to_vec();
+        Box::pin(async move { self.inner.get(table, &key).await })
+    }
+
+    fn scan(&self, table: Table, range: KeyRange, limit: usize, reverse: bool) -> BoxFuture<'_, Result<Vec<(Bytes, Bytes)>, StoreError>> {
+        Box::pin(self.inner.scan(table, range, limit, reverse))
+    }
+
+    fn accepts_intake(&self) -> bool {
+        self.inner.room.accepts_intake()
+    }
+
+    fn intake(&self) -> watch::Receiver<bool> {
+        self.inner.room.intake()
+    }
+
+    /// Each log goes by itself, with its own checkpoints.
+    fn oldest_shard(&self) -> Option<ShardId> {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_are_not_shown() {
+        assert_eq!(without_password("redis://user:secret@host:1/0"), "redis://…@host:1/0");
+        assert_eq!(without_password("redis://host"), "redis://host");
+        assert_eq!(without_password("nonsense"), "nonsense");
+    }
+
+    #[test]
+    fn a_token_has_its_epoch_in_front() {
+        let token = Token { epoch: 1, incarnation: 2 };
+        assert_eq!(token_bytes(token), [0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2]);
+    }
+}
