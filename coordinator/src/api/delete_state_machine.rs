@@ -39,16 +39,31 @@ pub(super) async fn run(api: &Api, call: &Call<'_>) -> Result<Empty, ApiError> {
     Ok(Empty {})
 }
 
-/// Aborts the executions of all deleted machines and notes that it is done. Called at the start too, for deletions that a restart
-/// interrupted.
-pub async fn abort_executions(api: Api) {
+/// Aborts the executions of all deleted machines and notes that it is done.
+async fn abort_executions(api: Api) {
     let closing = api.closing().clone();
     closing.run_until_cancelled(abort_of_all_deletions(&api)).await;
+}
+
+/// Finishes deletions that others have begun, whenever this process becomes the owner of the catalog: after a restart, or from another member.
+pub async fn finish_deletions(api: Api) {
+    let closing = api.closing().clone();
+    let finish = async {
+        loop {
+            api.catalog().until_owner(true).await;
+            abort_of_all_deletions(&api).await;
+            api.catalog().until_owner(false).await;
+        }
+    };
+    closing.run_until_cancelled(finish).await;
 }
 
 async fn abort_of_all_deletions(api: &Api) {
     for (arn, deleted_at) in api.catalog().deletions() {
         while let Err(error) = abort_all(api, &arn, deleted_at).await {
+            if !api.catalog().is_owner() {
+                return;
+            }
             tracing::debug!(state_machine = %arn, %error, "aborting its executions pauses");
             tokio::time::sleep(PAUSE).await;
         }
@@ -68,7 +83,7 @@ async fn abort_all(api: &Api, arn: &std::sync::Arc<str>, deleted_at: Timestamp) 
             after,
             limit: PAGE_LEN,
         };
-        let running = api.cluster().list(query).await?;
+        let running = api.cluster().list_all(query).await?;
         let Some(last) = running.last() else { return Ok(()) };
         after = Some(last.cursor());
         // A machine of the same name may have been made since; its executions are left alone.

@@ -142,6 +142,18 @@ impl ApiError {
         ArnError::ResourceType(type_name.to_owned()).into()
     }
 
+    /// Whether something was not found that a member of the cluster may have made a moment ago.
+    pub(super) fn is_missing_in_catalog(&self) -> bool {
+        matches!(
+            self,
+            Self::StateMachineDoesNotExist(_)
+                | Self::ActivityDoesNotExist(_)
+                | Self::ResourceNotFound { .. }
+                | Self::ExecutionNotRedrivable(NotRedrivable::StateMachineDeleting)
+                | Self::InternalFailure(_)
+        )
+    }
+
     /// `__type` of the answer.
     pub fn code(&self) -> &'static str {
         self.answer().1
@@ -271,6 +283,7 @@ impl From<CatalogError> for ApiError {
             }
             CatalogError::VersionLimitExceeded | CatalogError::AliasLimitExceeded => Self::ServiceQuotaExceeded(error.to_string()),
             CatalogError::Throttled => Self::Throttling,
+            CatalogError::NotHere => Self::ServiceUnavailable(error.to_string()),
             CatalogError::Unavailable(why) => Self::ServiceUnavailable(why),
         }
     }

@@ -8,6 +8,7 @@ mod call;
 mod configuration;
 mod constraint;
 mod definition;
+mod elsewhere;
 mod error;
 mod execution;
 mod follow;
@@ -62,7 +63,7 @@ mod update_state_machine_alias;
 mod validate_state_machine_definition;
 
 pub use call::Defaults;
-pub use delete_state_machine::abort_executions;
+pub use delete_state_machine::finish_deletions;
 pub use error::ApiError;
 pub use follow::EventRenderer;
 pub use operation::Operation;

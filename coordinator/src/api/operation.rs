@@ -90,6 +90,49 @@ impl Operation {
         Self::ALL.into_iter().find(|operation| operation.name() == name)
     }
 
+    /// Whether it changes what the catalog keeps.
+    pub fn changes_catalog(self) -> bool {
+        match self {
+            Operation::CreateActivity
+            | Operation::CreateStateMachine
+            | Operation::CreateStateMachineAlias
+            | Operation::DeleteActivity
+            | Operation::DeleteStateMachine
+            | Operation::DeleteStateMachineAlias
+            | Operation::DeleteStateMachineVersion
+            | Operation::PublishStateMachineVersion
+            | Operation::TagResource
+            | Operation::UntagResource
+            | Operation::UpdateStateMachine
+            | Operation::UpdateStateMachineAlias => true,
+            Operation::StartExecution
+            | Operation::DescribeExecution
+            | Operation::GetExecutionHistory
+            | Operation::GetActivityTask
+            | Operation::SendTaskSuccess
+            | Operation::SendTaskFailure
+            | Operation::SendTaskHeartbeat
+            | Operation::ListExecutions
+            | Operation::StopExecution
+            | Operation::DescribeActivity
+            | Operation::DescribeMapRun
+            | Operation::DescribeStateMachine
+            | Operation::DescribeStateMachineAlias
+            | Operation::DescribeStateMachineForExecution
+            | Operation::ListActivities
+            | Operation::ListMapRuns
+            | Operation::ListStateMachineAliases
+            | Operation::ListStateMachineVersions
+            | Operation::ListStateMachines
+            | Operation::ListTagsForResource
+            | Operation::RedriveExecution
+            | Operation::StartSyncExecution
+            | Operation::TestState
+            | Operation::UpdateMapRun
+            | Operation::ValidateStateMachineDefinition => false,
+        }
+    }
+
     /// Its name, as in `X-Amz-Target`.
     pub fn name(self) -> &'static str {
         match self {

@@ -63,7 +63,7 @@ impl StartRequest {
         let name = self.name.unwrap_or_else(random_name);
         let execution_arn = match machine.machine_type {
             MachineType::Standard => owner.execution(&machine.name, &name),
-            MachineType::Express => owner.express(&machine.name, &name, &random_name()),
+            MachineType::Express => api.cluster().name_here(|| owner.express(&machine.name, &name, &random_name())).await,
         };
         let version = machine.versions.values().find(|version| version.revision == target.revision.record.digest);
         let (version_arn, alias_arn) = match &target.qualifier {

@@ -36,7 +36,7 @@ pub(super) async fn run(api: &Api, call: &Call<'_>) -> Result<Response, ApiError
     let context = context::check(&request, subject.state())?;
     let tested = TestedState {
         state: subject.id,
-        start: start::start(call, &request, input),
+        start: start::start(api, call, &request, input).await,
         variables,
         context,
         retries: request.configuration.retries,

@@ -9,17 +9,17 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use serde::Serialize;
 
-use super::Api;
 use super::call::Call;
 use super::error::ApiError;
 use super::operation::Operation;
 use super::request_id::RequestId;
 use super::sts;
+use super::{Api, elsewhere};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.0");
 const XML: HeaderValue = HeaderValue::from_static("text/xml");
 const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const PREFIX: &str = "AWSStepFunctions.";
 
 /// How long a body may take to arrive.
@@ -37,18 +37,32 @@ pub(super) async fn handle(api: &Api, request: Request<Body>) -> Response<Body> 
         Ok(body) => body,
         Err(error) => return failure(&error, request_id),
     };
-    let call = Call { headers: &parts.headers, body: &body, defaults: api.defaults() };
+    let handed_on = elsewhere::defaults(api, &parts.headers);
+    let call = Call { headers: &parts.headers, body: &body, defaults: handed_on.as_ref().unwrap_or(api.defaults()) };
     match (operation, target) {
         (Some(operation), _) => {
-            let answer = super::dispatch(api, operation, &call).await;
+            if let Some(answer) = elsewhere::answer(api, operation, &parts, &body, request_id).await {
+                return answer;
+            }
+            let answer = answer_here(api, operation, &call).await;
             api.metrics().answered(operation, began, answer.as_ref().err());
-            match answer {
+            let mut response = match answer {
                 Ok(body) => success(body, request_id),
                 Err(error) => failure(&error, request_id),
-            }
+            };
+            elsewhere::say_position(api, &parts.headers, &mut response);
+            response
         }
         (None, Some(target)) => failure(&unknown_target(&target), request_id),
         (None, None) => without_target(&parts.method, &parts.headers, &call, request_id),
+    }
+}
+
+/// What is not found where the catalog is followed may have been made elsewhere a moment ago: it is looked for once more.
+async fn answer_here(api: &Api, operation: Operation, call: &Call<'_>) -> Result<Vec<u8>, ApiError> {
+    match super::dispatch(api, operation, call).await {
+        Err(error) if error.is_missing_in_catalog() && api.catalog().look_again().await => super::dispatch(api, operation, call).await,
+        answer => answer,
     }
 }
 

@@ -70,6 +70,9 @@ pub enum CatalogError {
     /// As many aliases as a machine may have.
     #[error("The maximum number of aliases of the state machine has been reached.")]
     AliasLimitExceeded,
+    /// Another member of the cluster owns the catalog, or nobody does at the moment.
+    #[error("the catalog is another server's; try again")]
+    NotHere,
     /// Too many commands wait.
     #[error("too many commands wait")]
     Throttled,

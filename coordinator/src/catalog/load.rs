@@ -11,7 +11,7 @@ use super::event::CatalogEvent;
 use super::model::StateMachineRecord;
 use super::state::{State, StateMachineEntry};
 use crate::store::keys::{CatalogKey, CatalogKind};
-use crate::store::{ShardId, ShardStore, Table, Token};
+use crate::store::{Acquired, ShardId, ShardStore, Table, Token};
 
 /// Entries read at once.
 const PAGE_LEN: usize = 1_000;
@@ -29,6 +29,11 @@ pub(super) struct Loaded {
 /// Takes the shard and reads it.
 pub(super) async fn load(store: &dyn ShardStore) -> Result<Loaded, OpenError> {
     let acquired = store.acquire(ShardId::CATALOG).await?;
+    read(store, acquired).await
+}
+
+/// Reads the shard, which nobody else writes to.
+pub(super) async fn read(store: &dyn ShardStore, acquired: Acquired) -> Result<Loaded, OpenError> {
     let mut state = records(store).await?;
     let mut dirty = Dirty::default();
     let mut log = store.read_log(ShardId::CATALOG, acquired.checkpoint_seq);
@@ -41,7 +46,8 @@ pub(super) async fn load(store: &dyn ShardStore) -> Result<Loaded, OpenError> {
     Ok(Loaded { state, token: acquired.token, seq: acquired.seq, dirty })
 }
 
-async fn records(store: &dyn ShardStore) -> Result<State, OpenError> {
+/// What the records say.
+pub(super) async fn records(store: &dyn ShardStore) -> Result<State, OpenError> {
     let mut state = State::default();
     // Machines refer to revisions, so those come first.
     for kind in [CatalogKind::Revision, CatalogKind::StateMachine, CatalogKind::Activity, CatalogKind::Function] {

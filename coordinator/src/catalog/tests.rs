@@ -7,10 +7,10 @@ use crate::store::ShardId;
 use crate::store::memory::MemoryStore;
 
 const OWNER: &str = "arn:aws:states:us-east-1:123456789012";
-const ONE: &str = r#"{"StartAt":"A","States":{"A":{"Type":"Pass","End":true}}}"#;
-const TWO: &str = r#"{"StartAt":"B","States":{"B":{"Type":"Succeed"}}}"#;
+pub(super) const ONE: &str = r#"{"StartAt":"A","States":{"A":{"Type":"Pass","End":true}}}"#;
+pub(super) const TWO: &str = r#"{"StartAt":"B","States":{"B":{"Type":"Succeed"}}}"#;
 
-fn machine_arn(name: &str) -> Arc<str> {
+pub(super) fn machine_arn(name: &str) -> Arc<str> {
     format!("{OWNER}:stateMachine:{name}").into()
 }
 
@@ -28,7 +28,7 @@ fn machine(definition: &str) -> baton_asl::StateMachine {
     compile(definition, MachineType::Standard).expect("the definition is valid")
 }
 
-fn create(name: &str, definition: &str) -> CreateStateMachine {
+pub(super) fn create(name: &str, definition: &str) -> CreateStateMachine {
     CreateStateMachine {
         arn: machine_arn(name),
         name: name.into(),
@@ -40,7 +40,7 @@ fn create(name: &str, definition: &str) -> CreateStateMachine {
     }
 }
 
-fn update(name: &str, definition: &str) -> UpdateStateMachine {
+pub(super) fn update(name: &str, definition: &str) -> UpdateStateMachine {
     UpdateStateMachine {
         arn: machine_arn(name),
         machine_type: MachineType::Standard,

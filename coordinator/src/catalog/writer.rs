@@ -5,7 +5,6 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use parking_lot::RwLock;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::MissedTickBehavior;
 
@@ -14,6 +13,7 @@ use super::codec;
 use super::command::{Command, Decision, Stamp};
 use super::error::CatalogError;
 use super::event::CatalogEvent;
+use super::known::Known;
 use super::load::Loaded;
 use super::state::State;
 use crate::store::{Append, Durable, DurableReceiver, DurableSender, ShardId, ShardStore, StoreError, Token};
@@ -40,7 +40,19 @@ pub(super) enum Message {
     /// Decide this.
     Command(Decide),
     /// Checkpoint, end, answer.
-    Close(oneshot::Sender<()>),
+    Close(Leave, oneshot::Sender<()>),
+}
+
+/// Where messages go.
+pub(super) type Sender = mpsc::Sender<Message>;
+
+/// What becomes of the shard at the end.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Leave {
+    /// It is nobody's.
+    Released,
+    /// Whoever acquired it looks after it.
+    Owned,
 }
 
 /// Events of one command and what is to be said once they are durable, or are not going to be.
@@ -63,13 +75,17 @@ impl Message {
     }
 }
 
-/// Starts the writer.
-pub(super) fn spawn(
-    store: Arc<dyn ShardStore>,
-    loaded: Loaded,
-    durable: Arc<RwLock<State>>,
-    lost: Arc<OnceLock<StoreError>>,
-) -> mpsc::Sender<Message> {
+/// Ends the writer in order.
+pub(super) async fn end(writer: &Sender, leave: Leave) {
+    let (done, closed) = oneshot::channel();
+    if writer.send(Message::Close(leave, done)).await.is_ok() {
+        // The writer is gone when it answers, or was gone already.
+        let _ = closed.await;
+    }
+}
+
+/// Starts the writer. Where nobody else looks after the shard, `lost` hears of its loss.
+pub(super) fn spawn(store: Arc<dyn ShardStore>, loaded: Loaded, known: Arc<Known>, lost: Option<Arc<OnceLock<StoreError>>>) -> Sender {
     let (sender, inbox) = mpsc::channel(INBOX_LEN_MAX);
     let (done, ends) = DurableSender::channel();
     let writer = Writer {
@@ -77,7 +93,7 @@ pub(super) fn spawn(
         token: loaded.token,
         seq: loaded.seq,
         ahead: loaded.state,
-        durable,
+        known,
         dirty: loaded.dirty,
         appended_bytes: 0,
         done,
@@ -95,13 +111,13 @@ struct Writer {
     seq: u64,
     /// What commands are decided against: the durable state, and during a batch what the batch did so far.
     ahead: State,
-    durable: Arc<RwLock<State>>,
+    known: Arc<Known>,
     dirty: Dirty,
     appended_bytes: usize,
     done: DurableSender,
     ends: DurableReceiver,
-    /// Why the store takes nothing from here any more.
-    lost: Arc<OnceLock<StoreError>>,
+    /// Why the store takes nothing from here any more; `None` where somebody else looks after that.
+    lost: Option<Arc<OnceLock<StoreError>>>,
 }
 
 impl Writer {
@@ -114,9 +130,9 @@ impl Writer {
             tokio::select! {
                 message = inbox.recv() => match message {
                     Some(message) => {
-                        if let Some(closing) = self.batch(message, &mut inbox).await {
+                        if let Some((leave, closing)) = self.batch(message, &mut inbox).await {
                             inbox.close();
-                            self.close(closing).await;
+                            self.close(leave, closing).await;
                             return;
                         }
                     }
@@ -129,15 +145,15 @@ impl Writer {
     }
 
     /// Decides `first` and what else waits, up to the batch's bound, and commits it. Answers with a request to close, if it met one.
-    async fn batch(&mut self, first: Message, inbox: &mut mpsc::Receiver<Message>) -> Option<oneshot::Sender<()>> {
+    async fn batch(&mut self, first: Message, inbox: &mut mpsc::Receiver<Message>) -> Option<(Leave, oneshot::Sender<()>)> {
         let mut batch = Batch::default();
         let mut next = Some(first);
         let mut closing = None;
         while let Some(message) = next {
             match message {
                 Message::Command(decide) => batch.add(decide(&self.ahead, stamp()), &mut self.ahead),
-                Message::Close(done) => {
-                    closing = Some(done);
+                Message::Close(leave, done) => {
+                    closing = Some((leave, done));
                     break;
                 }
             }
@@ -149,13 +165,17 @@ impl Writer {
 
     async fn commit(&mut self, mut batch: Batch) {
         let bytes = std::mem::take(&mut batch.bytes);
-        let outcome = if bytes.is_empty() { Ok(()) } else { self.append(bytes.into()).await };
+        let outcome = match bytes.is_empty() {
+            true => Ok(()),
+            false => self.append(bytes.into()).await.inspect(|()| self.applied(&batch)),
+        };
         match &outcome {
-            Ok(()) => self.applied(&batch),
+            Ok(()) => {}
             // Nothing of the batch is in the log, so nothing of it has happened.
-            Err(_) => self.ahead = self.durable.read().clone(),
+            Err(_) => self.ahead = self.known.state().clone(),
         }
-        let outcome = outcome.map_err(|error| unavailable(&error));
+        let is_shared = self.lost.is_none();
+        let outcome = outcome.map_err(|error| if is_shared && error.is_loss() { CatalogError::NotHere } else { unavailable(&error) });
         for answer in batch.answers {
             answer(outcome.clone());
         }
@@ -180,22 +200,23 @@ impl Writer {
     }
 
     fn applied(&mut self, batch: &Batch) {
-        let mut durable = self.durable.write();
-        for event in &batch.events {
-            durable.apply(event);
-            self.dirty.mark(event);
-        }
+        self.known.apply(self.seq, &batch.events);
+        batch.events.iter().for_each(|event| self.dirty.mark(event));
     }
 
     /// One that only reads would not learn otherwise that another process has taken its shard.
     async fn renew(&self) {
+        if self.lost.is_none() {
+            return;
+        }
         if let Some(Err(error)) = self.store.renew(vec![(ShardId::CATALOG, self.token)]).await.pop() {
             self.note(&error);
         }
     }
 
     fn note(&self, error: &StoreError) {
-        if !error.is_retryable() && *error != StoreError::Closed && self.lost.set(error.clone()).is_ok() {
+        let Some(lost) = &self.lost else { return };
+        if !error.is_retryable() && *error != StoreError::Closed && lost.set(error.clone()).is_ok() {
             tracing::error!(
                 %error,
                 "the catalog is lost: nothing can be created or changed here. End whatever else uses the same store, then restart this server"
@@ -221,12 +242,17 @@ impl Writer {
         }
     }
 
-    async fn close(mut self, done: oneshot::Sender<()>) {
+    async fn close(mut self, leave: Leave, done: oneshot::Sender<()>) {
         if !self.dirty.is_empty() {
             self.checkpoint().await;
         }
-        if let Err(error) = self.store.release(ShardId::CATALOG, self.token).await {
-            tracing::debug!(%error, "the catalog's shard was not released");
+        match leave {
+            Leave::Owned => {}
+            Leave::Released => {
+                if let Err(error) = self.store.release(ShardId::CATALOG, self.token).await {
+                    tracing::debug!(%error, "the catalog's shard was not released");
+                }
+            }
         }
         let _ = done.send(());
     }

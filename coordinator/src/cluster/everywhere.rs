@@ -9,28 +9,34 @@ use tokio::time::timeout;
 use super::route::NotAsked;
 use super::{Cluster, ExecutionId, ExecutionSummary, Owner, PeerAnswer, Question, ReadError, RemoteWatch};
 use crate::shard::Answer;
-use crate::store::Member;
+use crate::store::{Member, ShardId};
 
 /// A member that has not answered by then is left out.
 const ALL_MAX: Duration = Duration::from_secs(2);
 
 impl Cluster {
     /// What all members have in memory of a state machine's executions. Whoever does not answer is left out: what it has shows as it stood at
-    /// its last checkpoint.
-    pub(super) async fn list_anywhere(&self, state_machine_arn: &Arc<str>) -> Vec<ExecutionSummary> {
+    /// its last checkpoint. Answers also whether nobody was left out, and every shard has an owner.
+    pub(super) async fn list_anywhere(&self, state_machine_arn: &Arc<str>) -> (Vec<ExecutionSummary>, bool) {
         let mut all = self.list_here(state_machine_arn).await;
+        if self.is_alone() {
+            return (all, true);
+        }
+        let mut shards = (0..self.inner.store.shard_count()).map(ShardId);
+        let mut is_whole = shards.all(|shard| self.inner.directory.owner(shard) != Owner::Nobody);
         for answer in self.ask_all(&Question::List { state_machine_arn: state_machine_arn.clone() }).await {
-            if let PeerAnswer::Listed(mut listed) = answer {
-                all.append(&mut listed);
+            match answer {
+                Some(PeerAnswer::Listed(mut listed)) => all.append(&mut listed),
+                Some(_) | None => is_whole = false,
             }
         }
-        all
+        (all, is_whole)
     }
 
     /// The answers of all other members, as far as they come in time.
-    pub(super) async fn ask_all(&self, question: &Question) -> Vec<PeerAnswer> {
+    pub(super) async fn ask_all(&self, question: &Question) -> Vec<Option<PeerAnswer>> {
         let asked = self.inner.directory.others().into_iter().map(|member| async move { self.ask_one(&member, question.clone()).await });
-        join_all(asked).await.into_iter().flatten().collect()
+        join_all(asked).await
     }
 
     async fn ask_one(&self, member: &Arc<Member>, question: Question) -> Option<PeerAnswer> {

@@ -4,6 +4,10 @@ use baton_engine::Start;
 
 use super::{Cluster, ExecutionId, ExpressEnd, ExpressPool, FULL, MOVING, PeerAnswer, StartError, Started};
 use crate::shard::{Answer, ExpressStart, ShardInput};
+use crate::store::ShardId;
+
+/// Names that are tried before it is said that nothing runs here: of the smallest part of the largest system one comes up.
+const NAMES_MAX: usize = 32_768;
 
 impl Cluster {
     /// StartExecution of an Express state machine: at least once. Answers when the start is durable; after a crash the execution runs again
@@ -25,6 +29,19 @@ impl Cluster {
             Answer::Started(Err(error)) => Err(error),
             _ => unreachable!("a start whose end is waited for is answered with the end or not done"),
         }
+    }
+
+    /// A name for an Express execution that runs here, made by `name` of something random. Answers after a moment if nothing can run here.
+    pub async fn name_here(&self, name: impl Fn() -> String) -> String {
+        if self.is_alone() {
+            return name();
+        }
+        let is_here = |name: &String| self.inner.directory.is_mine(self.shard_of(ExecutionId::of_arn(name)));
+        let named = self.until_answered(ShardId::CATALOG, |_| {
+            let named = std::iter::repeat_with(&name).take(NAMES_MAX).find(is_here);
+            std::future::ready(named.map(Ok))
+        });
+        named.await.unwrap_or_else(|_| name())
     }
 
     /// How many Express executions run, and what they hold.

@@ -5,6 +5,7 @@
 //! what shards do not have in memory.
 
 mod apart;
+mod catalog;
 mod directory;
 mod error;
 mod everywhere;
@@ -39,6 +40,7 @@ pub use tasks::{ActivityTask, TaskOutcome};
 pub use watch::Watch;
 
 pub(crate) use apart::check_parameters;
+pub(crate) use catalog::NOT_THE_OWNER;
 pub(crate) use host::report_code;
 pub(crate) use sessions::SessionReport;
 use world::ReplyTo;

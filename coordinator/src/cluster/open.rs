@@ -18,7 +18,7 @@ use super::members::MemberConfig;
 use super::remote::NoRemote;
 use super::sessions::UnderWay;
 use super::world::{HostWorld, WorldParts};
-use super::{Cluster, Directory, ExpressLimits, ExpressPool, Grant, Inner, Listeners, OpenError, Remote, Revisions};
+use super::{ClaimName, Cluster, Directory, ExpressLimits, ExpressPool, Grant, Inner, Listeners, Notice, OpenError, Remote, Revisions};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock;
@@ -188,6 +188,14 @@ impl Parts {
     }
 
     fn inner(&self, config: &ClusterConfig) -> Inner {
+        if !self.directory.is_alone() {
+            let (directory, remote) = (self.directory.clone(), config.remote.clone());
+            self.shared.sessions.connect_elsewhere(Box::new(move |incarnation, execution, task, claim_id| {
+                if let Some(member) = directory.member_of_session(incarnation) {
+                    remote.tell(&member, Notice::Cancel { incarnation, claim: ClaimName { execution, task, claim_id } });
+                }
+            }));
+        }
         Inner {
             store: config.store.clone(),
             revisions: self.revisions.clone(),

@@ -39,8 +39,8 @@ impl Cluster {
                 self.push(self.shard_of(execution), heartbeat(execution, task, claim_id));
             }
             Notice::Cancel { incarnation, claim: ClaimName { execution, task, claim_id } } => {
+                // A session that is not here any more is not looked for: the worker tells what it held when it comes back.
                 if let Some(session) = self.sessions().session_of(incarnation) {
-                    // A session that has just gone tells what it held; none of it counts any more.
                     drop(session.push(SessionItem::Cancel { execution, task, claim_id, shape: Shape::Offered }));
                 }
             }
@@ -91,10 +91,7 @@ impl Cluster {
             Question::WaitEnd { id } => self.end_here(id).await,
             Question::List { state_machine_arn } => PeerAnswer::Listed(self.list_here(&state_machine_arn).await),
             Question::Holding { incarnation, claims } => PeerAnswer::Holding(self.holding(incarnation, &claims)),
-            Question::RegisterFunction { name } => {
-                self.router().functions().register(&name).await;
-                self.done()
-            }
+            Question::RegisterFunction { name } => self.register_here(&name).await,
             Question::ReachCatalog { position } => {
                 self.inner.revisions.reach(position).await;
                 self.done()
@@ -102,7 +99,7 @@ impl Cluster {
         }
     }
 
-    fn done(&self) -> PeerAnswer {
+    pub(super) fn done(&self) -> PeerAnswer {
         PeerAnswer::Done { catalog_position: self.inner.revisions.position() }
     }
 

@@ -3,22 +3,29 @@
 //! A worker that loses its connection has ten seconds to come back with what it holds. After a restart of this process the same holds
 //! for everything that sessions held before.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use baton_engine::TaskRef;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use parking_lot::Mutex;
 
-use super::Session;
-use crate::shard::HeldClaim;
+use super::{Session, SessionItem, Shape};
+use crate::shard::{ExecutionId, HeldClaim};
 
 /// A worker that is away for longer has lost what it held.
 pub(crate) const GRACE: Duration = Duration::from_secs(10);
 
 /// Workers by incarnation.
-#[derive(Debug, Default)]
-pub struct Sessions(Mutex<HashMap<u64, Worker, FixedState>>);
+#[derive(Default)]
+pub struct Sessions {
+    workers: Mutex<HashMap<u64, Worker, FixedState>>,
+    elsewhere: OnceLock<CancelElsewhere>,
+}
+
+/// Tells a worker whose session another process has that it may stop: its incarnation, and which claim.
+pub(crate) type CancelElsewhere = Box<dyn Fn(u64, ExecutionId, TaskRef, u64) + Send + Sync>;
 
 #[derive(Debug, Default)]
 struct Worker {
@@ -32,7 +39,7 @@ struct Worker {
 impl Sessions {
     /// What sessions held before this process was started.
     pub(crate) fn expect(&self, held: Vec<HeldClaim>, now: Instant) {
-        let mut workers = self.0.lock();
+        let mut workers = self.workers.lock();
         for claim in held {
             let worker = workers.entry(claim.claim.incarnation).or_default();
             worker.orphans.push(claim);
@@ -42,7 +49,7 @@ impl Sessions {
 
     /// A worker has come (back): the session that it had before, and what it held when it went away.
     pub(crate) fn connect(&self, session: &Arc<Session>) -> (Option<Arc<Session>>, Vec<HeldClaim>) {
-        let mut workers = self.0.lock();
+        let mut workers = self.workers.lock();
         let worker = workers.entry(session.info().incarnation).or_default();
         worker.lost_at = None;
         (worker.session.replace(session.clone()), std::mem::take(&mut worker.orphans))
@@ -50,7 +57,7 @@ impl Sessions {
 
     /// A session has ended while its worker held these; they are lost if it is not back by then.
     pub(crate) fn disconnect(&self, session: &Arc<Session>, held: Vec<HeldClaim>, lost_at: Instant) {
-        let mut workers = self.0.lock();
+        let mut workers = self.workers.lock();
         let worker = workers.entry(session.info().incarnation).or_default();
         if worker.session.as_ref().is_some_and(|present| Arc::ptr_eq(present, session)) {
             worker.session = None;
@@ -62,20 +69,35 @@ impl Sessions {
         }
     }
 
+    /// How workers are told whose sessions are not here.
+    pub(crate) fn connect_elsewhere(&self, cancel: CancelElsewhere) {
+        assert!(self.elsewhere.set(cancel).is_ok(), "it is said once, when the system is put together");
+    }
+
+    /// The worker of this incarnation may stop what it does under this claim, wherever its session is. A worker that has none tells what it held
+    /// when it comes back; none of that counts any more.
+    pub(crate) fn cancel(&self, incarnation: u64, execution: ExecutionId, task: TaskRef, claim_id: u64) {
+        if let Some(session) = self.session_of(incarnation) {
+            drop(session.push(SessionItem::Cancel { execution, task, claim_id, shape: Shape::Offered }));
+        } else if let Some(cancel) = self.elsewhere.get() {
+            cancel(incarnation, execution, task, claim_id);
+        }
+    }
+
     /// The session that a worker is connected by.
     pub(crate) fn session_of(&self, incarnation: u64) -> Option<Arc<Session>> {
-        self.0.lock().get(&incarnation)?.session.clone()
+        self.workers.lock().get(&incarnation)?.session.clone()
     }
 
     /// This process has stood still for so long: nobody could come back meanwhile.
     pub(crate) fn postpone(&self, pause: Duration) {
-        self.0.lock().values_mut().filter_map(|worker| worker.lost_at.as_mut()).for_each(|lost_at| *lost_at += pause);
+        self.workers.lock().values_mut().filter_map(|worker| worker.lost_at.as_mut()).for_each(|lost_at| *lost_at += pause);
     }
 
     /// What is lost because its worker has been away for too long.
     pub(crate) fn take_lost(&self, now: Instant) -> Vec<HeldClaim> {
         let mut lost = Vec::new();
-        self.0.lock().retain(|_, worker| {
+        self.workers.lock().retain(|_, worker| {
             let is_lost = worker.session.is_none() && worker.lost_at.is_some_and(|at| at <= now);
             if is_lost {
                 lost.append(&mut worker.orphans);
@@ -87,7 +109,7 @@ impl Sessions {
 
     /// All sessions that are connected.
     pub(crate) fn all(&self) -> Vec<Arc<Session>> {
-        self.0.lock().values().filter_map(|worker| worker.session.clone()).collect()
+        self.workers.lock().values().filter_map(|worker| worker.session.clone()).collect()
     }
 }
 

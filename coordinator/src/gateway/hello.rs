@@ -127,7 +127,7 @@ async fn is_still_held(cluster: &Cluster, session: &Arc<Session>, token: &TaskTo
 async fn register_functions(cluster: &Cluster, hello: &Hello) {
     let names: Vec<_> = hello.queues.iter().map(|queue| cluster.router().queue_name(&queue.name)).collect();
     let functions = names.iter().filter_map(|name| name.strip_prefix("lambda:"));
-    join_all(functions.map(|function| cluster.router().functions().register(function))).await;
+    cluster.register_functions(functions).await;
 }
 
 fn join_queues(connection: &Connection, hello: &Hello) {

@@ -33,15 +33,15 @@ use tokio_util::task::TaskTracker;
 
 use crate::api::{self, Api};
 use crate::catalog::{self, Catalog};
-use crate::cluster::{self, Cluster, ClusterConfig};
+use crate::cluster::{self, Cluster, ClusterConfig, MemberConfig};
 use crate::delivery::{Delivery, LambdaEndpoint};
-use crate::dispatch::{TokenKey, TokenKeyError};
+use crate::dispatch::{PeerSecret, TokenKey, TokenKeyError};
 use crate::gateway::Gateway;
 use crate::mock_config::MockConfig;
-use crate::peers::PeerService;
+use crate::peers::{PeerService, Peers};
 use crate::store::local::{LocalOptions, LocalStore};
 use crate::store::memory::MemoryStore;
-use crate::store::{self, ShardStore};
+use crate::store::{self, Membership, ShardStore};
 use crate::telemetry;
 use connections::ConnectionLimits;
 use health::Health;
@@ -76,6 +76,38 @@ pub struct Server {
     drain_timeout: Duration,
     /// Held by everything that uses the store, but not from here.
     store: Weak<dyn ShardStore>,
+}
+
+/// A store that this process shares with the other members of its cluster.
+pub struct SharedStorage {
+    /// The store.
+    pub store: Arc<dyn ShardStore>,
+    /// Says to the others that this process lives, and hears who does.
+    pub membership: Arc<dyn Membership>,
+    /// The key of task tokens that all members have.
+    pub token_key: TokenKey,
+    /// For people, and the same after a restart.
+    pub name: String,
+    /// Where other members reach this one, `http://host:port`; by default where it listens.
+    pub address: Option<String>,
+    /// Its share of the shards, relative to others'.
+    pub weight: u32,
+}
+
+/// What a server is built over.
+struct Opened {
+    store: Arc<dyn ShardStore>,
+    token_key: TokenKey,
+    catalog: Catalog,
+    member: Option<Joining>,
+}
+
+/// What makes it one of several.
+struct Joining {
+    member: MemberConfig,
+    peers: Arc<Peers>,
+    listener: TcpListener,
+    address: SocketAddr,
 }
 
 /// Why a server could not be started.
@@ -143,20 +175,52 @@ impl Server {
     pub async fn start(config: ServerConfig) -> Result<Self, StartError> {
         telemetry::recorder();
         file_size::fail_writes_beyond_the_limit();
-        let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
         let (store, token_key) = open_storage(&config.storage)?;
         let catalog = Catalog::open(store.clone()).await?;
+        Self::over(config, Opened { store, token_key, catalog, member: None }).await
+    }
+
+    /// As [`start`](Self::start), as a member of a cluster: `config.storage` is not used. When this answers, requests are served, by other members
+    /// as long as this one has no shards.
+    pub async fn start_member(config: ServerConfig, shared: SharedStorage) -> Result<Self, StartError> {
+        telemetry::recorder();
+        file_size::fail_writes_beyond_the_limit();
+        let SharedStorage { store, membership, token_key, name, address: told, weight } = shared;
+        let catalog = Catalog::follow(store.clone()).await?;
+        // The others are told where this one listens, so that it does before it is one of them.
+        let (listener, address) = listen(config.listen)?;
+        let peers = Arc::new(Peers::new(PeerSecret::of(&token_key)));
+        let member = MemberConfig {
+            membership,
+            name: name.into(),
+            address: told.unwrap_or_else(|| format!("http://{address}")).into(),
+            weight,
+            catalog: Some(Arc::new(catalog.clone())),
+            holding: Some(peers.clone()),
+        };
+        Self::over(config, Opened { store, token_key, catalog, member: Some(Joining { member, peers, listener, address }) }).await
+    }
+
+    async fn over(config: ServerConfig, opened: Opened) -> Result<Self, StartError> {
+        let Opened { store, token_key, catalog, member } = opened;
+        let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
         let delivery = lambda_endpoint(&config).map(Delivery::new);
         let deliver = delivery.as_ref().map(Delivery::sender);
         let outlets = Outlets::start(&config)?;
         let listeners = outlets.listeners();
-        let cluster_config = ClusterConfig { deliver, listeners, ..cluster_config(&config, store.clone(), &catalog, token_key) };
+        let mut cluster_config = ClusterConfig { deliver, listeners, ..cluster_config(&config, store.clone(), &catalog, token_key) };
+        let mut listening = None;
+        if let Some(Joining { member, peers, listener, address }) = member {
+            cluster_config.member = Some(member);
+            cluster_config.remote = peers;
+            listening = Some((listener, address));
+        }
         let cluster = Cluster::open(cluster_config).await?;
         if let Some(delivery) = delivery {
             tokio::spawn(delivery.run(cluster.clone()));
         }
         let api = Api::new(cluster.clone(), catalog.clone(), config.defaults(), config.api_limits.clone(), mock_config(&config));
-        let (listener, address) = listen(config.listen)?;
+        let (listener, address) = listening.map_or_else(|| listen(config.listen), Ok)?;
         let (accepting, connections) = (CancellationToken::new(), TaskTracker::new());
         let weak_store = Arc::downgrade(&store);
         let gateway = Gateway::new(cluster.clone()).with_tokens(config.worker_tokens.clone());
@@ -164,7 +228,7 @@ impl Server {
         let router = router(&api, &gateway, &PeerService::new(cluster.clone()), health);
         let limits = ConnectionLimits::of_process();
         tokio::spawn(serve::serve(listener, tls, router, limits, accepting.clone(), connections.clone()));
-        tokio::spawn(api::abort_executions(api.clone()));
+        tokio::spawn(api::finish_deletions(api.clone()));
         let drain_timeout = config.drain_timeout;
         Ok(Self { address, api, catalog, cluster, gateway, accepting, connections, outlets, drain_timeout, store: weak_store })
     }

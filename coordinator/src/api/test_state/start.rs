@@ -4,14 +4,16 @@ use baton_engine::{Payload, Start};
 use uuid::Uuid;
 
 use super::request::Request;
-use crate::api::Call;
+use crate::api::{Api, Call};
 use crate::clock;
 
-pub(super) fn start(call: &Call<'_>, request: &Request, input: Payload) -> Start {
+pub(super) async fn start(api: &Api, call: &Call<'_>, request: &Request, input: Payload) -> Start {
     let owner = call.owner();
-    let (machine, name) = (Uuid::new_v4().to_string(), Uuid::new_v4().to_string());
+    let machine = Uuid::new_v4().to_string();
+    let execution_arn = api.cluster().name_here(|| format!("{owner}:express:{machine}:{}", Uuid::new_v4())).await;
+    let name = execution_arn.rsplit(':').next().unwrap_or_default().to_owned();
     Start {
-        execution_arn: format!("{owner}:express:{machine}:{name}").into(),
+        execution_arn: execution_arn.into(),
         state_machine_arn: owner.state_machine(&machine).into(),
         state_machine_name: machine.into(),
         name: name.into(),

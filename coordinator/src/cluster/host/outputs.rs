@@ -10,7 +10,7 @@ use futures_util::FutureExt;
 
 use super::{Asked, Host, HostMessage};
 use crate::cluster::world::ReplyTo;
-use crate::dispatch::{SessionItem, Shape, Slot};
+use crate::dispatch::{SessionItem, Slot};
 use crate::shard::{Answer, ExecutionId, Grant, Output, SendError, ShardInput, StoredEnded};
 use crate::store::keys::{ExecutionKey, HistoryKey};
 use crate::store::{Append, Checkpoint, ShardId, ShardStore, StoreError, Table};
@@ -133,12 +133,7 @@ impl Host {
     fn cancel(&mut self, execution: ExecutionId, task: baton_engine::TaskRef, claim: &baton_engine::Claim) {
         match claim.holder {
             Holder::Poller => {}
-            Holder::Session | Holder::Process => {
-                if let Some(session) = self.shared.sessions.session_of(claim.incarnation) {
-                    // A session that has just gone tells what it held; none of it counts any more.
-                    drop(session.push(SessionItem::Cancel { execution, task, claim_id: claim.claim_id, shape: Shape::Offered }));
-                }
-            }
+            Holder::Session | Holder::Process => self.shared.sessions.cancel(claim.incarnation, execution, task, claim.claim_id),
         }
     }
 }
