@@ -1,6 +1,6 @@
 # The small toolbox. CI calls these targets word for word; there is no second way.
 
-.PHONY: dev test check unit examples clients clients-all clients-go clients-java clients-rust chaos chaos-short bench sim fuzz deny conformance conformance-page setup services deploy-check
+.PHONY: dev test check unit examples clients clients-all clients-go clients-java clients-rust chaos chaos-short bench sim models fuzz deny conformance conformance-page setup services deploy-check
 
 CARGO ?= cargo
 VENV   := .venv
@@ -58,6 +58,10 @@ chaos-short: build-debug
 sim:
 	$(CARGO) test --release -p baton-coordinator --test simulation -- --ignored --nocapture
 
+# The protocols' models, further than `unit` explores them.
+models:
+	$(CARGO) test --release -p baton-models -- --include-ignored --nocapture --test-threads=1
+
 build-release:
 	$(CARGO) build --release
 
@@ -78,6 +82,7 @@ conformance-page: build-debug setup
 fuzz:
 	scripts/fuzz.sh
 
+# Licences, sources and versions of what comes in from outside; cargo install --locked cargo-deny@0.20.2 brings the tool.
 deny:
 	cargo deny check licenses bans sources
 
