@@ -16,7 +16,7 @@ const CRATES: [(&str, &[&str]); 10] = [
     ("proto", &[]),
     ("shared/task-queue", &["baton-proto"]),
     ("shared/local-services", &[]),
-    ("coordinator", &["baton-query", "baton-asl", "baton-engine", "baton-proto"]),
+    ("coordinator", &["baton-query", "baton-asl", "baton-engine", "baton-proto", "baton-task-queue"]),
     ("worker", &["baton-proto"]),
     ("cli", &["baton-asl", "baton-coordinator", "baton-worker"]),
     ("loadtest", &["baton-proto", "baton-worker", "baton-task-queue", "baton-local-services"]),

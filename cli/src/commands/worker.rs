@@ -1,7 +1,6 @@
 //! `baton worker`: runs the functions of a folder for coordinators elsewhere.
 
 use std::io::Write;
-use std::path::Path;
 use std::time::Duration;
 
 use baton_worker::Worker;
@@ -9,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::args::WorkerArgs;
 use crate::commands::stop_signal::StopSignal;
-use crate::config::Config;
+use crate::config::{Config, pem};
 use crate::exit::{CliError, CliResult, Exit};
 use crate::logs;
 
@@ -67,10 +66,4 @@ fn worker(args: WorkerArgs) -> CliResult<Worker> {
         builder = builder.ca_certificates(pem(&file)?);
     }
     builder.build().map_err(super::serve::usage)
-}
-
-fn pem(file: &Path) -> CliResult<String> {
-    std::fs::read_to_string(file).map_err(|error| {
-        CliError::new(Exit::Usage, format!("{} cannot be read: {error}", file.display())).next("name a file with certificates in PEM")
-    })
 }

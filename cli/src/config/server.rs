@@ -1,14 +1,17 @@
 //! `[server]`: where a process listens and what it keeps, and who it is among others.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use baton_coordinator::server::{TlsFiles, WorkerTokens};
+use baton_coordinator::server::{MemberIdentity, TlsFiles, WorkerTokens};
 use serde::Deserialize;
 
 use super::{Secret, first_of, seen_from};
 use crate::args::{EventsTo, LogsTo};
 use crate::exit::{CliError, CliResult, Exit};
+
+/// Longer names are no names.
+const NAME_CHARS_MAX: usize = 100;
 
 /// Of every server.
 #[derive(Clone, Debug, Default, clap::Args, Deserialize)]
@@ -84,6 +87,26 @@ impl MemberSettings {
         }
     }
 
+    /// Who this coordinator is to the others.
+    pub(crate) fn identity(&self, listens: SocketAddr) -> CliResult<MemberIdentity> {
+        if let Some(name) = self.name.as_ref().filter(|name| name.is_empty() || name.chars().count() > NAME_CHARS_MAX) {
+            return Err(
+                CliError::new(Exit::Usage, format!("\"{name}\" is no name of a coordinator")).next("give --name 1 to 100 characters")
+            );
+        }
+        let is_address = |url: &String| ["http://", "https://"].iter().any(|scheme| url.strip_prefix(scheme).is_some_and(is_authority));
+        if let Some(url) = self.advertise.as_ref().filter(|url| !is_address(url)) {
+            return Err(
+                CliError::new(Exit::Usage, format!("{url} is no address of a coordinator")).next("write --advertise http://HOST:PORT")
+            );
+        }
+        if self.advertise.is_none() && listens.ip().is_unspecified() {
+            return Err(CliError::new(Exit::Usage, format!("others cannot reach this coordinator at {listens}"))
+                .next("say where they can with --advertise http://HOST:PORT"));
+        }
+        Ok(MemberIdentity { name: self.name.clone(), advertise: self.advertise.clone() })
+    }
+
     /// What is served over TLS, if anything is.
     pub(crate) fn tls(&self) -> CliResult<Option<TlsFiles>> {
         match (&self.tls_certificate, &self.tls_key) {
@@ -94,4 +117,10 @@ impl MemberSettings {
             }
         }
     }
+}
+
+/// `HOST:PORT`
+fn is_authority(text: &str) -> bool {
+    text.rsplit_once(':')
+        .is_some_and(|(host, port)| !host.is_empty() && !host.contains('/') && port.parse::<u16>().is_ok_and(|port| port > 0))
 }

@@ -10,6 +10,8 @@ use super::tls::TlsFiles;
 use crate::api::{ApiLimits, Defaults};
 use crate::cluster::ExpressLimits;
 use crate::gateway::WorkerTokens;
+use crate::store::redis::RedisOptions;
+use baton_task_queue::RabbitMqSettings;
 
 /// Port of Step Functions Local, and ours.
 const PORT: u16 = 8083;
@@ -24,6 +26,12 @@ pub struct ServerConfig {
     pub listen: SocketAddr,
     /// Where it keeps its data.
     pub storage: Storage,
+    /// Where files of logs and events go; by default into the folder of the storage, if it has one.
+    pub data_dir: Option<PathBuf>,
+    /// Who it is among those that share its store.
+    pub member: MemberIdentity,
+    /// The broker that takes offers of tasks to workers; without one, tasks go to workers directly.
+    pub queue: Option<RabbitMqSettings>,
     /// Account of callers whose access key is not one; twelve digits.
     pub account: String,
     /// Region of callers who do not say theirs.
@@ -57,12 +65,23 @@ pub struct ServerConfig {
 }
 
 /// Where a server keeps its data.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Storage {
     /// Nowhere: it is gone at the end.
     Memory,
     /// In this folder, which is made if it is not there.
     Local(PathBuf),
+    /// In a Redis or Valkey that it may share with others.
+    Redis(RedisOptions),
+}
+
+/// A coordinator among others.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MemberIdentity {
+    /// Its own among all, and the same after a restart; by default the host's name and the port.
+    pub name: Option<String>,
+    /// Where others reach it, `http://host:port`; by default where it listens.
+    pub advertise: Option<String>,
 }
 
 /// Where execution logs can go.
@@ -87,11 +106,24 @@ pub enum StatusEventDestination {
     Webhook(String),
 }
 
+impl MemberIdentity {
+    /// The name, for a process that is to listen there.
+    pub(super) fn name_at(&self, listen: SocketAddr) -> String {
+        let host = || rustix::system::uname().nodename().to_string_lossy().into_owned();
+        // A port that is picked is another one each time, and so is the process.
+        let number = if listen.port() == 0 { std::process::id() } else { u32::from(listen.port()) };
+        self.name.clone().unwrap_or_else(|| format!("{}-{number}", host()))
+    }
+}
+
 impl Default for ServerConfig {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], PORT)),
             storage: Storage::Memory,
+            data_dir: None,
+            member: MemberIdentity::default(),
+            queue: None,
             account: ACCOUNT_DEFAULT.to_owned(),
             region: REGION_DEFAULT.to_owned(),
             api_limits: ApiLimits::default(),

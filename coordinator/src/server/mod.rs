@@ -10,14 +10,17 @@ mod health;
 mod metrics;
 mod outlets;
 mod serve;
+mod storage;
 mod tls;
 mod waiting;
 
 pub use crate::api::ApiLimits;
 pub use crate::cluster::ExpressLimits;
 pub use crate::gateway::WorkerTokens;
+pub use crate::store::redis::{Durability, RedisOptions, UnknownDurability};
 pub use baton_engine::Limits;
-pub use config::{LogDestination, ServerConfig, StatusEventDestination, Storage};
+pub use baton_task_queue::{AddressError, RabbitMqSettings};
+pub use config::{LogDestination, MemberIdentity, ServerConfig, StatusEventDestination, Storage};
 pub use outlets::OutletError;
 pub use tls::{TlsError, TlsFiles};
 
@@ -39,16 +42,14 @@ use crate::dispatch::{PeerSecret, TokenKey, TokenKeyError};
 use crate::gateway::Gateway;
 use crate::mock_config::MockConfig;
 use crate::peers::{PeerService, Peers};
-use crate::store::local::{LocalOptions, LocalStore};
-use crate::store::memory::MemoryStore;
+use crate::store::redis::RedisOpenError;
 use crate::store::{self, Membership, ShardStore};
 use crate::telemetry;
 use connections::ConnectionLimits;
 use health::Health;
 use outlets::Outlets;
+use storage::Storages;
 
-/// Shards of a store in memory.
-const MEMORY_SHARDS: u16 = 16;
 /// File of the key that seals task tokens, in the data folder.
 const TOKEN_KEY_FILE: &str = "token.key";
 /// Where gRPC puts the calls of the worker contract.
@@ -66,6 +67,7 @@ const RELEASE_INTERVAL: Duration = Duration::from_millis(5);
 /// A running server.
 pub struct Server {
     address: SocketAddr,
+    is_secured: bool,
     api: Api,
     catalog: Catalog,
     cluster: Cluster,
@@ -116,6 +118,9 @@ pub enum StartError {
     /// The data folder cannot be used.
     #[error(transparent)]
     Store(#[from] store::local::OpenError),
+    /// The shared store cannot be used.
+    #[error(transparent)]
+    Redis(#[from] RedisOpenError),
     /// The catalog cannot be read.
     #[error(transparent)]
     Catalog(#[from] catalog::OpenError),
@@ -152,6 +157,7 @@ impl StartError {
         };
         match self {
             StartError::Store(error) => error.next_step(),
+            StartError::Redis(_) => "`baton doctor --store URL` shows what the store is and what is to be done".to_owned(),
             StartError::TokenKey(TokenKeyError::NotAKey { path, .. }) => format!(
                 "put the file back from a backup; or let `baton doctor --repair {}` make a new key, and task tokens that are out become invalid",
                 path.parent().unwrap_or(path).display()
@@ -175,9 +181,17 @@ impl Server {
     pub async fn start(config: ServerConfig) -> Result<Self, StartError> {
         telemetry::recorder();
         file_size::fail_writes_beyond_the_limit();
-        let (store, token_key) = open_storage(&config.storage)?;
-        let catalog = Catalog::open(store.clone()).await?;
-        Self::over(config, Opened { store, token_key, catalog, member: None }).await
+        match storage::open(&config.storage).await? {
+            Storages::Own(store, token_key) => {
+                let catalog = Catalog::open(store.clone()).await?;
+                Self::over(config, Opened { store, token_key, catalog, member: None }).await
+            }
+            Storages::Shared(store, membership, token_key) => {
+                let (name, address) = (config.member.name_at(config.listen), config.member.advertise.clone());
+                let shared = SharedStorage { store, membership, token_key, name, address, weight: cores() };
+                Self::start_member(config, shared).await
+            }
+        }
     }
 
     /// As [`start`](Self::start), as a member of a cluster: `config.storage` is not used. When this answers, requests are served, by other members
@@ -193,7 +207,7 @@ impl Server {
         let member = MemberConfig {
             membership,
             name: name.into(),
-            address: told.unwrap_or_else(|| format!("http://{address}")).into(),
+            address: told.unwrap_or_else(|| url_of(address, config.tls.is_some())).into(),
             weight,
             catalog: Some(Arc::new(catalog.clone())),
             holding: Some(peers.clone()),
@@ -229,13 +243,18 @@ impl Server {
         let limits = ConnectionLimits::of_process();
         tokio::spawn(serve::serve(listener, tls, router, limits, accepting.clone(), connections.clone()));
         tokio::spawn(api::finish_deletions(api.clone()));
-        let drain_timeout = config.drain_timeout;
-        Ok(Self { address, api, catalog, cluster, gateway, accepting, connections, outlets, drain_timeout, store: weak_store })
+        let (drain_timeout, is_secured) = (config.drain_timeout, config.tls.is_some());
+        Ok(Self { address, is_secured, api, catalog, cluster, gateway, accepting, connections, outlets, drain_timeout, store: weak_store })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// `http://host:port`, or `https://`.
+    pub fn url(&self) -> String {
+        url_of(self.address, self.is_secured)
     }
 
     /// The AWS API, without a socket before it.
@@ -293,19 +312,6 @@ async fn released(store: &Weak<dyn ShardStore>) {
     }
 }
 
-fn open_storage(storage: &Storage) -> Result<(Arc<dyn ShardStore>, TokenKey), StartError> {
-    match storage {
-        Storage::Memory => Ok((Arc::new(MemoryStore::new(MEMORY_SHARDS)), TokenKey::ephemeral())),
-        Storage::Local(folder) => open_folder(folder),
-    }
-}
-
-fn open_folder(folder: &Path) -> Result<(Arc<dyn ShardStore>, TokenKey), StartError> {
-    let store = LocalStore::open(folder, LocalOptions::default())?;
-    let token_key = TokenKey::load_or_create(&token_key_file(folder))?;
-    Ok((Arc::new(store), token_key))
-}
-
 fn cluster_config(config: &ServerConfig, store: Arc<dyn ShardStore>, catalog: &Catalog, token_key: TokenKey) -> ClusterConfig {
     let catalog = Arc::new(catalog.clone());
     ClusterConfig {
@@ -339,6 +345,15 @@ fn is_own_address(url: &str, own: SocketAddr) -> bool {
     let Some((host, port)) = url.trim_start_matches("http://").trim_end_matches('/').rsplit_once(':') else { return false };
     let is_local = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|host| host.is_loopback() || host == own.ip());
     is_local && port == own.port().to_string()
+}
+
+fn url_of(address: SocketAddr, is_secured: bool) -> String {
+    format!("{}://{address}", if is_secured { "https" } else { "http" })
+}
+
+/// A member's share of the shards.
+fn cores() -> u32 {
+    std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX))
 }
 
 fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {

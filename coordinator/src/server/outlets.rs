@@ -148,10 +148,10 @@ fn describe_events(events: &StatusEventsConfig) -> Option<String> {
 }
 
 fn data_folder(config: &ServerConfig) -> Option<&Path> {
-    match &config.storage {
-        Storage::Memory => None,
+    config.data_dir.as_deref().or(match &config.storage {
+        Storage::Memory | Storage::Redis(_) => None,
         Storage::Local(folder) => Some(folder),
-    }
+    })
 }
 
 /// The endpoint, unless it is this server itself, which has none of these services.

@@ -57,6 +57,14 @@ impl RedisOptions {
     }
 }
 
+/// Without the address, which may have a password.
+impl fmt::Debug for RedisOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { durability, cluster, prefix, .. } = self;
+        write!(f, "RedisOptions {{ durability: {durability}, cluster: {cluster}, prefix: {prefix}, .. }}")
+    }
+}
+
 /// What an acknowledgement is worth: which failures an acknowledged batch survives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Durability {
