@@ -16,6 +16,7 @@ mod inbox;
 mod listener;
 mod members;
 mod open;
+pub mod ownership;
 mod read;
 mod remote;
 mod route;
