@@ -54,6 +54,14 @@ impl Directory {
         self.is_alone
     }
 
+    /// The shards that are this process's; `None` if it has all.
+    pub(crate) fn mine(&self) -> Option<ShardSet> {
+        match &*self.view.read() {
+            View::Alone => None,
+            View::Members { mine, .. } => Some(mine.clone()),
+        }
+    }
+
     /// Whose it is.
     pub fn owner(&self, shard: ShardId) -> Owner {
         match &*self.view.read() {

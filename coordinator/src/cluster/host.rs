@@ -3,6 +3,7 @@
 
 mod checkpoints;
 mod measure;
+mod membership;
 mod outputs;
 mod ownership;
 mod pace;
@@ -20,7 +21,7 @@ use baton_engine::Timestamp;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::runtime::{Handle, RuntimeFlavor};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -29,9 +30,11 @@ use super::inbox::Inbox;
 use super::world::HostWorld;
 use crate::clock;
 use crate::dispatch::{Queues, Sessions};
-use crate::shard::{ExecutionId, ExecutionSummary, Grant, Output, Shard, ShardInput};
+use crate::shard::{ExecutionId, ExecutionSummary, Grant, HeldClaim, Output, Recovering, Shard, ShardInput};
 use crate::store::{Append, DurableSender, ShardId, ShardStore, StoreError, Token};
 use checkpoints::Checkpoints;
+use membership::Leaving;
+pub(crate) use membership::{Adoption, Parted};
 pub(crate) use outputs::{read_history, report_code};
 pub(crate) use ownership::LostShards;
 use ownership::Renewal;
@@ -62,8 +65,14 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(6);
 
 /// What comes into a host.
 pub(crate) enum HostMessage {
-    /// For one of its shards.
+    /// For one of its shards, which need not be here.
     Shard(ShardId, Input),
+    /// What the store has answered the owner of one of its shards that has this token.
+    Own(ShardId, Token, Input),
+    /// A shard that has been read back is this host's from now on.
+    Adopt(Box<Adoption>),
+    /// A shard is to be settled and let go.
+    GiveUp { shard: ShardId, reply: oneshot::Sender<Parted> },
     /// Executions of a state machine that the index does not show as they stand.
     List { state_machine_arn: Arc<str>, reply: oneshot::Sender<Vec<ExecutionSummary>> },
     /// How many executions are in memory?
@@ -71,9 +80,9 @@ pub(crate) enum HostMessage {
     /// Rows of timers that have come near.
     TimerRows { shard: ShardId, rows: Vec<(Timestamp, ExecutionId)> },
     /// The ends of a call for checkpoints.
-    Checkpointed(Vec<(ShardId, Result<(), StoreError>)>),
+    Checkpointed(Vec<(ShardId, Token, Result<(), StoreError>)>),
     /// Whether these shards are still this process's.
-    Renewed(Vec<(ShardId, Result<(), StoreError>)>),
+    Renewed(Vec<(ShardId, Token, Result<(), StoreError>)>),
     /// A sweep of executions whose retention is over has ended, after so many groups of them.
     Swept { groups: usize },
     /// Everything is to be settled and written.
@@ -93,6 +102,8 @@ pub(crate) struct Shared {
     /// How long ended executions are kept, milliseconds.
     pub(crate) retention_ms: i64,
     pub(crate) host_count: usize,
+    /// Where it is told that a shard is lost, in a process that shares its store with others.
+    pub(crate) losses: Option<mpsc::UnboundedSender<(ShardId, Token)>>,
     /// Everything is to end. Hosts see it between messages, however many of these are before the one that says so.
     pub(crate) closing: CancellationToken,
 }
@@ -102,10 +113,9 @@ pub(crate) struct Host {
     shared: Arc<Shared>,
     inbox: Arc<Inbox<HostMessage>>,
     world: HostWorld,
-    /// Shard `n` of host `h` is shard `n * host_count + h` of all.
-    shards: Vec<Owned>,
+    /// Shard `n` of host `h` is shard `n * host_count + h` of all. Those of other members have empty places.
+    shards: Vec<Option<Owned>>,
     number: usize,
-    done: DurableSender,
     /// What a step asks for, before it is done.
     asked: Vec<Asked>,
     /// Batches that are still to be handed to the store.
@@ -133,6 +143,10 @@ pub(crate) struct Host {
     next_care: Instant,
     next_absent: Instant,
     renewal: Renewal,
+    /// Shards that are to be let go.
+    leaving: usize,
+    /// Counts the rounds.
+    round: u64,
     /// Who wants to know of the end.
     closing: Option<oneshot::Sender<()>>,
     /// When whatever is left is left to the log.
@@ -143,9 +157,15 @@ pub(crate) struct Host {
 struct Owned {
     shard: Shard<HostWorld>,
     token: Token,
+    /// Where the store says what is durable.
+    done: DurableSender,
     is_touched: bool,
     /// The batch whose way to the disk is measured.
     measured: Option<(u64, Instant)>,
+    /// When it was last looked whether the owner may speak for it, and whether it may.
+    held: (u64, bool),
+    /// It is to be let go.
+    leaving: Option<Leaving>,
 }
 
 impl Drop for Host {
@@ -157,18 +177,15 @@ impl Drop for Host {
 
 impl Host {
     pub(crate) fn new(shared: Arc<Shared>, inbox: Arc<Inbox<HostMessage>>, world: HostWorld, number: usize, horizon: Timestamp) -> Self {
-        let into = inbox.clone();
-        let done = DurableSender::new(move |durable| {
-            into.push(HostMessage::Shard(durable.shard, ShardInput::Durable { seq: durable.seq, result: durable.result }));
-        });
         let now = Instant::now();
+        let shard_count = usize::from(shared.store.shard_count());
+        let places = shard_count.saturating_sub(number).div_ceil(shared.host_count);
         Self {
             shared,
             inbox,
             world,
-            shards: Vec::new(),
+            shards: (0..places).map(|_| None).collect(),
             number,
-            done,
             asked: Vec::new(),
             appends: Vec::new(),
             next: VecDeque::new(),
@@ -186,6 +203,8 @@ impl Host {
             next_care: now,
             next_absent: now + ABSENT_INTERVAL,
             renewal: Renewal::new(now),
+            leaving: 0,
+            round: 0,
             closing: None,
             close_by: None,
         }
@@ -196,17 +215,26 @@ impl Host {
         &mut self.world
     }
 
-    /// Takes a shard that has been read back, with what it asked for meanwhile. In the order of their numbers.
-    pub(crate) fn adopt(&mut self, shard: Shard<HostWorld>, token: Token, asked: Vec<Asked>, rows: Vec<(Timestamp, ExecutionId)>) {
-        let index = self.shards.len();
-        assert_eq!(self.index(shard.id()), index, "shards are adopted in the order of their numbers");
-        let id = shard.id();
-        self.shards.push(Owned { shard, token, is_touched: false, measured: None });
+    /// Takes a shard that has been read back; answers what others held of it.
+    pub(crate) fn adopt(&mut self, recovering: Recovering<HostWorld>, token: Token, rows: Vec<(Timestamp, ExecutionId)>) -> Vec<HeldClaim> {
+        let (shard, held) = recovering.finish(&mut self.world, &mut self.asked);
+        let (id, index) = (shard.id(), self.index(shard.id()));
+        assert!(self.shards[index].is_none(), "a shard is adopted once");
+        let done = self.done_of(token);
+        self.shards[index] = Some(Owned { shard, token, done, is_touched: false, measured: None, held: (0, false), leaving: None });
         rows.into_iter().for_each(|(due, execution)| self.timers.ask(due, id, execution));
-        self.asked = asked;
         self.do_asked(index);
         self.append_meanwhile();
         self.touch(index);
+        held
+    }
+
+    fn done_of(&self, token: Token) -> DurableSender {
+        let into = self.inbox.clone();
+        DurableSender::new(move |durable| {
+            let input = ShardInput::Durable { seq: durable.seq, result: durable.result };
+            into.push(HostMessage::Own(durable.shard, token, input));
+        })
     }
 
     /// Runs until everything is closed.
@@ -253,6 +281,7 @@ impl Host {
     fn round(&mut self) {
         let now = clock::now();
         let began = self.world.pace.begin_round();
+        self.round += 1;
         self.look_for_close();
         for _ in 0..ROUND_MAX {
             if self.is_out_of_time() {
@@ -272,6 +301,9 @@ impl Host {
         self.world.pace.begin_turns();
         self.resume_touched(now);
         self.append_last();
+        if self.leaving > 0 {
+            self.look_after_leaving();
+        }
         let instant = Instant::now();
         if instant >= self.next_care {
             self.next_care = instant + if self.is_idle() { CARE_INTERVAL_IDLE } else { CARE_INTERVAL };
@@ -310,20 +342,23 @@ impl Host {
             let now = Instant::now();
             self.close_by = Some(now + CLOSE_TIMEOUT);
             self.next_care = now;
-            self.shards.iter_mut().for_each(|owned| owned.shard.stop_turns());
+            self.shards.iter_mut().flatten().for_each(|owned| owned.shard.stop_turns());
         }
     }
 
     fn handle(&mut self, now: Timestamp, message: HostMessage) {
         match message {
-            HostMessage::Shard(shard, input) => self.step(now, self.index(shard), input),
+            HostMessage::Shard(shard, input) => self.take_in(now, self.index(shard), input),
+            HostMessage::Own(shard, token, input) => self.step_own(now, shard, token, input),
+            HostMessage::Adopt(adoption) => self.adopt_late(*adoption),
+            HostMessage::GiveUp { shard, reply } => self.begin_leaving(self.index(shard), reply),
             HostMessage::List { state_machine_arn, reply } => {
                 let mut listed = Vec::new();
-                self.shards.iter().for_each(|owned| owned.shard.list(&state_machine_arn, &mut listed));
+                self.list(&state_machine_arn, &mut listed);
                 // Whoever has gone away needs no answer.
                 let _ = reply.send(listed);
             }
-            HostMessage::Count { reply } => drop(reply.send(self.shards.iter().map(|owned| owned.shard.live_count()).sum())),
+            HostMessage::Count { reply } => drop(reply.send(self.shards.iter().flatten().map(|owned| owned.shard.live_count()).sum())),
             HostMessage::TimerRows { shard, rows } => rows.into_iter().for_each(|(due, id)| self.timers.ask(due, shard, id)),
             HostMessage::Checkpointed(results) => self.checkpointed(now, results),
             HostMessage::Renewed(answers) => self.renewed(now, answers),
@@ -334,9 +369,20 @@ impl Host {
 
     fn step(&mut self, now: Timestamp, index: usize, input: Input) {
         self.measure_durable(index, &input);
-        self.shards[index].shard.step(now, input, &mut self.world, &mut self.asked);
-        self.touch(index);
+        let Some(owned) = &mut self.shards[index] else { return self.turn_back(input) };
+        owned.shard.step(now, input, &mut self.world, &mut self.asked);
+        if !std::mem::replace(&mut owned.is_touched, true) {
+            self.touched.push(index);
+        }
         self.do_asked(index);
+    }
+
+    /// What the store has answered an owner; nobody waits for it when the shard has another one by now.
+    fn step_own(&mut self, now: Timestamp, shard: ShardId, token: Token, input: Input) {
+        let index = self.index(shard);
+        if self.shards[index].as_ref().is_some_and(|owned| owned.token == token) {
+            self.step(now, index, input);
+        }
     }
 
     /// What came out of the last steps and needs no waiting.
@@ -363,7 +409,8 @@ impl Host {
     }
 
     fn touch(&mut self, index: usize) {
-        if !std::mem::replace(&mut self.shards[index].is_touched, true) {
+        let Some(owned) = &mut self.shards[index] else { return };
+        if !std::mem::replace(&mut owned.is_touched, true) {
             self.touched.push(index);
         }
     }
@@ -373,11 +420,12 @@ impl Host {
         let mut served = Vec::new();
         for index in std::mem::take(&mut self.touched) {
             let is_late = self.world.pace.is_round_over();
-            self.shards[index].is_touched = false;
-            self.shards[index].shard.resume(now, &mut self.world, &mut self.asked);
+            let Some(owned) = &mut self.shards[index] else { continue };
+            owned.is_touched = false;
+            owned.shard.resume(now, &mut self.world, &mut self.asked);
             self.do_asked(index);
             self.settle(now);
-            match self.shards[index].shard.wants_turn() {
+            match self.shards[index].as_ref().is_some_and(|owned| owned.shard.wants_turn()) {
                 true if is_late => self.touch(index),
                 true => served.push(index),
                 false => {}
@@ -397,13 +445,13 @@ impl Host {
         self.note_set_aside();
         if instant >= self.next_absent {
             self.next_absent = instant + ABSENT_INTERVAL;
-            for owned in &mut self.shards {
+            for owned in self.shards.iter_mut().flatten() {
                 owned.shard.forget_absent(super::world::ReplyTo::is_gone, super::watch::Watcher::is_gone);
             }
         }
         self.settle(now);
-        self.shards_held_back = self.shards.iter().map(|owned| owned.shard.backlog_len()).sum();
-        let unsaved: usize = self.shards.iter().map(|owned| owned.shard.unsaved_bytes()).sum();
+        self.shards_held_back = self.shards.iter().flatten().map(|owned| owned.shard.backlog_len()).sum();
+        let unsaved: usize = self.shards.iter().flatten().map(|owned| owned.shard.unsaved_bytes()).sum();
         self.show_care(unsaved);
         if unsaved > UNSAVED_BYTES_MAX / self.shared.host_count {
             // The key-value side does not keep up, or takes nothing more. New work waits for it, else memory would grow without an end.
@@ -413,13 +461,13 @@ impl Host {
 
     /// Whether nothing has to be written or tried again.
     fn is_idle(&self) -> bool {
-        self.close_by.is_none() && self.shards.iter().all(|owned| !owned.shard.is_dirty() && !owned.shard.wants_retry())
+        self.close_by.is_none() && self.shards.iter().flatten().all(|owned| !owned.shard.is_dirty() && !owned.shard.wants_retry())
     }
 
     /// Batches that the store has refused come again.
     fn retry_refused(&mut self, now: Timestamp) {
         for index in 0..self.shards.len() {
-            if self.shards[index].shard.wants_retry() {
+            if self.shards[index].as_ref().is_some_and(|owned| owned.shard.wants_retry()) {
                 self.step(now, index, ShardInput::Retry);
             }
         }
@@ -428,7 +476,7 @@ impl Host {
     fn is_closed(&self) -> bool {
         let Some(deadline) = self.close_by else { return false };
         let is_settled = |owned: &Owned| owned.shard.is_settled() && !owned.shard.is_dirty();
-        if self.closing.is_some() && self.shards.iter().all(is_settled) {
+        if self.closing.is_some() && self.shards.iter().flatten().all(is_settled) {
             return true;
         }
         let is_late = Instant::now() >= deadline;
@@ -444,7 +492,7 @@ impl Host {
 
     /// Gives the shards up.
     async fn leave(mut self) {
-        for owned in &self.shards {
+        for owned in self.shards.iter().flatten() {
             if let Err(error) = self.shared.store.release(owned.shard.id(), owned.token).await {
                 tracing::debug!(shard = %owned.shard.id(), %error, "a shard was not given up");
             }

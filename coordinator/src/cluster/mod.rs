@@ -18,6 +18,7 @@ mod members;
 mod open;
 pub mod ownership;
 mod read;
+mod recover;
 mod remote;
 mod route;
 mod serve;
@@ -56,9 +57,10 @@ use tokio_util::sync::CancellationToken;
 use crate::clock;
 use crate::dispatch::{QueueStatus, Queues, Router, Sessions, TokenKey};
 use crate::shard::{Answer, ShardInput};
-use crate::store::{ShardId, ShardStore, StoreError};
+use crate::store::{ShardId, ShardSet, ShardStore, StoreError};
 use host::{HostMessage, LostShards, SetAside};
 use inbox::Inbox;
+use ownership::Membered;
 use route::NotAsked;
 use sessions::UnderWay;
 
@@ -98,6 +100,8 @@ struct Inner {
     /// The next seed of an execution.
     seed: AtomicU64,
     closing: CancellationToken,
+    /// This process among those that share its store.
+    member: Option<Membered>,
 }
 
 impl Cluster {
@@ -163,6 +167,17 @@ impl Cluster {
         self.inner.set_aside.executions()
     }
 
+    /// The shards that are at work in this process.
+    pub fn owned_shards(&self) -> ShardSet {
+        let all = || (0..self.inner.store.shard_count()).map(ShardId).collect();
+        self.inner.directory.mine().unwrap_or_else(all)
+    }
+
+    /// Whether the execution's shard is at work in this process.
+    pub fn is_owner_of(&self, id: ExecutionId) -> bool {
+        self.inner.directory.owner(self.shard_of(id)) == Owner::Me
+    }
+
     /// How many executions are in memory. Those that only wait are not.
     pub async fn in_memory(&self) -> usize {
         let mut count = 0;
@@ -177,7 +192,12 @@ impl Cluster {
 
     /// Ends everything in order: no new work is taken, what is decided becomes durable, all shards are checkpointed and given up. Workers'
     /// sessions are told before.
+    ///
+    /// One of several that share a store hands its shards over before, so that what goes on goes on there.
     pub async fn close(&self) {
+        if let Some(member) = &self.inner.member {
+            member.leave().await;
+        }
         self.inner.closing.cancel();
         let ends = self.inner.hosts.iter().map(|host| {
             let (reply, end) = oneshot::channel();

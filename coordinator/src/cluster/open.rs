@@ -6,31 +6,30 @@ use std::time::{Duration, Instant};
 
 use baton_engine::{Limits, Timestamp};
 use baton_proto::names::{ACCOUNT_DEFAULT, REGION_DEFAULT};
-use bytes::Bytes;
 use futures_util::future::try_join_all;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use super::apart::WithApart;
 use super::figures::HostGauges;
-use super::host::{Asked, HORIZON_MS, Host, HostMessage, Shared, read_history, read_rows};
+use super::host::{HORIZON_MS, Host, HostMessage, Shared};
 use super::inbox::Inbox;
 use super::members::MemberConfig;
+use super::ownership::{self, DriverParts, Membered};
+use super::recover::{acquire_and_find, replay};
 use super::remote::NoRemote;
 use super::sessions::UnderWay;
 use super::world::{HostWorld, WorldParts};
 use super::{ClaimName, Cluster, Directory, ExpressLimits, ExpressPool, Grant, Inner, Listeners, Notice, OpenError, Remote, Revisions};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock;
 use crate::dispatch::{Queues, Random, Router, Sessions, TaskServices, TokenKey};
-use crate::shard::{Activities, ExecutionId, Functions, HeldClaim, Recovering, Shard, ShardInput};
-use crate::store::keys::{ExecutionKey, MetaKey};
-use crate::store::{Acquired, ShardId, ShardStore, StoreError, Table};
+use crate::shard::{Activities, Functions, HeldClaim, ShardInput};
+use crate::store::{ShardId, ShardStore, Token};
 
 /// Shards of a host that are read ahead while another is replayed.
 const READ_AHEAD: usize = 8;
-/// Records of a shard that are read at once.
-const PAGE: usize = 1_000;
 /// How often what is lost is looked for.
 const LOST_INTERVAL: Duration = Duration::from_secs(1);
 /// Being woken so much later than asked means that the whole process has stood still.
@@ -105,13 +104,17 @@ impl ClusterConfig {
 }
 
 impl Cluster {
-    /// Reads all shards back and lets them run. Answers when everything that was there is there again.
+    /// Reads all shards back and lets them run. Answers when everything that was there is there again. A process that shares its store with
+    /// others begins with nothing: its shards come, and go, as the members decide.
     pub async fn open(config: ClusterConfig) -> Result<Cluster, OpenError> {
+        if let Some(member) = config.member.clone() {
+            return Ok(Self::join(&config, member));
+        }
         let parts = Parts::new(&config);
         let horizon = clock::now() + HORIZON_MS;
         let hosts = (0..parts.shared.host_count).map(|number| recover_host(&parts, &config, number, horizon));
         let hosts = try_join_all(hosts).await?;
-        let cluster = Cluster { inner: Arc::new(parts.inner(&config)) };
+        let cluster = Cluster { inner: Arc::new(parts.inner(&config, None)) };
         let now = Instant::now();
         for (host, held) in hosts {
             parts.shared.sessions.expect(held, now);
@@ -120,17 +123,41 @@ impl Cluster {
         tokio::spawn(look_after_lost(Arc::downgrade(&cluster.inner)));
         Ok(cluster)
     }
+
+    fn join(config: &ClusterConfig, member: MemberConfig) -> Cluster {
+        let mut parts = Parts::new(config);
+        let losses = parts.losses.take().expect("whoever shares its store hears of losses");
+        let horizon = clock::now() + HORIZON_MS;
+        for (number, inbox) in parts.inboxes.iter().enumerate() {
+            tokio::spawn(Host::new(parts.shared.clone(), inbox.clone(), HostWorld::new(parts.world.clone()), number, horizon).run());
+        }
+        let membered = ownership::join(DriverParts {
+            store: config.store.clone(),
+            member,
+            incarnation: parts.incarnation,
+            directory: parts.directory.clone(),
+            hosts: parts.inboxes.clone(),
+            world: parts.world.clone(),
+            sessions: parts.shared.sessions.clone(),
+            losses,
+        });
+        let cluster = Cluster { inner: Arc::new(parts.inner(config, Some(membered))) };
+        tokio::spawn(look_after_lost(Arc::downgrade(&cluster.inner)));
+        cluster
+    }
 }
 
 struct Parts {
     shared: Arc<Shared>,
     inboxes: Vec<Arc<Inbox<HostMessage>>>,
-    services: Arc<TaskServices>,
     router: Arc<Router>,
     express: Arc<ExpressPool>,
     revisions: Arc<WithApart>,
     incarnation: u64,
     directory: Arc<Directory>,
+    world: WorldParts,
+    /// Where hosts say what they have lost, if the store is shared.
+    losses: Option<mpsc::UnboundedReceiver<(ShardId, Token)>>,
 }
 
 impl Parts {
@@ -148,6 +175,7 @@ impl Parts {
             let input = ShardInput::SlotFree { id: task.execution, task: task.task, slot, claim };
             into[usize::from(task.shard.0) % into.len()].push(HostMessage::Shard(task.shard, input));
         });
+        let (losses, lost) = config.member.as_ref().map(|_| mpsc::unbounded_channel()).unzip();
         let shared = Shared {
             store: config.store.clone(),
             queues,
@@ -158,36 +186,29 @@ impl Parts {
             gauges: (0..host_count).map(|_| HostGauges::default()).collect(),
             retention_ms: i64::try_from(config.retention.as_millis()).unwrap_or(i64::MAX / 2),
             host_count,
+            losses,
             closing: CancellationToken::new(),
         };
         let router = Router::new(config.functions.clone(), config.deliver.is_some(), config.region.clone(), config.account.clone());
-        Self {
-            shared: Arc::new(shared),
-            inboxes,
+        let (router, express) = (Arc::new(router), ExpressPool::new(config.express.clone()));
+        let revisions = Arc::new(WithApart::new(config.revisions.clone()));
+        let world = WorldParts {
+            revisions: revisions.clone(),
             services: Arc::new(TaskServices::new(config.token_key.clone(), config.activities.clone())),
-            router: Arc::new(router),
-            express: ExpressPool::new(config.express.clone()),
-            revisions: Arc::new(WithApart::new(config.revisions.clone())),
-            incarnation,
-            directory: config.directory.clone().unwrap_or_else(|| Arc::new(of_form(config.member.is_some()))),
-        }
-    }
-
-    fn world(&self, config: &ClusterConfig) -> HostWorld {
-        HostWorld::new(WorldParts {
-            revisions: self.revisions.clone(),
-            services: self.services.clone(),
             limits: config.limits.clone(),
             express_limits: limits_of_express(config),
-            express_pool: self.express.clone(),
-            queues: self.shared.queues.clone(),
-            router: self.router.clone(),
-            incarnation: self.incarnation,
+            express_pool: express.clone(),
+            queues: shared.queues.clone(),
+            router: router.clone(),
+            incarnation,
+            is_shared: config.member.is_some(),
             listeners: config.listeners.clone(),
-        })
+        };
+        let directory = config.directory.clone().unwrap_or_else(|| Arc::new(of_form(config.member.is_some())));
+        Self { shared: Arc::new(shared), inboxes, router, express, revisions, incarnation, directory, world, losses: lost }
     }
 
-    fn inner(&self, config: &ClusterConfig) -> Inner {
+    fn inner(&self, config: &ClusterConfig, member: Option<Membered>) -> Inner {
         if !self.directory.is_alone() {
             let (directory, remote) = (self.directory.clone(), config.remote.clone());
             self.shared.sessions.connect_elsewhere(Box::new(move |incarnation, execution, task, claim_id| {
@@ -215,6 +236,7 @@ impl Parts {
             seed: AtomicU64::new(Random::from_system().next_u64()),
             closing: self.shared.closing.clone(),
             directory: self.directory.clone(),
+            member,
         }
     }
 }
@@ -236,74 +258,16 @@ async fn recover_host(
     horizon: Timestamp,
 ) -> Result<(Host, Vec<HeldClaim>), OpenError> {
     let store = &config.store;
-    let mut host = Host::new(parts.shared.clone(), parts.inboxes[number].clone(), parts.world(config), number, horizon);
+    let mut host = Host::new(parts.shared.clone(), parts.inboxes[number].clone(), HostWorld::new(parts.world.clone()), number, horizon);
     let mine = (number..usize::from(store.shard_count())).step_by(parts.shared.host_count);
     let mine = mine.map(|shard| ShardId(u16::try_from(shard).expect("there are fewer shards than that")));
-    let mut found = stream::iter(mine).map(|shard| find(store, shard, horizon)).buffered(READ_AHEAD);
+    let mut found = stream::iter(mine).map(|shard| acquire_and_find(store, shard, horizon)).buffered(READ_AHEAD);
     let mut held = Vec::new();
     while let Some(found) = found.try_next().await? {
-        let (shard, asked, claims) = replay(store, &found, host.world(), horizon).await?;
-        host.adopt(shard, found.acquired.token, asked, found.timers);
-        held.extend(claims);
+        let recovering = replay(store, &found, host.world()).await?;
+        held.extend(host.adopt(recovering, found.acquired.token, found.timers));
     }
     Ok((host, held))
-}
-
-/// What the store has of a shard, the log apart.
-struct Found {
-    shard: ShardId,
-    acquired: Acquired,
-    records: Vec<(Bytes, Bytes)>,
-    timers: Vec<(Timestamp, ExecutionId)>,
-}
-
-async fn find(store: &Arc<dyn ShardStore>, shard: ShardId, horizon: Timestamp) -> Result<Found, OpenError> {
-    let failed = |source: StoreError| OpenError::Store { shard, source };
-    let acquired = store.acquire(shard).await.map_err(failed)?;
-    let mut records: Vec<(Bytes, Bytes)> = Vec::new();
-    let (mut start, end) = MetaKey::of_shard(shard);
-    loop {
-        let page = store.scan(Table::Meta, (start, end.clone()), PAGE, false).await.map_err(failed)?;
-        let is_last = page.len() < PAGE;
-        records.extend(page);
-        match records.last() {
-            Some((key, _)) if !is_last => start = std::ops::Bound::Excluded(key.to_vec()),
-            Some(_) | None => break,
-        }
-    }
-    let timers = read_rows(store.clone(), shard, Timestamp::MIN, horizon).await.map_err(failed)?;
-    Ok(Found { shard, acquired, records, timers })
-}
-
-async fn replay(
-    store: &Arc<dyn ShardStore>,
-    found: &Found,
-    world: &mut HostWorld,
-    horizon: Timestamp,
-) -> Result<(Shard<HostWorld>, Vec<Asked>, Vec<HeldClaim>), OpenError> {
-    let shard = found.shard;
-    let failed = |source: StoreError| OpenError::Store { shard, source };
-    let mut recovering = Recovering::new(shard, found.acquired.seq, clock::now(), horizon);
-    found.records.iter().try_for_each(|(key, value)| recovering.record(key, value))?;
-    if found.acquired.seq > found.acquired.checkpoint_seq {
-        let mut log = store.read_log(shard, found.acquired.checkpoint_seq);
-        while let Some((seq, batch)) = log.try_next().await.map_err(failed)? {
-            for id in recovering.missing(&batch)? {
-                let key = ExecutionKey { execution: id.0 }.encode();
-                if let Some(value) = store.get(Table::Executions, &key).await.map_err(failed)? {
-                    recovering.snapshot(id, &value, world)?;
-                }
-            }
-            for id in recovering.redriven(&batch)? {
-                let segments = read_history(&**store, id).await.map_err(failed)?;
-                recovering.history(id, &segments, world)?;
-            }
-            recovering.replay(seq, &batch, world)?;
-        }
-    }
-    let mut asked = Vec::new();
-    let (shard, held) = recovering.finish(world, &mut asked);
-    Ok((shard, asked, held))
 }
 
 /// Fails what lost workers held, and offers again what nobody claims, until the system closes.
@@ -318,7 +282,9 @@ async fn look_after_lost(inner: Weak<Inner>) {
             tracing::warn!(seconds = pause.as_secs(), "this process has stood still; workers that were away get as much time again");
             cluster.sessions().postpone(pause);
         }
-        for held in cluster.sessions().take_lost(Instant::now()) {
+        // A worker that has left this member may have come to another; where there are others, the owner of the task finds out.
+        let lost = cluster.sessions().take_lost(Instant::now()).into_iter().filter(|_| cluster.inner.member.is_none());
+        for held in lost {
             let HeldClaim { execution: id, task, claim } = held;
             tracing::warn!(worker = claim.worker_name.as_deref(), execution = %id, "a worker was lost while it held a task");
             cluster.push(cluster.shard_of(id), ShardInput::HolderLost { id, task, claim_id: claim.claim_id });

@@ -53,12 +53,14 @@ pub(crate) struct HostWorld {
     random: Random,
     /// This process', for claims of its own.
     incarnation: u64,
+    is_shared: bool,
     /// What is counted here.
     pub(super) figures: HostFigures,
     listeners: Listeners,
 }
 
 /// What every host's world is made from.
+#[derive(Clone)]
 pub(crate) struct WorldParts {
     pub(crate) revisions: Arc<dyn Revisions>,
     pub(crate) services: Arc<TaskServices>,
@@ -68,12 +70,15 @@ pub(crate) struct WorldParts {
     pub(crate) queues: Arc<Queues>,
     pub(crate) router: Arc<Router>,
     pub(crate) incarnation: u64,
+    /// Whether shards come from other processes, which may live on.
+    pub(crate) is_shared: bool,
     pub(crate) listeners: Listeners,
 }
 
 impl HostWorld {
     pub(crate) fn new(parts: WorldParts) -> Self {
-        let WorldParts { revisions, services, limits, express_limits, express_pool, queues, router, incarnation, listeners } = parts;
+        let WorldParts { revisions, services, limits, express_limits, express_pool, queues, router, incarnation, is_shared, listeners } =
+            parts;
         Self {
             revisions,
             remembered_revisions: HashMap::default(),
@@ -87,6 +92,7 @@ impl HostWorld {
             ways: HashMap::default(),
             random: Random::from_system(),
             incarnation,
+            is_shared,
             figures: HostFigures::new(),
             listeners,
         }
@@ -232,6 +238,11 @@ impl World for HostWorld {
             Way::Queue(queue) => Some(queue.name.clone()),
             Way::Endpoint | Way::Refused { .. } => None,
         }
+    }
+
+    /// What another member called may still be called there, and the worker inside of it may live on.
+    fn is_holder_gone(&self, claim: &Claim) -> bool {
+        claim.holder == Holder::Process && !self.is_shared
     }
 
     fn withdraw(&mut self, execution: ExecutionId, task: TaskRef, queue: &Arc<str>) {

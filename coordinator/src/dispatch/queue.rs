@@ -283,6 +283,19 @@ impl Queue {
         self.waiting.front().map(|waiting| waiting.since_ms)
     }
 
+    /// These tasks wait elsewhere from now on.
+    pub(super) fn withdraw_all(&mut self, is_elsewhere: impl Fn(&QueuedTask) -> bool) {
+        let Self { waiting, withdrawn, offered, .. } = self;
+        waiting.retain(|Waiting { task, .. }| {
+            let stays = !is_elsewhere(task);
+            if !stays {
+                withdrawn.remove(&(task.execution, task.task));
+            }
+            stays
+        });
+        offered.retain(|offered| !is_elsewhere(&offered.waiting.task));
+    }
+
     /// Tasks that wait, sessions and pollers that serve it, free slots of sessions.
     pub(super) fn counts(&self) -> (usize, usize, u64) {
         let credits = self.sessions.iter().map(|served| u64::from(served.credits)).sum();

@@ -95,6 +95,12 @@ impl Queues {
         self.get(name).state.lock().withdraw(execution, task);
     }
 
+    /// These tasks wait elsewhere from now on, and are claimed there if they were offered.
+    pub(crate) fn withdraw_all(&self, is_elsewhere: impl Fn(&QueuedTask) -> bool) {
+        let queues: Vec<_> = self.by_name.read().values().cloned().collect();
+        queues.iter().for_each(|queue| queue.state.lock().withdraw_all(&is_elsewhere));
+    }
+
     /// A session serves the queue from now on; `name` is what it calls it.
     pub(crate) fn join(&self, queue: &SharedQueue, session: &Arc<Session>, name: Arc<str>, credits: u32) {
         self.change(queue, |state, _| state.join(session, name, credits));

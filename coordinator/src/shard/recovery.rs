@@ -97,6 +97,11 @@ impl<W: World> Recovering<W> {
         Self { shard: Shard::new(shard, seq, now, horizon), rows: Map::default(), over: Map::default(), express: Map::default() }
     }
 
+    /// Which one it is.
+    pub fn id(&self) -> ShardId {
+        self.shard.id
+    }
+
     /// One record of the shard's own.
     pub fn record(&mut self, key: &[u8], value: &Bytes) -> Result<(), RecoveryError> {
         let Some(key) = MetaKey::decode(key) else { return Ok(()) };
@@ -318,7 +323,7 @@ impl<W: World> Recovering<W> {
         let ids: Vec<_> = self.shard.live.keys().copied().collect();
         for id in ids {
             let had_row = self.rows.remove(&id).is_some();
-            self.wake(id, had_row, &mut held, out);
+            self.wake(id, had_row, world, &mut held, out);
         }
         for (id, ended) in &mut self.shard.ended {
             ended.rows.has_tasks |= self.rows.remove(id).is_some();
@@ -326,7 +331,7 @@ impl<W: World> Recovering<W> {
         for (id, StoredTasks(tasks)) in std::mem::take(&mut self.rows) {
             for stored in tasks {
                 match (stored.claim, stored.queue) {
-                    (Some(claim), _) => self.claimed(id, stored.task, claim, &mut held),
+                    (Some(claim), _) => self.claimed(id, stored.task, claim, world, &mut held),
                     (None, Some(queue)) => self.shard.enqueue(id, stored.task, &queue, world),
                     (None, None) => {}
                 }
@@ -344,7 +349,7 @@ impl<W: World> Recovering<W> {
         self.shard.own.extend(open.into_iter().map(again));
     }
 
-    fn wake(&mut self, id: ExecutionId, had_row: bool, held: &mut Vec<HeldClaim>, out: &mut Vec<Output<W>>) {
+    fn wake(&mut self, id: ExecutionId, had_row: bool, world: &W, held: &mut Vec<HeldClaim>, out: &mut Vec<Output<W>>) {
         let (now, horizon) = (self.shard.now, self.shard.horizon);
         let live = self.shard.live.get_mut(&id).expect("the id was just read from the map");
         live.rows.has_tasks |= had_row;
@@ -362,16 +367,19 @@ impl<W: World> Recovering<W> {
         for (task, holder) in tasks {
             match holder {
                 TaskHolder::Unplaced => self.shard.own.push_back(ShardInput::Place { id, task }),
-                TaskHolder::Claimed(claim) => self.claimed(id, task, claim, held),
+                TaskHolder::Claimed(claim) => self.claimed(id, task, claim, world, held),
                 TaskHolder::Queued(_) | TaskHolder::Submitted => {}
             }
         }
     }
 
-    fn claimed(&mut self, execution: ExecutionId, task: TaskRef, claim: Claim, held: &mut Vec<HeldClaim>) {
+    fn claimed(&mut self, execution: ExecutionId, task: TaskRef, claim: Claim, world: &W, held: &mut Vec<HeldClaim>) {
+        if world.is_holder_gone(&claim) {
+            self.shard.own.push_back(ShardInput::HolderLost { id: execution, task, claim_id: claim.claim_id });
+            return;
+        }
         match claim.holder {
-            Holder::Session => held.push(HeldClaim { execution, task, claim }),
-            Holder::Process => self.shard.own.push_back(ShardInput::HolderLost { id: execution, task, claim_id: claim.claim_id }),
+            Holder::Session | Holder::Process => held.push(HeldClaim { execution, task, claim }),
             Holder::Poller => {}
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use baton_engine::{Claim, Event, Execution, Limits, Services, Since, Start, TaskActivation, TaskRef};
+use baton_engine::{Claim, Event, Execution, Holder, Limits, Services, Since, Start, TaskActivation, TaskRef};
 
 use super::{ExecutionId, ExpressPool, Revision};
 use crate::store::ShardId;
@@ -44,6 +44,14 @@ pub trait World {
 
     /// A queued task is no longer wanted.
     fn withdraw(&mut self, execution: ExecutionId, task: TaskRef, queue: &Arc<str>);
+
+    /// Whether whoever holds this claim has ended with the shard's last owner.
+    fn is_holder_gone(&self, claim: &Claim) -> bool {
+        match claim.holder {
+            Holder::Process => true,
+            Holder::Session | Holder::Poller => false,
+        }
+    }
 
     /// This step is over, and its events go into the log. For figures; nothing may depend on it.
     fn note(&mut self, step: &StepEvents<'_>) {

@@ -32,6 +32,11 @@ impl Head {
         token
     }
 
+    /// Whether anybody owns the shard.
+    pub(crate) fn is_owned(&self) -> bool {
+        self.owner.is_some()
+    }
+
     /// Whether `token` is the owner's.
     pub(crate) fn check_owner(&self, token: Token) -> Result<(), StoreError> {
         if self.owner == Some(token) {

@@ -5,6 +5,7 @@
 //! apart, which nothing reads).
 
 mod faults;
+mod leases;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,8 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::{Acquired, Append, Checkpoint, KeyRange, ShardId, ShardStore, StoreError, StoreId, Table, Token};
+pub use leases::Clock;
+use leases::Leases;
 use state::State;
 
 /// The store. See [`faults`] for the ways to make it fail.
@@ -23,6 +26,8 @@ pub struct MemoryStore {
     id: StoreId,
     shard_count: u16,
     state: Mutex<State>,
+    /// There are some when several members share the store.
+    leases: Option<Leases>,
     intake: watch::Sender<bool>,
 }
 
@@ -30,7 +35,13 @@ impl MemoryStore {
     /// An empty store of `shard_count` shards, a power of two, and the catalog.
     pub fn new(shard_count: u16) -> Self {
         assert!(shard_count.is_power_of_two(), "the number of shards is a power of two");
-        Self { id: StoreId::random(), shard_count, state: Mutex::new(State::new(shard_count)), intake: watch::Sender::new(true) }
+        Self {
+            id: StoreId::random(),
+            shard_count,
+            state: Mutex::new(State::new(shard_count)),
+            leases: None,
+            intake: watch::Sender::new(true),
+        }
     }
 
     fn index(&self, shard: ShardId) -> Result<usize, StoreError> {
@@ -62,16 +73,30 @@ impl ShardStore for MemoryStore {
 
     /// Batches whose durability is held back become durable: a new owner begins with a settled log.
     fn acquire(&self, shard: ShardId) -> BoxFuture<'_, Result<Acquired, StoreError>> {
-        let acquired = self.index(shard).map(|index| self.with_state(|state| state.acquire(index)));
-        ready(acquired).boxed()
+        let acquire = |index| {
+            self.with_state(|state| {
+                self.check_free(state, index)?;
+                let acquired = state.acquire(index);
+                self.prolong(state, index);
+                Ok(acquired)
+            })
+        };
+        ready(self.index(shard).and_then(acquire)).boxed()
     }
 
     fn renew(&self, held: Vec<(ShardId, Token)>) -> BoxFuture<'_, Vec<Result<(), StoreError>>> {
         let renew = |(shard, token)| {
             let index = self.index(shard)?;
-            self.state.lock().shards[index].head.check_owner(token)
+            let mut state = self.state.lock();
+            state.shards[index].head.check_owner(token)?;
+            self.prolong(&mut state, index);
+            Ok(())
         };
         ready(held.into_iter().map(renew).collect()).boxed()
+    }
+
+    fn is_held(&self, shard: ShardId, token: Token) -> bool {
+        self.is_lease_good(shard, token)
     }
 
     fn release(&self, shard: ShardId, token: Token) -> BoxFuture<'_, Result<(), StoreError>> {
@@ -81,7 +106,13 @@ impl ShardStore for MemoryStore {
 
     fn append(&self, append: Append) {
         match self.index(append.shard) {
-            Ok(index) => self.with_state(|state| state.append(index, append.token, append.expected_seq, append.batch, &append.done)),
+            Ok(index) => self.with_state(|state| {
+                let is_owner = state.shards[index].head.check_owner(append.token).is_ok();
+                state.append(index, append.token, append.expected_seq, append.batch, &append.done);
+                if is_owner {
+                    self.prolong(state, index);
+                }
+            }),
             Err(error) => append.refuse(error),
         }
     }
@@ -102,7 +133,9 @@ impl ShardStore for MemoryStore {
         let mut state = self.state.lock();
         let apply = |checkpoint: Checkpoint| {
             let index = self.index(checkpoint.shard)?;
-            state.checkpoint(index, checkpoint)
+            state.checkpoint(index, checkpoint)?;
+            self.prolong(&mut state, index);
+            Ok(())
         };
         ready(checkpoints.into_iter().map(apply).collect()).boxed()
     }

@@ -13,6 +13,7 @@ mod recovery;
 mod redrive;
 mod sessions;
 mod set_aside;
+mod sharing;
 mod support;
 mod turns;
 mod waiting;

@@ -207,6 +207,13 @@ impl System {
         .await;
     }
 
+    /// As [`kill`](Self::kill), when others go on with the store.
+    pub(crate) fn crash(self) {
+        let Self { cluster, gateway, runtime, .. } = self;
+        drop(runtime);
+        drop((cluster, gateway));
+    }
+
     /// A connection as workers have one.
     pub(crate) async fn client(&self) -> WorkerClient<Channel> {
         let endpoint = Channel::from_shared(self.url.clone()).expect("an address");

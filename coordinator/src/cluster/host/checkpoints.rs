@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use hashbrown::HashSet;
 
-use super::{Host, HostMessage};
+use super::{Host, HostMessage, Owned};
 use crate::shard::{ExecutionId, ShardInput, Stored, StoredRetention, decode_value};
 use crate::store::keys::{ExecutionIndexKey, ExecutionKey, HistoryKey, RetentionKey};
 use crate::store::{Checkpoint, KvOp, ShardId, ShardStore, StoreError, Table, Token};
@@ -28,8 +28,6 @@ const PAGE: usize = 1_000;
 pub(super) struct Checkpoints {
     /// Asked for, to be written with the next call.
     pub(super) asked: Vec<Checkpoint>,
-    /// Shards that have begun one.
-    under_way: usize,
     /// A call is under way.
     is_writing: bool,
     /// Where to look next, so that all shards get their turn.
@@ -44,21 +42,21 @@ impl Host {
     pub(super) fn begin_checkpoints(&mut self, now: Timestamp) {
         let count = self.shards.len();
         let oldest = self.shared.store.oldest_shard();
+        let has_begun = |owned: &&Owned| owned.shard.lost().is_none() && owned.shard.has_checkpoint_under_way();
+        let mut under_way = self.shards.iter().flatten().filter(has_begun).count();
         for step in 0..count {
-            if self.checkpoints.under_way >= UNDER_WAY_MAX {
+            if under_way >= UNDER_WAY_MAX {
                 break;
             }
             let index = (self.checkpoints.cursor + step) % count;
-            let shard = &mut self.shards[index].shard;
-            let is_asked_for = oldest == Some(shard.id()) || self.close_by.is_some();
+            let Some(Owned { shard, leaving, .. }) = &mut self.shards[index] else { continue };
+            let is_asked_for = oldest == Some(shard.id()) || self.close_by.is_some() || leaving.is_some();
             let is_wanted = shard.wants_checkpoint(now) || (is_asked_for && shard.is_dirty());
             if !is_wanted || !shard.can_checkpoint() {
                 continue;
             }
             shard.begin_checkpoint(&mut self.asked);
-            if shard.has_checkpoint_under_way() {
-                self.checkpoints.under_way += 1;
-            }
+            under_way += usize::from(shard.has_checkpoint_under_way());
             self.do_asked(index);
         }
         self.checkpoints.cursor = (self.checkpoints.cursor + 1) % count.max(1);
@@ -77,11 +75,10 @@ impl Host {
     }
 
     /// A call has ended.
-    pub(super) fn checkpointed(&mut self, now: Timestamp, results: Vec<(ShardId, Result<(), StoreError>)>) {
+    pub(super) fn checkpointed(&mut self, now: Timestamp, results: Vec<(ShardId, Token, Result<(), StoreError>)>) {
         self.checkpoints.is_writing = false;
-        self.checkpoints.under_way = self.checkpoints.under_way.saturating_sub(results.len());
-        for (shard, result) in results {
-            self.step(now, self.index(shard), ShardInput::Checkpointed { result });
+        for (shard, token, result) in results {
+            self.step_own(now, shard, token, ShardInput::Checkpointed { result });
         }
         self.begin_checkpoints(now);
     }
@@ -89,12 +86,17 @@ impl Host {
     /// Forgets executions whose retention is over, one shard at a time.
     pub(super) fn sweep_retention(&mut self, now: Timestamp) {
         let checkpoints = &mut self.checkpoints;
-        if checkpoints.is_sweeping || now < checkpoints.next_sweep || self.shards.is_empty() || self.close_by.is_some() {
+        if checkpoints.is_sweeping || now < checkpoints.next_sweep || self.close_by.is_some() {
             return;
         }
-        checkpoints.is_sweeping = true;
-        let index = checkpoints.sweep_cursor % self.shards.len();
-        let owned = &mut self.shards[index];
+        let count = self.shards.len();
+        let in_turn = (0..count).map(|step| (checkpoints.sweep_cursor + step) % count);
+        let Some(index) = in_turn.into_iter().find(|index| self.shards[*index].as_ref().is_some_and(|owned| owned.leaving.is_none()))
+        else {
+            return;
+        };
+        let Some(owned) = &mut self.shards[index] else { return };
+        (checkpoints.is_sweeping, checkpoints.sweep_cursor) = (true, index);
         let (store, shard, token) = (self.shared.store.clone(), owned.shard.id(), owned.token);
         let before = now - self.shared.retention_ms;
         let kept = owned.shard.begin_forgetting(before);
@@ -119,7 +121,7 @@ impl Host {
 }
 
 /// Writes the checkpoints, again and again as long as the store says that it may take them later.
-async fn write(store: &dyn ShardStore, mut asked: Vec<Checkpoint>) -> Vec<(ShardId, Result<(), StoreError>)> {
+async fn write(store: &dyn ShardStore, mut asked: Vec<Checkpoint>) -> Vec<(ShardId, Token, Result<(), StoreError>)> {
     let mut results = Vec::with_capacity(asked.len());
     loop {
         let answers = store.checkpoint_many(asked.clone()).await;
@@ -127,7 +129,7 @@ async fn write(store: &dyn ShardStore, mut asked: Vec<Checkpoint>) -> Vec<(Shard
         for (checkpoint, answer) in asked.into_iter().zip(answers) {
             match answer {
                 Err(error) if error.is_retryable() => again.push(checkpoint),
-                other => results.push((checkpoint.shard, other)),
+                other => results.push((checkpoint.shard, checkpoint.token, other)),
             }
         }
         if again.is_empty() {

@@ -17,8 +17,8 @@ impl Host {
     /// An input is about to be handled: it may be the end of an append that is measured.
     pub(super) fn measure_durable(&mut self, index: usize, input: &Input) {
         let ShardInput::Durable { seq, result } = input else { return };
-        let measured = &mut self.shards[index].measured;
-        if let Some((_, began)) = measured.take_if(|(of, _)| *of <= *seq)
+        let Some(owned) = &mut self.shards[index] else { return };
+        if let Some((_, began)) = owned.measured.take_if(|(of, _)| *of <= *seq)
             && result.is_ok()
         {
             self.world.figures.appended(began.elapsed());
@@ -38,6 +38,6 @@ impl Host {
     pub(super) fn show_care(&self, unsaved_bytes: usize) {
         let gauges = &self.shared.gauges[self.number];
         gauges.unsaved_bytes.store(unsaved_bytes, Ordering::Relaxed);
-        gauges.in_memory.store(self.shards.iter().map(|owned| owned.shard.live_count()).sum(), Ordering::Relaxed);
+        gauges.in_memory.store(self.shards.iter().flatten().map(|owned| owned.shard.live_count()).sum(), Ordering::Relaxed);
     }
 }

@@ -13,7 +13,7 @@ use crate::cluster::world::ReplyTo;
 use crate::dispatch::{SessionItem, Slot};
 use crate::shard::{Answer, ExecutionId, Grant, Output, SendError, ShardInput, StoredEnded};
 use crate::store::keys::{ExecutionKey, HistoryKey};
-use crate::store::{Append, Checkpoint, ShardId, ShardStore, StoreError, Table};
+use crate::store::{Append, Checkpoint, ShardId, ShardStore, StoreError, Table, Token};
 
 /// Segments of a history that are read at once.
 const HISTORY_PAGE: usize = 256;
@@ -29,15 +29,15 @@ impl Host {
     }
 
     fn do_one(&mut self, index: usize, output: Asked) {
-        let owned = &self.shards[index];
+        let Some(owned) = &mut self.shards[index] else { unreachable!("a shard asks for nothing before it is there") };
         let (shard, token) = (owned.shard.id(), owned.token);
         match output {
             Output::Append { expected_seq, batch } => {
-                self.shards[index].measure_append(expected_seq + 1);
-                self.appends.push(Append { shard, token, expected_seq, batch, done: self.done.clone() })
+                self.appends.push(Append { shard, token, expected_seq, batch, done: owned.done.clone() });
+                owned.measure_append(expected_seq + 1);
             }
-            Output::Load(id) => self.load(index, id),
-            Output::LoadHistory { id, stored } => self.load_history(shard, id, stored),
+            Output::Load(id) => self.load(index, (shard, token), id),
+            Output::LoadHistory { id, stored } => self.load_history((shard, token), id, stored),
             Output::Checkpoint { upto_seq, ops } => {
                 self.checkpoints.asked.push(Checkpoint { shard, token, upto_seq, ops });
                 self.write_checkpoints();
@@ -46,10 +46,7 @@ impl Host {
             Output::Grant(slot, grant) => self.grant(index, slot, grant),
             Output::Return(slot) => self.give_back(slot),
             Output::Deny { slot, id, task, claim_id } => self.deny(slot, id, task, claim_id),
-            // A claim that came from elsewhere looks for the owner by itself.
-            Output::Stray { slot: Slot::Claimant(_), .. } => {}
-            // Not granted here; whoever has the shard offers the task again.
-            Output::Stray { slot, id, task, claim } => self.deny(slot, id, task, claim.claim_id),
+            Output::Stray { slot, id, task, claim } => self.stray(slot, id, task, claim),
             Output::Deliver(grant) => self.deliver(index, grant),
             Output::Cancel { id, task, claim } => self.cancel(id, task, &claim),
             Output::Timer { due, id } => self.timers.ask(due, shard, id),
@@ -61,27 +58,28 @@ impl Host {
     }
 
     /// Most stores answer at once, in which case the shard goes on in the same round.
-    fn load(&mut self, index: usize, id: ExecutionId) {
+    fn load(&mut self, index: usize, (shard, token): (ShardId, Token), id: ExecutionId) {
         let key = ExecutionKey { execution: id.0 }.encode();
         let store = self.shared.store.clone();
         let ready = store.get(Table::Executions, &key).as_mut().poll(&mut Context::from_waker(Waker::noop()));
         match ready {
             Poll::Ready(result) => self.next.push_back((index, ShardInput::Loaded { id, result })),
             Poll::Pending => {
-                let shard = self.shards[index].shard.id();
-                let load =
-                    async move { HostMessage::Shard(shard, ShardInput::Loaded { id, result: store.get(Table::Executions, &key).await }) };
+                let load = async move {
+                    let result = store.get(Table::Executions, &key).await;
+                    HostMessage::Own(shard, token, ShardInput::Loaded { id, result })
+                };
                 self.background.push(load.boxed());
             }
         }
     }
 
     /// A redrive is rare, and a history may be long: it is read beside everything else.
-    fn load_history(&mut self, shard: ShardId, id: ExecutionId, stored: StoredEnded) {
+    fn load_history(&mut self, (shard, token): (ShardId, Token), id: ExecutionId, stored: StoredEnded) {
         let store = self.shared.store.clone();
         let load = async move {
             let result = read_history(&*store, id).await;
-            HostMessage::Shard(shard, ShardInput::HistoryLoaded { id, stored, result })
+            HostMessage::Own(shard, token, ShardInput::HistoryLoaded { id, stored, result })
         };
         self.background.push(load.boxed());
     }
@@ -99,7 +97,7 @@ impl Host {
         }
     }
 
-    fn give_back(&mut self, slot: Slot) {
+    pub(super) fn give_back(&mut self, slot: Slot) {
         let name = match &slot {
             Slot::Session { queue, .. } => self.world.queue_name(queue),
             Slot::Poller(poller) => poller.queue.to_string(),
@@ -116,6 +114,16 @@ impl Host {
             Slot::Poller(_) => self.give_back(slot),
             // Who has gone away asks again.
             Slot::Claimant(reply) => drop(reply.send(None)),
+        }
+    }
+
+    /// A claim has come to a shard that is not here.
+    pub(super) fn stray(&mut self, slot: Slot, execution: ExecutionId, task: baton_engine::TaskRef, claim: baton_engine::Claim) {
+        match slot {
+            // One that came from elsewhere looks for the owner by itself.
+            Slot::Claimant(_) => {}
+            // Not granted here; whoever has the shard offers the task again.
+            Slot::Session { .. } | Slot::Poller(_) => self.deny(slot, execution, task, claim.claim_id),
         }
     }
 
@@ -155,7 +163,7 @@ pub(crate) async fn read_history(store: &dyn ShardStore, id: ExecutionId) -> Res
     }
 }
 
-fn answer_to(reply: ReplyTo, answer: Answer) {
+pub(super) fn answer_to(reply: ReplyTo, answer: Answer) {
     match reply {
         // Whoever has gone away needs no answer.
         ReplyTo::Once(reply) => drop(reply.send(answer)),

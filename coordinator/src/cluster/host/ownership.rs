@@ -10,9 +10,9 @@ use baton_engine::Timestamp;
 use futures_util::FutureExt;
 use parking_lot::Mutex;
 
-use super::{Host, HostMessage};
+use super::{Host, HostMessage, Owned};
 use crate::shard::ShardInput;
-use crate::store::{ShardId, StoreError};
+use crate::store::{ShardId, StoreError, Token};
 
 /// How often the store is asked whether the shards are still this process's.
 const RENEW_INTERVAL: Duration = Duration::from_secs(2);
@@ -53,38 +53,44 @@ impl Renewal {
 }
 
 impl Host {
-    /// Notes what is lost, and asks for the rest from time to time.
+    /// Notes what is lost, and asks for the rest from time to time. Where members share the store, somebody else asks.
     pub(super) fn look_after_ownership(&mut self, instant: Instant) {
+        if self.shared.losses.is_some() {
+            return self.drop_lost();
+        }
         self.note_lost();
         if self.renewal.is_under_way || instant < self.renewal.next || self.close_by.is_some() {
             return;
         }
         self.renewal.is_under_way = true;
-        let held: Vec<_> =
-            self.shards.iter().filter(|owned| owned.shard.lost().is_none()).map(|owned| (owned.shard.id(), owned.token)).collect();
+        let is_held = |owned: &&Owned| owned.shard.lost().is_none();
+        let held: Vec<_> = self.shards.iter().flatten().filter(is_held).map(|owned| (owned.shard.id(), owned.token)).collect();
         let store = self.shared.store.clone();
         let renew = async move {
             let answers = store.renew(held.clone()).await;
-            HostMessage::Renewed(held.into_iter().map(|(shard, _)| shard).zip(answers).collect())
+            HostMessage::Renewed(held.into_iter().zip(answers).map(|((shard, token), answer)| (shard, token, answer)).collect())
         };
         self.background.push(renew.boxed());
     }
 
     /// The store has answered.
-    pub(super) fn renewed(&mut self, now: Timestamp, answers: Vec<(ShardId, Result<(), StoreError>)>) {
+    pub(super) fn renewed(&mut self, now: Timestamp, answers: Vec<(ShardId, Token, Result<(), StoreError>)>) {
         self.renewal = Renewal::new(Instant::now());
-        for (shard, answer) in answers {
+        for (shard, token, answer) in answers {
             match answer {
                 Ok(()) => {}
                 Err(error) if error.is_retryable() => tracing::debug!(%shard, %error, "a shard could not be asked for; it will be again"),
-                Err(error) => self.step(now, self.index(shard), ShardInput::Lost { error }),
+                Err(error) => self.step_own(now, shard, token, ShardInput::Lost { error }),
             }
         }
-        self.note_lost();
+        match self.shared.losses {
+            Some(_) => self.drop_lost(),
+            None => self.note_lost(),
+        }
     }
 
     fn note_lost(&self) {
-        for owned in &self.shards {
+        for owned in self.shards.iter().flatten() {
             match owned.shard.lost() {
                 // A store that has been closed takes nothing from anybody: the process is going away.
                 None | Some(StoreError::Closed) => {}

@@ -32,6 +32,11 @@ impl SetAside {
         self.0.lock().values().map(|of| of.executions).sum()
     }
 
+    /// The shard is no longer here.
+    pub(super) fn forget(&self, shard: ShardId) {
+        self.0.lock().remove(&shard);
+    }
+
     fn note(&self, shard: ShardId, of: OfShard) {
         let mut shards = self.0.lock();
         if of == OfShard::default() {
@@ -45,7 +50,7 @@ impl SetAside {
 impl Host {
     /// Notes what has changed.
     pub(super) fn note_set_aside(&mut self) {
-        for owned in &mut self.shards {
+        for owned in self.shards.iter_mut().flatten() {
             // A shard that is lost writes nothing at all, and is reported as such.
             let stopped = owned.shard.checkpoints_stopped().filter(|_| owned.shard.lost().is_none()).cloned();
             self.shared.set_aside.note(owned.shard.id(), OfShard { executions: owned.shard.set_aside_count(), stopped });

@@ -74,6 +74,17 @@ impl Timers {
         (self.heap.len(), self.heap.peek().map(|Reverse((due, _, _))| *due))
     }
 
+    /// The shard is no longer here.
+    pub(super) fn forget(&mut self, shard: ShardId) {
+        self.heap.retain(|Reverse((_, of, _))| *of != shard);
+        self.wakes.retain(|Reverse((_, of))| *of != shard);
+    }
+
+    /// Up to when timers are in memory.
+    pub(super) fn horizon(&self) -> Timestamp {
+        self.horizon
+    }
+
     /// When the earliest is due.
     pub(super) fn next_instant(&self) -> Option<Instant> {
         let timer = self.heap.peek().map(|Reverse((due, _, _))| *due);
@@ -94,9 +105,10 @@ impl Host {
         let horizon = now + HORIZON_MS;
         self.timers.horizon = horizon;
         for index in 0..self.shards.len() {
-            self.shards[index].shard.set_horizon(horizon, &mut self.asked);
+            let Some(owned) = &mut self.shards[index] else { continue };
+            owned.shard.set_horizon(horizon, &mut self.asked);
+            let shard = owned.shard.id();
             self.do_asked(index);
-            let shard = self.shards[index].shard.id();
             let rows = insist_on_rows(self.shared.store.clone(), shard, before, horizon);
             self.background.push(rows.map(move |rows| HostMessage::TimerRows { shard, rows }).boxed());
         }
@@ -105,7 +117,12 @@ impl Host {
 
 /// As [`read_rows`], again and again until it succeeds: nobody else ever asks for these rows, and what waits for them would wait for good.
 /// A store that is closed has none any more.
-async fn insist_on_rows(store: Arc<dyn ShardStore>, shard: ShardId, from: Timestamp, before: Timestamp) -> Vec<(Timestamp, ExecutionId)> {
+pub(super) async fn insist_on_rows(
+    store: Arc<dyn ShardStore>,
+    shard: ShardId,
+    from: Timestamp,
+    before: Timestamp,
+) -> Vec<(Timestamp, ExecutionId)> {
     loop {
         match read_rows(store.clone(), shard, from, before).await {
             Ok(rows) => return rows,

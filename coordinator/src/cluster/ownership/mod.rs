@@ -7,11 +7,14 @@
 //! [`Ownership`] decides. It knows no clock and does nothing: what has happened and the time are given to it, and it answers what is to be
 //! done. The driver does that.
 
+mod driver;
 mod placement;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
+
+pub(super) use driver::{DriverParts, Membered, join};
 
 use crate::store::{Member, ShardId, ShardSet};
 use placement::Candidates;
@@ -84,7 +87,7 @@ pub enum Action {
     /// Say that this member lives, that it has [`Ownership::owned`], and whether it [is leaving](Ownership::is_leaving). Answered with
     /// [`Input::Members`] or [`Input::Unheard`].
     Beat,
-    /// Nothing is left here. Comes once, after [`Input::Leave`].
+    /// Nothing is left here, and others have picked up what was handed over. Comes once, after [`Input::Leave`].
     Left,
 }
 
@@ -343,7 +346,7 @@ impl Ownership {
     }
 
     fn leave(&mut self, actions: &mut Vec<Action>) {
-        let is_gone = |shard: &Shard| matches!(shard.place, Place::Elsewhere { .. } | Place::HandedOver { .. });
+        let is_gone = |shard: &Shard| matches!(shard.place, Place::Elsewhere { .. });
         if self.is_leaving && !self.has_left && self.shards.iter().all(is_gone) {
             self.has_left = true;
             actions.push(Action::Left);

@@ -1,6 +1,7 @@
 //! What the store holds.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -32,6 +33,8 @@ pub(super) struct Shard {
     log: VecDeque<Bytes>,
     durable_seq: u64,
     checkpoint_seq: u64,
+    /// Until when its owner has it, by the store's clock; nothing where there are no leases.
+    pub(super) leased_until: Duration,
 }
 
 /// A batch on its way.
@@ -179,7 +182,7 @@ fn too_large(batch: &Bytes) -> Option<StoreError> {
 
 impl Shard {
     fn new(id: ShardId) -> Self {
-        Self { id, head: Head::new(id, 0, 0), log: VecDeque::new(), durable_seq: 0, checkpoint_seq: 0 }
+        Self { id, head: Head::new(id, 0, 0), log: VecDeque::new(), durable_seq: 0, checkpoint_seq: 0, leased_until: Duration::ZERO }
     }
 
     fn keep(&mut self, seq: u64, batch: Bytes) -> Durable {

@@ -1,0 +1,413 @@
+//! Does what [`Ownership`] decides: beats, acquires and reads shards, hands them to their hosts and takes them back, renews leases, and
+//! writes down in the [`Directory`] whose each shard is.
+
+use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
+
+use super::{Action, BEAT_MS, Input, Moment, Ownership};
+use crate::clock;
+use crate::cluster::directory::Directory;
+use crate::cluster::host::{Adoption, HORIZON_MS, HostMessage, Parted};
+use crate::cluster::inbox::Inbox;
+use crate::cluster::members::{CatalogShard, LEVEL, MemberConfig};
+use crate::cluster::recover::{Found, find, replay};
+use crate::cluster::world::{HostWorld, WorldParts};
+use crate::dispatch::Sessions;
+use crate::shard::{HeldClaim, Recovering};
+use crate::store::{Acquired, Member, MemberSession, ShardId, ShardStore, StoreError, Token};
+
+/// How often it looks at the time.
+const TICK: Duration = Duration::from_millis(50);
+/// How long it may take to leave in order, before what is left is left to the leases' end.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// What the driver is made of.
+pub(crate) struct DriverParts {
+    pub(crate) store: Arc<dyn ShardStore>,
+    pub(crate) member: MemberConfig,
+    pub(crate) incarnation: u64,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) hosts: Vec<Arc<Inbox<HostMessage>>>,
+    /// For the shards that are read back.
+    pub(crate) world: WorldParts,
+    pub(crate) sessions: Arc<Sessions>,
+    /// Hosts say here what the store has taken from them.
+    pub(crate) losses: mpsc::UnboundedReceiver<(ShardId, Token)>,
+}
+
+/// This process among the members.
+pub(crate) struct Membered {
+    /// This process's.
+    pub(crate) incarnation: u64,
+    leave: mpsc::Sender<oneshot::Sender<()>>,
+}
+
+impl Membered {
+    /// Hands everything over in order and says goodbye to the others.
+    pub(crate) async fn leave(&self) {
+        let (reply, left) = oneshot::channel();
+        if self.leave.send(reply).await.is_err() {
+            return;
+        }
+        if tokio::time::timeout(LEAVE_TIMEOUT, left).await.is_err() {
+            tracing::warn!("not all shards were handed over in time; others take them over when their leases have ended");
+        }
+    }
+}
+
+/// Begins to be a member. Ends with [`Membered::leave`], or when that is dropped: as a process that is killed does.
+pub(crate) fn join(parts: DriverParts) -> Membered {
+    let (leave, leaving) = mpsc::channel(1);
+    let incarnation = parts.incarnation;
+    tokio::spawn(Driver::new(parts, leaving).run());
+    Membered { incarnation, leave }
+}
+
+/// Something has come.
+enum Event {
+    Tick,
+    Heard(Option<Vec<Arc<Member>>>),
+    Acquired(ShardId, Result<Acquired, StoreError>),
+    Recovered(ShardId, Token, Result<Box<Recovered>, String>),
+    Adopted(ShardId, Token, Option<Vec<HeldClaim>>),
+    Parted(ShardId, Token, Parted),
+    Released(ShardId, Input),
+    Renewed(Vec<(ShardId, Token, Result<(), StoreError>)>),
+    Lost(ShardId, Token),
+    Leave(oneshot::Sender<()>),
+    /// Everybody who held this system has gone.
+    Abandoned,
+}
+
+/// A shard that has been read back.
+struct Recovered {
+    found: Found,
+    recovering: Recovering<HostWorld>,
+}
+
+struct Driver {
+    machine: Ownership,
+    began: Instant,
+    store: Arc<dyn ShardStore>,
+    member: MemberConfig,
+    incarnation: u64,
+    directory: Arc<Directory>,
+    hosts: Vec<Arc<Inbox<HostMessage>>>,
+    world: WorldParts,
+    sessions: Arc<Sessions>,
+    losses: mpsc::UnboundedReceiver<(ShardId, Token)>,
+    leaving: mpsc::Receiver<oneshot::Sender<()>>,
+    /// Of the shards that are here, or on their way here or out.
+    tokens: BTreeMap<ShardId, Token>,
+    under_way: JoinSet<Event>,
+    next_renewal: Moment,
+    is_renewing: bool,
+    left: Vec<oneshot::Sender<()>>,
+    has_ended: bool,
+}
+
+impl Driver {
+    fn new(parts: DriverParts, leaving: mpsc::Receiver<oneshot::Sender<()>>) -> Self {
+        let DriverParts { store, member, incarnation, directory, hosts, world, sessions, losses } = parts;
+        Self {
+            machine: Ownership::new(incarnation, store.shard_count(), member.catalog.is_some()),
+            began: Instant::now(),
+            store,
+            member,
+            incarnation,
+            directory,
+            hosts,
+            world,
+            sessions,
+            losses,
+            leaving,
+            tokens: BTreeMap::new(),
+            under_way: JoinSet::new(),
+            next_renewal: 0,
+            is_renewing: false,
+            left: Vec::new(),
+            has_ended: false,
+        }
+    }
+
+    async fn run(mut self) {
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while !self.has_ended {
+            let event = tokio::select! {
+                _ = ticks.tick() => Event::Tick,
+                Some(done) = self.under_way.join_next() => match done {
+                    Ok(event) => event,
+                    // What is done beside this task catches its own panics; the rest ends with the runtime.
+                    Err(_) => continue,
+                },
+                Some((shard, token)) = self.losses.recv() => Event::Lost(shard, token),
+                leave = self.leaving.recv() => leave.map_or(Event::Abandoned, Event::Leave),
+            };
+            self.handle(event);
+            self.renew_if_due();
+        }
+        if let Err(error) = self.member.membership.leave(self.incarnation).await {
+            tracing::debug!(%error, "the other members were not told that this one has gone");
+        }
+        // Whoever has gone away needs no answer.
+        self.left.drain(..).for_each(|left| left.send(()).unwrap_or_default());
+    }
+
+    fn handle(&mut self, event: Event) {
+        match event {
+            Event::Tick => self.step(Input::Tick),
+            Event::Heard(members) => self.heard(members),
+            Event::Acquired(shard, answer) => self.acquired(shard, answer),
+            Event::Recovered(shard, token, result) => self.recovered(shard, token, result),
+            Event::Adopted(shard, token, held) => self.adopted(shard, token, held),
+            Event::Parted(shard, token, parted) => self.parted(shard, token, parted),
+            Event::Released(shard, input) => {
+                self.tokens.remove(&shard);
+                self.step(input);
+            }
+            Event::Renewed(answers) => self.renewed(answers),
+            Event::Lost(shard, token) => self.lost(shard, token),
+            Event::Leave(reply) => {
+                self.left.push(reply);
+                self.step(Input::Leave);
+            }
+            Event::Abandoned => self.has_ended = true,
+        }
+    }
+
+    fn now(&self) -> Moment {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(Moment::MAX)
+    }
+
+    fn step(&mut self, input: Input) {
+        for action in self.machine.step(self.now(), input) {
+            match action {
+                Action::Acquire(shard) => self.acquire(shard),
+                Action::GiveUp(shard) => self.give_up(shard),
+                Action::Publish(mine) => self.directory.set_mine(mine),
+                Action::Beat => self.beat(),
+                Action::Left => self.has_ended = true,
+            }
+        }
+    }
+
+    fn beat(&mut self) {
+        let me = self.me();
+        let membership = self.member.membership.clone();
+        self.under_way.spawn(async move {
+            match tokio::time::timeout(membership.lifetime(), membership.beat(&me)).await {
+                Ok(Ok(members)) => Event::Heard(Some(members)),
+                Ok(Err(error)) => {
+                    tracing::warn!(%error, "the other members could not be told that this one lives");
+                    Event::Heard(None)
+                }
+                Err(_) => Event::Heard(None),
+            }
+        });
+    }
+
+    /// How this member stands.
+    fn me(&self) -> Member {
+        let session = |session: Arc<crate::dispatch::Session>| {
+            let info = session.info();
+            MemberSession { incarnation: info.incarnation, session_id: info.session_id }
+        };
+        let mut sessions: Vec<_> = self.sessions.all().into_iter().map(session).collect();
+        sessions.sort_unstable();
+        Member {
+            name: self.member.name.clone(),
+            incarnation: self.incarnation,
+            address: self.member.address.clone(),
+            weight: self.member.weight,
+            level: LEVEL,
+            is_leaving: self.machine.is_leaving(),
+            owned: self.machine.owned(),
+            sessions: sessions.into(),
+        }
+    }
+
+    fn heard(&mut self, members: Option<Vec<Arc<Member>>>) {
+        let Some(members) = members else { return self.step(Input::Unheard) };
+        self.directory.set_others(members.iter().filter(|member| member.incarnation != self.incarnation).cloned().collect());
+        self.step(Input::Members(members));
+    }
+
+    fn acquire(&mut self, shard: ShardId) {
+        let store = self.store.clone();
+        self.under_way.spawn(async move { Event::Acquired(shard, store.acquire(shard).await) });
+    }
+
+    fn acquired(&mut self, shard: ShardId, answer: Result<Acquired, StoreError>) {
+        match answer {
+            Ok(acquired) => {
+                self.tokens.insert(shard, acquired.token);
+                self.step(Input::Acquired(shard));
+                self.read_back(shard, acquired);
+            }
+            Err(StoreError::Held { for_ms, .. }) => self.step(Input::Held { shard, for_ms }),
+            Err(error) => {
+                tracing::warn!(%shard, %error, "a shard could not be acquired; it will be tried again");
+                self.step(Input::Failed(shard));
+            }
+        }
+    }
+
+    fn read_back(&mut self, shard: ShardId, acquired: Acquired) {
+        let (token, catalog) = (acquired.token, self.member.catalog.clone());
+        match (shard, catalog) {
+            (ShardId::CATALOG, Some(catalog)) => {
+                self.under_way.spawn(async move {
+                    let result = catalog.acquired(acquired).await;
+                    let result = result.inspect_err(|error| tracing::error!(%error, "the catalog cannot be read; it will be tried again"));
+                    Event::Adopted(shard, token, result.is_ok().then(Vec::new))
+                });
+            }
+            (_, catalog) => {
+                let (store, world) = (self.store.clone(), self.world.clone());
+                self.under_way.spawn(async move {
+                    let recovered = AssertUnwindSafe(recover(store, catalog, shard, acquired, world)).catch_unwind().await;
+                    let recovered = recovered.unwrap_or_else(|_| Err("a defect met its recovery".to_owned()));
+                    Event::Recovered(shard, token, recovered.map(Box::new))
+                });
+            }
+        }
+    }
+
+    fn recovered(&mut self, shard: ShardId, token: Token, result: Result<Box<Recovered>, String>) {
+        match result {
+            Ok(recovered) if self.tokens.get(&shard) == Some(&token) => self.adopt(shard, token, *recovered),
+            Ok(_) => self.step(Input::Failed(shard)),
+            Err(error) => {
+                tracing::error!(%shard, %error, "a shard cannot be read back; it will be tried again");
+                self.release(shard, token, Input::Failed(shard));
+            }
+        }
+    }
+
+    fn adopt(&mut self, shard: ShardId, token: Token, recovered: Recovered) {
+        let Recovered { found, recovering } = recovered;
+        let (reply, adopted) = oneshot::channel();
+        let adoption = Adoption { recovering, token, timers: found.timers, horizon: found.horizon, reply };
+        self.host_of(shard).push(HostMessage::Adopt(Box::new(adoption)));
+        self.under_way.spawn(async move { Event::Adopted(shard, token, adopted.await.ok()) });
+    }
+
+    /// `held` is `None` if nobody has taken it.
+    fn adopted(&mut self, shard: ShardId, token: Token, held: Option<Vec<HeldClaim>>) {
+        match held {
+            Some(_) if self.tokens.get(&shard) == Some(&token) => self.step(Input::Adopted(shard)),
+            Some(_) => self.step(Input::Lost(shard)),
+            None => self.release(shard, token, Input::Failed(shard)),
+        }
+    }
+
+    fn give_up(&mut self, shard: ShardId) {
+        let Some(token) = self.tokens.get(&shard).copied() else { return self.step(Input::Lost(shard)) };
+        match (shard, self.member.catalog.clone()) {
+            (ShardId::CATALOG, Some(catalog)) => {
+                self.under_way.spawn(async move {
+                    catalog.give_up().await;
+                    Event::Parted(shard, token, Parted::Settled)
+                });
+            }
+            _ => {
+                let (reply, parted) = oneshot::channel();
+                self.host_of(shard).push(HostMessage::GiveUp { shard, reply });
+                self.under_way.spawn(async move { Event::Parted(shard, token, parted.await.unwrap_or(Parted::Lost)) });
+            }
+        }
+    }
+
+    fn parted(&mut self, shard: ShardId, token: Token, parted: Parted) {
+        match parted {
+            Parted::Settled => self.release(shard, token, Input::GivenUp(shard)),
+            Parted::Lost => {
+                self.tokens.remove(&shard);
+                self.step(Input::Lost(shard));
+            }
+        }
+    }
+
+    /// Gives the shard back to the store, then says so to the machine.
+    fn release(&mut self, shard: ShardId, token: Token, input: Input) {
+        let store = self.store.clone();
+        self.under_way.spawn(async move {
+            if let Err(error) = store.release(shard, token).await {
+                tracing::debug!(%shard, %error, "a shard was not given back; its lease ends by itself");
+            }
+            Event::Released(shard, input)
+        });
+    }
+
+    fn renew_if_due(&mut self) {
+        let now = self.now();
+        if self.is_renewing || now < self.next_renewal || self.tokens.is_empty() {
+            return;
+        }
+        (self.is_renewing, self.next_renewal) = (true, now + BEAT_MS);
+        let held: Vec<_> = self.tokens.iter().map(|(shard, token)| (*shard, *token)).collect();
+        let store = self.store.clone();
+        self.under_way.spawn(async move {
+            let answers = store.renew(held.clone()).await;
+            Event::Renewed(held.into_iter().zip(answers).map(|((shard, token), answer)| (shard, token, answer)).collect())
+        });
+    }
+
+    /// A shard that is another member's now is told so; how it ends here is heard of it.
+    fn renewed(&mut self, answers: Vec<(ShardId, Token, Result<(), StoreError>)>) {
+        self.is_renewing = false;
+        for (shard, token, answer) in answers {
+            match answer {
+                Ok(()) => {}
+                Err(error) if error.is_retryable() => tracing::debug!(%shard, %error, "a lease was not renewed"),
+                Err(_) if self.tokens.get(&shard) != Some(&token) => {}
+                Err(error) if shard == ShardId::CATALOG => {
+                    tracing::warn!(%error, "the catalog is another member's now");
+                    self.lost(shard, token);
+                }
+                Err(error) => self.host_of(shard).push(HostMessage::Renewed(vec![(shard, token, Err(error))])),
+            }
+        }
+    }
+
+    /// The store has given the shard to somebody else.
+    fn lost(&mut self, shard: ShardId, token: Token) {
+        if self.tokens.get(&shard) != Some(&token) {
+            return;
+        }
+        self.tokens.remove(&shard);
+        if let Some(catalog) = self.member.catalog.as_ref().filter(|_| shard == ShardId::CATALOG) {
+            catalog.lost();
+        }
+        self.step(Input::Lost(shard));
+    }
+
+    fn host_of(&self, shard: ShardId) -> &Inbox<HostMessage> {
+        &self.hosts[usize::from(shard.0) % self.hosts.len()]
+    }
+}
+
+/// Reads a shard back, beside everything else that goes on.
+async fn recover(
+    store: Arc<dyn ShardStore>,
+    catalog: Option<Arc<dyn CatalogShard>>,
+    shard: ShardId,
+    acquired: Acquired,
+    world: WorldParts,
+) -> Result<Recovered, String> {
+    if let Some(catalog) = catalog {
+        catalog.refresh().await.map_err(|error| error.to_string())?;
+    }
+    let found = find(&store, shard, acquired, clock::now() + HORIZON_MS).await.map_err(|error| error.to_string())?;
+    let mut world = HostWorld::new(world);
+    let recovering = replay(&store, &found, &mut world).await.map_err(|error| error.to_string())?;
+    Ok(Recovered { found, recovering })
+}

@@ -1,0 +1,342 @@
+//! Several systems over one store: shards come, go, and are taken over, and executions go on.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use baton_coordinator::cluster::{ExecutionRecord, MemberConfig, StartError, Status};
+use baton_coordinator::store::memory::MemoryStore;
+use baton_coordinator::store::{
+    Acquired, Append, Checkpoint, KeyRange, Member, Membership, ShardId, ShardStore, StoreError, StoreId, Table, Token,
+};
+use baton_proto::worker::v1::Code;
+use bytes::Bytes;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use crate::support::*;
+
+const SHARDS: u16 = 32;
+const LIFETIME: Duration = Duration::from_millis(1_500);
+/// A crash is over within this time: a lease ends, others hear of it, ask, and read. Tests allow for a busy machine.
+const TAKEN_OVER: Duration = Duration::from_secs(6);
+
+fn store() -> Arc<MemoryStore> {
+    Arc::new(MemoryStore::shared(SHARDS, LIFETIME))
+}
+
+async fn member<S: ShardStore + Membership>(store: &Arc<S>, definition: &Value, name: &str, weight: u32) -> System {
+    let membership: Arc<dyn Membership> = store.clone();
+    let member = MemberConfig { membership, name: name.into(), address: "".into(), weight, catalog: None, holding: None };
+    System::with(store.clone(), definition, |config| config.member = Some(member)).await
+}
+
+/// Waits until all shards are at work somewhere and nothing moves: each has about what its weight says.
+async fn until(what: &str, mut is_so: impl FnMut() -> bool) -> Duration {
+    let since = Instant::now();
+    while !is_so() {
+        assert!(since.elapsed() < PATIENCE, "{what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    since.elapsed()
+}
+
+fn shard_counts(systems: &[&System]) -> Vec<usize> {
+    systems.iter().map(|system| system.cluster.owned_shards().len()).collect()
+}
+
+async fn until_all_at_work(systems: &[&System]) -> Duration {
+    until("all shards are at work", || shard_counts(systems).iter().sum::<usize>() == usize::from(SHARDS)).await
+}
+
+async fn until_each_has_some(systems: &[&System]) {
+    let all = usize::from(SHARDS);
+    until("each has its part", || {
+        let counts = shard_counts(systems);
+        counts.iter().sum::<usize>() == all && counts.iter().all(|count| *count > 0)
+    })
+    .await;
+}
+
+/// Waits until nothing has moved for a while. Whoever comes is handed its part after five seconds.
+async fn until_settled(systems: &[&System]) {
+    let mut seen = (Vec::new(), Instant::now());
+    until("everything stays where it is", || {
+        let counts = shard_counts(systems);
+        if counts != seen.0 || counts.iter().sum::<usize>() < usize::from(SHARDS) {
+            seen = (counts, Instant::now());
+        }
+        seen.1.elapsed() > Duration::from_secs(6)
+    })
+    .await;
+}
+
+/// Starts it at whoever has its shard.
+async fn start_at_owner(systems: &[&System], name: &str, input: &str) {
+    let since = Instant::now();
+    loop {
+        assert!(since.elapsed() < PATIENCE, "{name} can be started");
+        for system in systems.iter().filter(|system| system.cluster.is_owner_of(id(name))) {
+            match system.cluster.start(start(name, input)).await {
+                Ok(_) => return,
+                Err(StartError::Unavailable(_)) => {}
+                Err(error) => panic!("{name}: {error}"),
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+async fn end_at_owner(systems: &[&System], name: &str) -> ExecutionRecord {
+    let since = Instant::now();
+    loop {
+        for system in systems.iter().filter(|system| system.cluster.is_owner_of(id(name))) {
+            let record = system.cluster.wait_end(id(name), Duration::from_secs(1)).await;
+            if let Ok(Some(record)) = record
+                && record.status != Status::Running
+            {
+                return record;
+            }
+        }
+        assert!(since.elapsed() < PATIENCE, "{name} ends");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+async fn assert_all_succeed(systems: &[&System], count: usize) {
+    for number in 0..count {
+        let record = end_at_owner(systems, &format!("e{number}")).await;
+        assert_eq!(record.status, Status::Succeeded, "{:?}", record.failure);
+    }
+}
+
+fn waits(seconds: u32) -> Value {
+    json!({"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": seconds, "Next": "P"}, "P": {"Type": "Pass", "End": true}}})
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn executions_of_a_member_that_crashed_go_on_at_the_others() {
+    let (store, machine) = (store(), waits(3));
+    let (a, b, c) =
+        (member(&store, &machine, "a", 4).await, member(&store, &machine, "b", 4).await, member(&store, &machine, "c", 4).await);
+    until_each_has_some(&[&a, &b, &c]).await;
+    for number in 0..60 {
+        start_at_owner(&[&a, &b, &c], &format!("e{number}"), "{}").await;
+    }
+    a.crash();
+    let pause = until_all_at_work(&[&b, &c]).await;
+    assert!(pause < TAKEN_OVER, "{pause:?}");
+    assert_all_succeed(&[&b, &c], 60).await;
+    b.crash();
+    until_all_at_work(&[&c]).await;
+    // What has ended is known to whoever comes after.
+    assert_all_succeed(&[&c], 60).await;
+    c.crash();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_that_leaves_hands_its_shards_over_in_order() {
+    let (store, machine) = (store(), waits(2));
+    let (a, b) = (member(&store, &machine, "a", 4).await, member(&store, &machine, "b", 4).await);
+    until_each_has_some(&[&a, &b]).await;
+    for number in 0..40 {
+        start_at_owner(&[&a, &b], &format!("e{number}"), "{}").await;
+    }
+    within(a.cluster.close()).await;
+    a.crash();
+    // What was handed over in order has nothing to be replayed, and nobody has waited for a lease to end.
+    assert_eq!(shard_counts(&[&b]), [usize::from(SHARDS)]);
+    assert_all_succeed(&[&b], 40).await;
+    within(b.cluster.close()).await;
+    b.crash();
+    for shard in 0..SHARDS {
+        let acquired = store.acquire(ShardId(shard)).await.expect("the last one has released everything");
+        assert_eq!(acquired.seq, acquired.checkpoint_seq, "shard {shard}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_that_comes_is_handed_its_part_while_executions_wait_for_workers() {
+    let (store, machine) = (store(), task_machine(FUNCTION));
+    let a = member(&store, &machine, "a", 4).await;
+    until_all_at_work(&[&a]).await;
+    for number in 0..60 {
+        start_at_owner(&[&a], &format!("e{number}"), "{}").await;
+    }
+    let b = member(&store, &machine, "b", 4).await;
+    until_each_has_some(&[&a, &b]).await;
+    until_settled(&[&a, &b]).await;
+    let mut at_a = TestWorker::connect(&a, hello("lambda:f", 100)).await;
+    let mut at_b = TestWorker::connect(&b, baton_proto::worker::v1::Hello { incarnation: 78, ..hello("lambda:f", 100) }).await;
+    let mut granted = std::collections::BTreeSet::new();
+    while granted.len() < 60 {
+        let (worker, grant) = tokio::select! {
+            grant = at_a.granted() => (&mut at_a, grant),
+            grant = at_b.granted() => (&mut at_b, grant),
+        };
+        assert_eq!(grant.attempt, 1);
+        assert!(granted.insert(grant.execution_arn.clone()), "{} was granted twice", grant.execution_arn);
+        assert_eq!(worker.succeed(&grant, "1").await, Code::Applied);
+    }
+    assert_all_succeed(&[&a, &b], 60).await;
+    (a.crash(), b.crash());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn shards_are_spread_by_weight() {
+    let (store, machine) = (store(), waits(1));
+    let (small, large) = (member(&store, &machine, "small", 1).await, member(&store, &machine, "large", 7).await);
+    until_all_at_work(&[&small, &large]).await;
+    until("the larger one has the most", || shard_counts(&[&large])[0] >= usize::from(SHARDS) * 3 / 4).await;
+    (small.crash(), large.crash());
+}
+
+/// An owner that cannot reach the store does not know whether it is one still.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_owner_that_is_cut_off_falls_silent_before_another_takes_over() {
+    let (store, machine) = (store(), json!({"StartAt": "T", "States": {"T": {"Type": "Task", "Resource": ACTIVITY, "End": true}}}));
+    let (link, other) = (Arc::new(Link::new(store.clone())), Arc::new(Link::new(store.clone())));
+    let (a, b) = (member(&link, &machine, "a", 4).await, member(&other, &machine, "b", 4).await);
+    until_each_has_some(&[&a, &b]).await;
+    let name = (0..).map(|number| format!("e{number}")).find(|name| a.cluster.is_owner_of(id(name))).expect("it has some");
+    start_at_owner(&[&a], &name, "{}").await;
+    link.cut(true);
+    until_all_at_work(&[&b]).await;
+    // The new owner ends the execution; the old one must not say that it runs.
+    let stop = baton_engine::Input::Stop { error: None, cause: None };
+    within(b.cluster.send(id(&name), stop)).await.expect("it is stopped");
+    for _ in 0..20 {
+        if let Ok(Ok(record)) = tokio::time::timeout(Duration::from_millis(50), a.cluster.describe(id(&name))).await {
+            assert_eq!(record.map(|record| record.status), Some(Status::Aborted), "an owner that was is not asked");
+        }
+    }
+    link.cut(false);
+    until_each_has_some(&[&a, &b]).await;
+    assert_eq!(end_at_owner(&[&a, &b], &name).await.status, Status::Aborted);
+    (a.crash(), b.crash());
+}
+
+/// The way to a store, which can be cut: what is on its way then arrives when it is mended.
+struct Link {
+    store: Arc<MemoryStore>,
+    is_cut: watch::Sender<bool>,
+    /// Appends of the time of the cut never come.
+    drops: AtomicBool,
+}
+
+impl Link {
+    fn new(store: Arc<MemoryStore>) -> Self {
+        Self { store, is_cut: watch::Sender::new(false), drops: AtomicBool::new(false) }
+    }
+
+    fn cut(&self, is_cut: bool) {
+        self.is_cut.send_replace(is_cut);
+        self.drops.store(is_cut, Ordering::Relaxed);
+    }
+
+    async fn mended(&self) {
+        let mut is_cut = self.is_cut.subscribe();
+        is_cut.wait_for(|is_cut| !is_cut).await.expect("the link is there");
+    }
+}
+
+impl ShardStore for Link {
+    fn store_id(&self) -> StoreId {
+        self.store.store_id()
+    }
+
+    fn shard_count(&self) -> u16 {
+        self.store.shard_count()
+    }
+
+    fn acquire(&self, shard: ShardId) -> BoxFuture<'_, Result<Acquired, StoreError>> {
+        async move {
+            self.mended().await;
+            self.store.acquire(shard).await
+        }
+        .boxed()
+    }
+
+    fn renew(&self, held: Vec<(ShardId, Token)>) -> BoxFuture<'_, Vec<Result<(), StoreError>>> {
+        async move {
+            self.mended().await;
+            self.store.renew(held).await
+        }
+        .boxed()
+    }
+
+    fn is_held(&self, shard: ShardId, token: Token) -> bool {
+        self.store.is_held(shard, token)
+    }
+
+    fn release(&self, shard: ShardId, token: Token) -> BoxFuture<'_, Result<(), StoreError>> {
+        async move {
+            self.mended().await;
+            self.store.release(shard, token).await
+        }
+        .boxed()
+    }
+
+    fn append(&self, append: Append) {
+        if !self.drops.load(Ordering::Relaxed) {
+            self.store.append(append);
+        }
+    }
+
+    fn read_log(&self, shard: ShardId, after_seq: u64) -> BoxStream<'static, Result<(u64, Bytes), StoreError>> {
+        self.store.read_log(shard, after_seq)
+    }
+
+    fn last_seq(&self, shard: ShardId) -> BoxFuture<'_, Result<u64, StoreError>> {
+        self.store.last_seq(shard)
+    }
+
+    fn checkpoint_many(&self, checkpoints: Vec<Checkpoint>) -> BoxFuture<'_, Vec<Result<(), StoreError>>> {
+        async move {
+            self.mended().await;
+            self.store.checkpoint_many(checkpoints).await
+        }
+        .boxed()
+    }
+
+    fn get(&self, table: Table, key: &[u8]) -> BoxFuture<'_, Result<Option<Bytes>, StoreError>> {
+        self.store.get(table, key)
+    }
+
+    fn scan(&self, table: Table, range: KeyRange, limit: usize, reverse: bool) -> BoxFuture<'_, Result<Vec<(Bytes, Bytes)>, StoreError>> {
+        self.store.scan(table, range, limit, reverse)
+    }
+
+    fn accepts_intake(&self) -> bool {
+        self.store.accepts_intake()
+    }
+
+    fn intake(&self) -> watch::Receiver<bool> {
+        self.store.intake()
+    }
+
+    fn oldest_shard(&self) -> Option<ShardId> {
+        self.store.oldest_shard()
+    }
+}
+
+impl Membership for Link {
+    fn beat<'a>(&'a self, me: &'a Member) -> BoxFuture<'a, Result<Vec<Arc<Member>>, StoreError>> {
+        async move {
+            self.mended().await;
+            self.store.beat(me).await
+        }
+        .boxed()
+    }
+
+    fn leave(&self, incarnation: u64) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.store.leave(incarnation)
+    }
+
+    fn lifetime(&self) -> Duration {
+        self.store.lifetime()
+    }
+}
