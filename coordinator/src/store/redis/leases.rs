@@ -10,9 +10,24 @@ use super::pipeline::tell_of_loss;
 use super::{Inner, reply, token_bytes};
 use crate::store::{Acquired, ShardId, StoreError, Token};
 
+/// How often a shard is taken again whose replicas do not confirm in time.
+const ATTEMPTS: usize = 4;
+
 impl Inner {
     pub(super) async fn acquire(&self, shard: ShardId) -> Result<Acquired, StoreError> {
         let index = self.index(shard)?;
+        let mut lacking = String::new();
+        for _ in 0..ATTEMPTS {
+            match self.try_acquire(shard, index).await? {
+                Ok(acquired) => return Ok(acquired),
+                Err(why) => lacking = why,
+            }
+        }
+        Err(StoreError::Failed(lacking))
+    }
+
+    /// Takes the shard, or says what its replicas lack: then it is taken, but not for good.
+    async fn try_acquire(&self, shard: ShardId, index: usize) -> Result<Result<Acquired, String>, StoreError> {
         let incarnation = Token::fresh(0).incarnation;
         let mut command = self.server.library.call(Function::Acquire, &[self.shards[index].record.as_str()]);
         command.arg(self.holder).arg(&incarnation.to_be_bytes()[..]).arg(self.lease_ms());
@@ -39,12 +54,12 @@ impl Inner {
         if let Some(waited) = answers.next()
             && let Some(lacking) = self.replication.lacking(&waited?)
         {
-            return Err(StoreError::Failed(lacking));
+            return Ok(Err(lacking));
         }
         if let Some(known) = self.heads.acquired(index, acquired.token, acquired.seq, asked_at) {
             tell_of_loss(shard, known, acquired.seq);
         }
-        Ok(acquired)
+        Ok(Ok(acquired))
     }
 
     pub(super) async fn renew(&self, held: Vec<(ShardId, Token)>) -> Vec<Result<(), StoreError>> {

@@ -156,7 +156,10 @@ impl Drop for RedisStore {
 }
 
 fn server(options: &RedisOptions) -> Result<Server, RedisOpenError> {
-    let client = redis::Client::open(options.url.as_str());
+    let client = match options.tls_roots.clone() {
+        None => redis::Client::open(options.url.as_str()),
+        root_cert => redis::Client::build_with_tls(options.url.as_str(), redis::TlsCertificates { client_tls: None, root_cert }),
+    };
     let client = client.map_err(|error| RedisOpenError::Address { url: without_password(&options.url), detail: error.to_string() })?;
     Ok(Server::new(client, ClusterNames::new(&options.prefix)))
 }

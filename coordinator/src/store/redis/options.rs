@@ -9,6 +9,8 @@ use std::time::Duration;
 pub struct RedisOptions {
     /// Where the server is: `redis://[user:password@]host:port[/database]`, `rediss://` for TLS.
     pub url: String,
+    /// Who may vouch for the server of a `rediss://` address: certificates in PEM. Those whom the system trusts if `None`.
+    pub tls_roots: Option<Vec<u8>>,
     /// What an acknowledgement is worth. The server's settings are checked against it.
     pub durability: Durability,
     /// The cluster that the store belongs to. One that was made for another is refused.
@@ -33,6 +35,7 @@ impl RedisOptions {
     pub fn at(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
+            tls_roots: None,
             durability: Durability::Fsync,
             cluster: "default".to_owned(),
             prefix: "baton".to_owned(),
