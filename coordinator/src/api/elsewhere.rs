@@ -5,7 +5,8 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue};
 use http::request::Parts;
-use http::{HeaderMap, Request, Response};
+use http::{Extensions, Request, Response};
+use http_body_util::BodyExt;
 
 use super::call::Defaults;
 use super::request_id::RequestId;
@@ -26,7 +27,7 @@ pub(super) async fn answer(api: &Api, operation: Operation, parts: &Parts, body:
     if !operation.changes_catalog() || api.catalog().is_owner() {
         return None;
     }
-    if api.cluster().is_from_member(&parts.headers) {
+    if is_handed_on(&parts.extensions) {
         let mut response = wire::failure(&ApiError::from(crate::catalog::CatalogError::NotHere), id);
         *response.status_mut() = NOT_THE_OWNER;
         return Some(response);
@@ -68,16 +69,32 @@ async fn read_here(api: &Api, answer: Response<Bytes>, id: RequestId) -> Respons
     response
 }
 
-/// Who the caller of a request that another member hands on is, if he does not say.
-pub(super) fn defaults(api: &Api, headers: &HeaderMap) -> Option<Defaults> {
-    let text = |name| Some(headers.get(name)?.to_str().ok()?.to_owned());
-    let (account, region) = (text(ACCOUNT)?, text(REGION)?);
-    api.cluster().is_from_member(headers).then_some(Defaults { account, region })
+/// Marks a request that another member has handed on, which does not want it to go any further.
+#[derive(Clone, Copy)]
+struct HandedOn;
+
+fn is_handed_on(extensions: &Extensions) -> bool {
+    extensions.get::<HandedOn>().is_some()
 }
 
-/// Says to the member that has handed the request on how far it must have read to have what the answer tells of.
-pub(super) fn say_position(api: &Api, headers: &HeaderMap, response: &mut Response<Body>) {
-    if headers.contains_key(ACCOUNT) && api.cluster().is_from_member(headers) {
-        response.headers_mut().insert(POSITION, HeaderValue::from(api.catalog().position()));
+/// Who the caller of a request that another member hands on is, if he does not say.
+pub(super) fn defaults(parts: &Parts) -> Option<Defaults> {
+    if !is_handed_on(&parts.extensions) {
+        return None;
+    }
+    let text = |name| Some(parts.headers.get(name)?.to_str().ok()?.to_owned());
+    Some(Defaults { account: text(ACCOUNT)?, region: text(REGION)? })
+}
+
+impl Api {
+    /// Answers a request that another member has handed on, and says how far that must have read to have what the answer tells of.
+    pub async fn handle_for_member(&self, request: Request<Bytes>) -> Response<Bytes> {
+        let mut request = request.map(Body::from);
+        request.extensions_mut().insert(HandedOn);
+        let (mut parts, body) = self.handle(request).await.into_parts();
+        // Answers of the API are there whole.
+        let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+        parts.headers.insert(POSITION, HeaderValue::from(self.catalog().position()));
+        Response::from_parts(parts, body)
     }
 }

@@ -37,7 +37,7 @@ pub(super) async fn handle(api: &Api, request: Request<Body>) -> Response<Body> 
         Ok(body) => body,
         Err(error) => return failure(&error, request_id),
     };
-    let handed_on = elsewhere::defaults(api, &parts.headers);
+    let handed_on = elsewhere::defaults(&parts);
     let call = Call { headers: &parts.headers, body: &body, defaults: handed_on.as_ref().unwrap_or(api.defaults()) };
     match (operation, target) {
         (Some(operation), _) => {
@@ -46,12 +46,10 @@ pub(super) async fn handle(api: &Api, request: Request<Body>) -> Response<Body> 
             }
             let answer = answer_here(api, operation, &call).await;
             api.metrics().answered(operation, began, answer.as_ref().err());
-            let mut response = match answer {
+            match answer {
                 Ok(body) => success(body, request_id),
                 Err(error) => failure(&error, request_id),
-            };
-            elsewhere::say_position(api, &parts.headers, &mut response);
-            response
+            }
         }
         (None, Some(target)) => failure(&unknown_target(&target), request_id),
         (None, None) => without_target(&parts.method, &parts.headers, &call, request_id),

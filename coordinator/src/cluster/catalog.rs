@@ -5,22 +5,16 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::future::join_all;
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::{Request, Response, StatusCode};
 
 use super::route::NotAsked;
 use super::{Cluster, MOVING, Owner, PeerAnswer, Question, ReadError, Revisions};
-use crate::dispatch::PeerSecret;
 use crate::store::ShardId;
 
 /// What a member answers that is asked for what only the catalog's owner can do, and does not own it.
 pub(crate) const NOT_THE_OWNER: StatusCode = StatusCode::MISDIRECTED_REQUEST;
 
 impl Cluster {
-    /// Whether the request comes from another member, which does not want it to go any further.
-    pub(crate) fn is_from_member(&self, headers: &HeaderMap) -> bool {
-        !self.is_alone() && PeerSecret::of(self.token_key()).is_in(headers)
-    }
-
     /// Has the catalog's owner answer a request, as it came. `None` if `is_owner` says that this process is the owner by now.
     pub(crate) async fn at_catalogs_owner(
         &self,

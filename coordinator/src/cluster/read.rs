@@ -100,7 +100,10 @@ impl Cluster {
     pub async fn watch(&self, id: ExecutionId) -> Result<Option<Watch>, ReadError> {
         let RemoteWatch { seen, live } = self.follow_anywhere(id).await?;
         match seen {
-            Some(seen) => Ok(Some(Watch::new(self.events(id, &seen).await?, Some(live)))),
+            Some(seen) => {
+                let watch = Watch::new(self.events(id, &seen).await?, Some(live));
+                Ok(Some(if self.is_alone() { watch } else { watch.shared(self.clone(), id) }))
+            }
             // It has ended and left memory, or there is none.
             None => Ok(self.stored_history(id).await?.map(|(_, events)| Watch::new(events, None))),
         }
@@ -227,7 +230,7 @@ impl Cluster {
     }
 }
 
-fn ends_execution(event: &Event) -> bool {
+pub(super) fn ends_execution(event: &Event) -> bool {
     event.kind.execution_change().is_some_and(|change| change.is_end())
 }
 

@@ -4,11 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use baton_engine::Verdict;
+use baton_engine::{EventKind, Input, Rejected, Verdict};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
-use super::{CLOSING, Cluster, MOVING, Owner, PeerAnswer, Question};
+use super::{CLOSING, Cluster, MOVING, Owner, PeerAnswer, Question, SendError};
 use crate::shard::Answer;
 use crate::store::{Member, ShardId};
 
@@ -53,6 +53,23 @@ impl Cluster {
         }
     }
 
+    /// Whether what is answered about a question that was asked before says that it counted then.
+    async fn has_counted(&self, question: &Question, answer: &PeerAnswer) -> bool {
+        let PeerAnswer::Shard(Answer::Sent(result)) = answer else { return false };
+        match (result, question) {
+            (Ok(Verdict::Duplicate), _) => true,
+            // An execution that has ended since remembers no outcomes; its history does.
+            (
+                Err(SendError::Rejected(Rejected::Ended | Rejected::TimedOut | Rejected::Cancelled)),
+                Question::Report { id, input, .. } | Question::Send { id, input, .. },
+            ) => match Box::pin(self.history(*id)).await {
+                Ok(Some((_, events))) => events.iter().any(|event| is_outcome(&event.kind, input)),
+                Ok(None) | Err(_) => false,
+            },
+            (Ok(Verdict::Applied) | Err(_), _) => false,
+        }
+    }
+
     async fn ask_owner(&self, question: Question) -> PeerAnswer {
         let shard = question.execution().map_or(ShardId::CATALOG, |id| self.shard_of(id));
         let mut route = Route::new(self, shard, &question);
@@ -64,7 +81,8 @@ impl Cluster {
             };
             match answer {
                 Some(PeerAnswer::NotHere | PeerAnswer::Shard(Answer::NotHere)) | None => {}
-                Some(answer) => return route.first_of(answer),
+                Some(answer) if route.is_repeated && self.has_counted(&question, &answer).await => return applied(),
+                Some(answer) => return answer,
             }
             if !route.look_again().await {
                 return PeerAnswer::Unavailable(MOVING);
@@ -94,6 +112,21 @@ impl Cluster {
             }
             let _ = timeout_at(Instant::now() + LOOK_AGAIN, changes.changed()).await;
         }
+    }
+}
+
+fn applied() -> PeerAnswer {
+    PeerAnswer::Shard(Answer::Sent(Ok(Verdict::Applied)))
+}
+
+/// Whether the event says that the reported outcome has counted.
+fn is_outcome(event: &EventKind, input: &Input) -> bool {
+    match (event, input) {
+        (EventKind::TaskSucceeded { output, .. }, Input::TaskSucceeded { output: reported, .. }) => output == reported,
+        (EventKind::TaskFailed { failure, .. }, Input::TaskFailed { error, cause, .. }) => {
+            (&failure.error, &failure.cause) == (error, cause)
+        }
+        _ => false,
     }
 }
 
@@ -168,15 +201,5 @@ impl<'a> Route<'a> {
         // A directory that is given up changes no more: the time goes by all the same.
         let _ = timeout_at(Instant::now() + LOOK_AGAIN, self.changes.changed()).await;
         true
-    }
-
-    /// The answer as it would have been if the question had come once.
-    fn first_of(&self, answer: PeerAnswer) -> PeerAnswer {
-        match answer {
-            PeerAnswer::Shard(Answer::Sent(Ok(Verdict::Duplicate))) if self.is_repeated => {
-                PeerAnswer::Shard(Answer::Sent(Ok(Verdict::Applied)))
-            }
-            answer => answer,
-        }
     }
 }

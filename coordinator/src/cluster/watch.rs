@@ -1,30 +1,56 @@
 //! Following an execution live.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use baton_engine::Event;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
+use super::{Cluster, ExecutionId};
 use crate::shard::read_chunk;
 
 /// Chunks that a follower may be behind before it is let go.
 const BEHIND_MAX: usize = 1_024;
 
+/// How often what is followed is looked for at its next owner without anything new being found, and the pause before each time.
+const RESUMES_MAX: u32 = 200;
+const RESUME_PAUSE: Duration = Duration::from_millis(25);
+
 /// All events of an execution so far, then those that become durable, in order and without gaps.
 pub struct Watch {
     so_far: Option<Vec<Event>>,
     live: Option<mpsc::Receiver<Bytes>>,
+    /// Where it goes on when the shard goes to another member; `None` in a process that has the store to itself.
+    shared: Option<(Cluster, ExecutionId)>,
+    /// Events that were told.
+    told: usize,
+    has_ended: bool,
 }
 
 impl Watch {
     pub(super) fn new(so_far: Vec<Event>, live: Option<mpsc::Receiver<Bytes>>) -> Self {
-        Self { so_far: Some(so_far), live }
+        Self { so_far: Some(so_far), live, shared: None, told: 0, has_ended: false }
+    }
+
+    /// As this, of an execution whose shard may go to another member.
+    pub(super) fn shared(self, cluster: Cluster, id: ExecutionId) -> Self {
+        Self { shared: Some((cluster, id)), ..self }
     }
 
     /// The next events; `None` after the execution's last one, or when the watcher was too slow and has to begin again.
     pub async fn next(&mut self) -> Option<Vec<Event>> {
+        let events = match self.next_here().await {
+            Some(events) => events,
+            None => self.resumed().await?,
+        };
+        self.told += events.len();
+        self.has_ended = events.last().is_some_and(super::read::ends_execution);
+        Some(events)
+    }
+
+    async fn next_here(&mut self) -> Option<Vec<Event>> {
         if let Some(events) = self.so_far.take() {
             return Some(events);
         }
@@ -36,6 +62,25 @@ impl Watch {
                 None
             }
         }
+    }
+
+    /// Follows the execution where it is now, from behind what was told.
+    async fn resumed(&mut self) -> Option<Vec<Event>> {
+        let (cluster, id) = self.shared.clone().filter(|_| !self.has_ended && self.live.is_some())?;
+        for _ in 0..RESUMES_MAX {
+            tokio::time::sleep(RESUME_PAUSE).await;
+            let Watch { so_far, live, .. } = Box::pin(cluster.watch(id)).await.ok().flatten()?;
+            self.live = live;
+            let mut all = so_far.unwrap_or_default();
+            let new = all.split_off(self.told.min(all.len()));
+            if !new.is_empty() {
+                return Some(new);
+            }
+            if let Some(events) = self.next_here().await {
+                return Some(events);
+            }
+        }
+        None
     }
 }
 

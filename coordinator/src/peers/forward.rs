@@ -1,60 +1,67 @@
-//! Requests of the AWS API that another member answers, as they came.
+//! Requests of the AWS API that another member answers, and their answers, as they travel.
 
-use std::sync::Arc;
-use std::time::Duration;
-
+use baton_proto::peer::v1::{ApiRequest, ApiResponse, Header};
 use bytes::Bytes;
-use http::{Request, Response, Uri};
-use http_body_util::{BodyExt, Full, Limited};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
-use tokio::time::timeout;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 
-use crate::cluster::Unreachable;
-use crate::dispatch::{PEER_HEADER, PeerSecret};
-use crate::store::Member;
-
-/// A member that takes longer to answer is given up: what was asked may have been done.
-const ANSWER_MAX: Duration = Duration::from_secs(5);
-const CONNECT_MAX: Duration = Duration::from_secs(1);
-/// No answer of the API that is forwarded is larger.
-const ANSWER_BYTES_MAX: usize = 16 << 20;
-
-/// See the module.
-pub(super) struct Forwarding {
-    secret: PeerSecret,
-    client: Client<HttpConnector, Full<Bytes>>,
+pub(super) fn request_out(request: Request<Bytes>) -> ApiRequest {
+    let (parts, body) = request.into_parts();
+    ApiRequest { headers: headers_out(&parts.headers), body }
 }
 
-impl Forwarding {
-    pub(super) fn new(secret: PeerSecret) -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_connect_timeout(Some(CONNECT_MAX));
-        connector.set_nodelay(true);
-        Self { secret, client: Client::builder(TokioExecutor::new()).build(connector) }
-    }
-
-    pub(super) async fn send(&self, member: &Arc<Member>, request: Request<Bytes>) -> Result<Response<Bytes>, Unreachable> {
-        let (mut parts, body) = request.into_parts();
-        parts.uri =
-            Uri::try_from(format!("{}/", member.address)).map_err(|error| Unreachable(format!("{}: {error}", member.address).into()))?;
-        parts.headers.insert(PEER_HEADER, self.secret.header());
-        let answered = async {
-            let response = self.client.request(Request::from_parts(parts, Full::new(body))).await.map_err(|error| because(&error))?;
-            let (parts, body) = response.into_parts();
-            let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await.map_err(|error| Unreachable(error.to_string().into()))?;
-            Ok(Response::from_parts(parts, body.to_bytes()))
-        };
-        timeout(ANSWER_MAX, answered).await.unwrap_or_else(|_| Err(Unreachable("no answer in time".into())))
-    }
+/// `None` if it is none.
+pub(super) fn request_in(request: ApiRequest) -> Option<Request<Bytes>> {
+    let mut read = Request::new(request.body);
+    *read.method_mut() = Method::POST;
+    *read.headers_mut() = headers_in(request.headers)?;
+    Some(read)
 }
 
-/// The innermost reason: "connection refused" says more than "client error".
-fn because(error: &dyn std::error::Error) -> Unreachable {
-    let mut innermost = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
+pub(super) fn response_out(response: Response<Bytes>) -> ApiResponse {
+    let (parts, body) = response.into_parts();
+    ApiResponse { status: parts.status.as_u16().into(), headers: headers_out(&parts.headers), body }
+}
+
+/// `None` if it is none.
+pub(super) fn response_in(response: ApiResponse) -> Option<Response<Bytes>> {
+    let mut read = Response::new(response.body);
+    *read.status_mut() = StatusCode::from_u16(u16::try_from(response.status).ok()?).ok()?;
+    *read.headers_mut() = headers_in(response.headers)?;
+    Some(read)
+}
+
+fn headers_out(headers: &HeaderMap) -> Vec<Header> {
+    let header = |(name, value): (&HeaderName, &HeaderValue)| Header {
+        name: name.as_str().to_owned(),
+        value: Bytes::copy_from_slice(value.as_bytes()),
+    };
+    headers.iter().map(header).collect()
+}
+
+fn headers_in(headers: Vec<Header>) -> Option<HeaderMap> {
+    let mut read = HeaderMap::new();
+    for Header { name, value } in headers {
+        let value = HeaderValue::from_maybe_shared(value).ok()?;
+        read.try_append(HeaderName::try_from(name).ok()?, value).ok()?;
     }
-    Unreachable(innermost.to_string().into())
+    Some(read)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_and_answers_come_back() {
+        let request = Request::post("/").header("x-amz-target", "T").header("a", "1").header("a", "2").body(Bytes::from_static(b"{}"));
+        let read = request_in(request_out(request.expect("a request"))).expect("a request");
+        assert_eq!((read.headers()["x-amz-target"].as_bytes(), read.headers().get_all("a").iter().count()), (&b"T"[..], 2));
+        assert_eq!(read.body(), "{}");
+        let response = Response::builder().status(421).body(Bytes::from_static(b"no")).expect("a response");
+        let read = response_in(response_out(response)).expect("a response");
+        assert_eq!((read.status().as_u16(), &read.body()[..]), (421, &b"no"[..]));
+        assert!(response_in(ApiResponse { status: 7, ..ApiResponse::default() }).is_none());
+        let broken = Header { name: "a b".to_owned(), value: Bytes::new() };
+        assert!(request_in(ApiRequest { headers: vec![broken], ..ApiRequest::default() }).is_none());
+    }
 }

@@ -18,16 +18,18 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{sleep, timeout};
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 use tonic::{Request, Status, Streaming};
 
-use super::codec;
+use super::{codec, forward};
 use crate::cluster::{ExecutionId, Notice, PeerAnswer, Question, RemoteWatch, Unreachable};
 use crate::dispatch::{PEER_HEADER, PeerSecret};
 use crate::shard::Answer;
 
 /// A member that does not answer the opening of a stream in this time cannot be reached.
 const OPEN_MAX: Duration = Duration::from_secs(2);
+/// A request of the API that takes longer is given up: it may have been done.
+const FORWARD_MAX: Duration = Duration::from_secs(5);
 /// Pauses after a stream that could not be opened or has ended. Meanwhile the member cannot be reached.
 const BACKOFF_MIN: Duration = Duration::from_millis(50);
 const BACKOFF_MAX: Duration = Duration::from_secs(1);
@@ -67,8 +69,8 @@ struct Outbox {
 
 impl Link {
     /// The link to the member at this address. It is spoken to when there is something to say.
-    pub(super) fn open(address: &str, secret: &PeerSecret) -> Result<Arc<Self>, Unreachable> {
-        let channel = endpoint(address)?.connect_lazy();
+    pub(super) fn open(address: &str, secret: &PeerSecret, ca_pem: Option<&str>) -> Result<Arc<Self>, Unreachable> {
+        let channel = endpoint(address, ca_pem)?.connect_lazy();
         let filled = Arc::new(Notify::new());
         let link = Arc::new(Self { secret: secret.clone(), channel, outbox: Mutex::default(), filled: filled.clone() });
         tokio::spawn(run(Arc::downgrade(&link), filled));
@@ -138,6 +140,15 @@ impl Link {
             }
         });
         Ok(Some(RemoteWatch { seen, live }))
+    }
+
+    /// Has the member answer a request of the API.
+    pub(super) async fn forward(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, Unreachable> {
+        let request = self.request(forward::request_out(request));
+        let mut client = self.client();
+        let answered = timeout(FORWARD_MAX, client.forward(request)).await.map_err(|_| Unreachable(NO_ANSWER.into()))?;
+        let response = answered.map_err(|status| unreachable_by(&status))?.into_inner();
+        forward::response_in(response).ok_or_else(|| Unreachable(codec::NOT_UNDERSTOOD.into()))
     }
 
     fn client(&self) -> PeerClient<Channel> {
@@ -283,8 +294,13 @@ async fn exchange(link: &Weak<Link>, filled: &Notify, backoff: &mut Duration) ->
     }
 }
 
-fn endpoint(address: &str) -> Result<Endpoint, Unreachable> {
-    let endpoint = Endpoint::from_shared(address.to_owned()).map_err(|error| Unreachable(format!("{address}: {error}").into()))?;
+fn endpoint(address: &str, ca_pem: Option<&str>) -> Result<Endpoint, Unreachable> {
+    let wrong = |error: tonic::transport::Error| Unreachable(format!("{address}: {error}").into());
+    let endpoint = Endpoint::from_shared(address.to_owned()).map_err(wrong)?;
+    let endpoint = match endpoint.uri().scheme_str() {
+        Some("https") => endpoint.tls_config(tls(ca_pem)).map_err(wrong)?,
+        Some(_) | None => endpoint,
+    };
     Ok(endpoint
         .connect_timeout(OPEN_MAX)
         .tcp_nodelay(true)
@@ -292,6 +308,14 @@ fn endpoint(address: &str) -> Result<Endpoint, Unreachable> {
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .http2_keep_alive_interval(KEEP_ALIVE)
         .keep_alive_timeout(KEEP_ALIVE))
+}
+
+fn tls(ca_pem: Option<&str>) -> ClientTlsConfig {
+    let tls = ClientTlsConfig::new().with_native_roots();
+    match ca_pem {
+        Some(pem) => tls.ca_certificate(Certificate::from_pem(pem)),
+        None => tls,
+    }
 }
 
 fn unreachable_by(status: &Status) -> Unreachable {

@@ -9,7 +9,7 @@ mod forward;
 mod link;
 mod service;
 
-pub use service::PeerService;
+pub use service::{AnswersApi, PeerService};
 
 use std::sync::Arc;
 
@@ -22,7 +22,6 @@ use parking_lot::Mutex;
 use crate::cluster::{ExecutionId, Notice, PeerAnswer, Question, Remote, RemoteWatch, Unreachable};
 use crate::dispatch::PeerSecret;
 use crate::store::Member;
-use forward::Forwarding;
 use link::Link;
 
 /// Links to members that have gone are given up when there are more than this.
@@ -31,15 +30,15 @@ const LINKS_MAX: usize = 64;
 /// Ways to the other members. See the module.
 pub struct Peers {
     secret: PeerSecret,
+    ca_pem: Option<String>,
     /// By address.
     links: Mutex<HashMap<Arc<str>, Arc<Link>, FixedState>>,
-    forwarding: Forwarding,
 }
 
 impl Peers {
-    /// Ways to members that share this secret.
-    pub fn new(secret: PeerSecret) -> Self {
-        Self { forwarding: Forwarding::new(secret.clone()), secret, links: Mutex::default() }
+    /// Ways to members that share this secret. `ca_pem`: who vouches for members that are spoken to over TLS, if not those whom the system trusts.
+    pub fn new(secret: PeerSecret, ca_pem: Option<String>) -> Self {
+        Self { secret, ca_pem, links: Mutex::default() }
     }
 
     fn link(&self, member: &Member) -> Result<Arc<Link>, Unreachable> {
@@ -50,7 +49,7 @@ impl Peers {
         if links.len() >= LINKS_MAX {
             links.retain(|_, link| !link.is_idle());
         }
-        let link = Link::open(&member.address, &self.secret)?;
+        let link = Link::open(&member.address, &self.secret, self.ca_pem.as_deref())?;
         links.insert(member.address.clone(), link.clone());
         Ok(link)
     }
@@ -77,6 +76,6 @@ impl Remote for Peers {
         member: &'a Arc<Member>,
         request: http::Request<Bytes>,
     ) -> BoxFuture<'a, Result<http::Response<Bytes>, Unreachable>> {
-        Box::pin(self.forwarding.send(member, request))
+        Box::pin(async move { self.link(member)?.forward(request).await })
     }
 }

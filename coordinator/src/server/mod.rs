@@ -203,7 +203,9 @@ impl Server {
         let catalog = Catalog::follow(store.clone()).await?;
         // The others are told where this one listens, so that it does before it is one of them.
         let (listener, address) = listen(config.listen)?;
-        let peers = Arc::new(Peers::new(PeerSecret::of(&token_key)));
+        // What vouches for this member vouches for all, unless the system knows better.
+        let ca_pem = config.tls.as_ref().and_then(|tls| std::fs::read_to_string(&tls.certificate).ok());
+        let peers = Arc::new(Peers::new(PeerSecret::of(&token_key), ca_pem));
         let member = MemberConfig {
             membership,
             name: name.into(),
@@ -239,7 +241,12 @@ impl Server {
         let weak_store = Arc::downgrade(&store);
         let gateway = Gateway::new(cluster.clone()).with_tokens(config.worker_tokens.clone());
         let health = Health { store, cluster: cluster.clone(), catalog: catalog.clone(), closing: api.closing().clone() };
-        let router = router(&api, &gateway, &PeerService::new(cluster.clone()), health);
+        let for_members = api.clone();
+        let peers = PeerService::new(cluster.clone()).with_api(Arc::new(move |request| {
+            let api = for_members.clone();
+            Box::pin(async move { api.handle_for_member(request).await })
+        }));
+        let router = router(&api, &gateway, &peers, health);
         let limits = ConnectionLimits::of_process();
         tokio::spawn(serve::serve(listener, tls, router, limits, accepting.clone(), connections.clone()));
         tokio::spawn(api::finish_deletions(api.clone()));

@@ -10,6 +10,7 @@ mod fake_aws;
 mod history;
 mod hostile;
 mod map_runs;
+mod members;
 mod mocks;
 mod redrive;
 mod restart;

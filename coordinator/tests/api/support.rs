@@ -43,7 +43,10 @@ impl TestServer {
     /// As this says, but on a free port.
     pub(crate) async fn configured(config: ServerConfig) -> Self {
         let config = ServerConfig { listen: ([127, 0, 0, 1], 0).into(), ..config };
-        let server = Server::start(config).await.expect("the server starts");
+        Self::around(Server::start(config).await.expect("the server starts"))
+    }
+
+    pub(crate) fn around(server: Server) -> Self {
         let endpoint = format!("http://{}", server.address());
         Self { server, endpoint, http: Client::builder(TokioExecutor::new()).build_http() }
     }

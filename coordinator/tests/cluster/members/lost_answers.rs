@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use baton_coordinator::cluster::{StartError, Status, TaskOutcome};
+use baton_coordinator::cluster::{StartError, Status, TaskError, TaskOutcome};
 use baton_engine::{Input, Payload};
 use serde_json::json;
 
@@ -39,6 +39,20 @@ async fn a_running_start_is_not_begun_again() {
     let twin = other.start(&name, "{}").await;
     assert_eq!((started.created, twin.created, started.start_at), (true, false, twin.start_at));
     assert_eq!(other.history(&name).await, ["ExecutionStarted", "StateEntered", "TaskScheduled"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_outcome_that_has_ended_its_execution_counts_although_its_answer_is_lost() {
+    let (one, other, direct) = beside(&task_machine(ACTIVITY)).await;
+    let name = name_of_second("last");
+    one.start(&name, "{}").await;
+    let task = within(other.cluster.poll_activity(ACTIVITY, None, PATIENCE)).await.expect("no error").expect("a task");
+    let outcome = |text: &str| TaskOutcome::Success { output: Payload::from_text(text.to_owned()) };
+    direct.lose_an_answer(std::future::ready(()));
+    assert_eq!(within(one.cluster.complete_task(&task.token, outcome("[1]"))).await, Ok(()));
+    assert_eq!(other.succeeded(&name).await, "[1]");
+    direct.lose_an_answer(std::future::ready(()));
+    assert_eq!(within(one.cluster.complete_task(&task.token, outcome("[2]"))).await, Err(TaskError::TaskTimedOut));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -81,7 +81,7 @@ async fn open(store: &Arc<MemoryStore>, mine: ShardSet, definition: &Value, remo
 /// Both, which speak to each other over connections.
 async fn connected(definition: &Value) -> (One, One) {
     let store = Arc::new(MemoryStore::new(1 << SHARD_BITS));
-    let peers = || Arc::new(Peers::new(PeerSecret::of(&TokenKey::new([3; 32]))));
+    let peers = || Arc::new(Peers::new(PeerSecret::of(&TokenKey::new([3; 32])), None));
     let one = open(&store, shards(0), definition, peers()).await;
     let other = open(&store, shards(4), definition, peers()).await;
     one.directory.set_others(vec![member("b", &other.url, shards(4))]);

@@ -89,7 +89,7 @@ async fn many_at_once_are_all_answered() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_does_not_know_the_secret_is_refused() {
     let (one, other) = connected(&pass_machine()).await;
-    let stranger = Peers::new(PeerSecret::of(&TokenKey::new([4; 32])));
+    let stranger = Peers::new(PeerSecret::of(&TokenKey::new([4; 32])), None);
     let to = member("b", &other.url, shards(4));
     let refused = within(stranger.ask(&to, Question::Describe { id: id("e") })).await.expect_err("it is refused");
     assert!(refused.0.contains("only members of this cluster"), "{refused}");
