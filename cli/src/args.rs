@@ -28,7 +28,7 @@ pub(crate) enum Command {
     /// Serve a folder of workflows and functions, and reload them as they change.
     Dev(ServeArgs),
     /// Serve a folder durably, for production: the folder is read once, logs are JSON.
-    Up(ServeArgs),
+    Up(UpArgs),
     /// Serve as one of several coordinators that share a store and a broker: a cluster.
     Coordinator(CoordinatorArgs),
     /// Run the functions of a folder for coordinators elsewhere.
@@ -70,6 +70,16 @@ pub(crate) struct ServeArgs {
     pub(crate) limits: LimitSettings,
     #[command(flatten)]
     pub(crate) aws: AwsSettings,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct UpArgs {
+    #[command(flatten)]
+    pub(crate) serve: ServeArgs,
+    /// Try a cluster on this machine instead: Redis and RabbitMQ of the system's packages, three coordinators, two workers; data and logs in
+    /// DIR/.baton/cluster.
+    #[arg(long, conflicts_with = "ephemeral")]
+    pub(crate) cluster: bool,
 }
 
 #[derive(Clone, Debug, clap::Args)]

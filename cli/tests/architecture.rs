@@ -18,7 +18,7 @@ const CRATES: [(&str, &[&str]); 10] = [
     ("shared/local-services", &[]),
     ("coordinator", &["baton-query", "baton-asl", "baton-engine", "baton-proto", "baton-task-queue"]),
     ("worker", &["baton-proto"]),
-    ("cli", &["baton-asl", "baton-coordinator", "baton-worker"]),
+    ("cli", &["baton-asl", "baton-coordinator", "baton-local-services", "baton-worker"]),
     ("loadtest", &["baton-proto", "baton-worker", "baton-task-queue", "baton-local-services"]),
 ];
 

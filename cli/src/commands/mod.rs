@@ -15,6 +15,7 @@ mod serve;
 mod stop_signal;
 mod test_state;
 mod up;
+mod up_cluster;
 mod worker;
 
 pub(crate) use exec::details;

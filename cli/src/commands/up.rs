@@ -1,11 +1,15 @@
-//! `baton up`: the durable single-node server.
+//! `baton up`: the durable single-node server, or a cluster on one machine.
 
 use super::serve::{self, Mode};
-use crate::args::ServeArgs;
+use super::up_cluster;
+use crate::args::UpArgs;
 use crate::exit::CliResult;
 use crate::logs;
 
-pub(crate) fn run(args: ServeArgs) -> CliResult {
+pub(crate) fn run(args: UpArgs) -> CliResult {
+    if args.cluster {
+        return up_cluster::run(args);
+    }
     logs::init(logs::Style::Json);
-    serve::run(args, Mode::Up)
+    serve::run(args.serve, Mode::Up)
 }

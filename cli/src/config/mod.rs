@@ -15,6 +15,7 @@ mod resolve_cluster;
 mod secret;
 mod server;
 mod store;
+mod variables;
 
 #[cfg(test)]
 mod tests;
