@@ -22,6 +22,8 @@ pub(crate) enum Command {
     List,
     /// Serve the functions of a scenario in this process until SIGTERM
     Worker(WorkerArgs),
+    /// Publish, consume and acknowledge offers at a RabbitMQ, with nothing else around: what the speed of a cluster is to be read against
+    Broker(BrokerArgs),
     /// Kill a real baton and a real worker again and again, and prove that nothing was lost or done twice
     Chaos(ChaosArgs),
 }
@@ -92,6 +94,31 @@ pub(crate) struct WorkerArgs {
     /// Slots of each function
     #[arg(long, default_value_t = 256)]
     pub(crate) concurrency: u32,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct BrokerArgs {
+    /// The broker, amqp://USER:PASSWORD@HOST:PORT/VHOST; by default one is started and ended again
+    #[arg(long)]
+    pub(crate) url: Option<String>,
+    /// Publish for this long, for each size of message
+    #[arg(long, default_value_t = 10)]
+    pub(crate) seconds: u64,
+    /// Queues, each with a consumer
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub(crate) queues: u32,
+    /// Messages that wait for their confirmation at a time
+    #[arg(long, default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub(crate) in_flight: u32,
+    /// Quorum queues instead of classic ones
+    #[arg(long)]
+    pub(crate) quorum: bool,
+    /// Bytes of an offer's token
+    #[arg(long, default_value_t = 64)]
+    pub(crate) token_bytes: usize,
+    /// Write the report here as JSON
+    #[arg(long)]
+    pub(crate) json: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, Args)]

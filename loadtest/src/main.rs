@@ -7,6 +7,7 @@
 
 mod api;
 mod backoff;
+mod broker;
 mod chaos;
 mod check;
 mod cli;
@@ -57,6 +58,12 @@ fn carry_out(command: Command) -> anyhow::Result<bool> {
             Ok(true)
         }
         Command::Worker(args) => on_all_processors(worker::run(&args)).map(|()| true),
+        Command::Broker(args) => {
+            let report = on_all_processors(broker::run(&args))?;
+            println!("{}", report.text());
+            write_json(args.json.as_deref(), &report)?;
+            Ok(report.is_sound())
+        }
         Command::Chaos(args) => {
             let report = on_one_thread(chaos::run(&args))?;
             println!("{}", report.text());
@@ -72,7 +79,7 @@ fn on_one_thread<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Re
     LocalSet::new().block_on(&runtime, work)
 }
 
-fn on_all_processors(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+fn on_all_processors<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
 }
 

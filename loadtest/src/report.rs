@@ -235,7 +235,7 @@ fn latency_of(finish: Finish) -> &'static str {
 }
 
 impl Latency {
-    fn of(histogram: &Histogram<u64>) -> Option<Self> {
+    pub(crate) fn of(histogram: &Histogram<u64>) -> Option<Self> {
         let quantile = |q: f64| histogram.value_at_quantile(q) as f64 / 1e3;
         (!histogram.is_empty()).then(|| Self {
             count: histogram.len(),
@@ -247,7 +247,7 @@ impl Latency {
         })
     }
 
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         format!(
             "p50 {:.2}  p90 {:.2}  p99 {:.2}  p99.9 {:.2}  max {:.2} ms",
             self.p50_ms, self.p90_ms, self.p99_ms, self.p99_9_ms, self.max_ms

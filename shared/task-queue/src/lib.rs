@@ -10,7 +10,10 @@ mod rabbitmq;
 pub use baton_proto::offer::v1::Offer;
 pub use memory::{Faults, MemoryQueue};
 pub use queue::{Consumer, Delivery, Depth, Link, QueueError, Settlement, TaskQueue};
-pub use rabbitmq::{AddressError, BrokerAddress, QueueType, RabbitMqQueue, RabbitMqSettings};
+pub use rabbitmq::{
+    AddressError, BrokerAddress, BrokerFacts, Fact, Policy, PolicyState, QueueType, RabbitMqQueue, RabbitMqSettings, inspect,
+    shipped_policies,
+};
 
 /// Most offers that one message carries; [`TaskQueue::publish`] splits what is longer.
 pub const OFFERS_PER_MESSAGE_MAX: usize = 64;

@@ -8,9 +8,14 @@ mod acknowledgements;
 mod backoff;
 mod consumer;
 mod errors;
+mod facts;
+mod greeting;
+mod management;
 mod message;
 mod names;
+mod policies;
 mod publisher;
+mod queue_types;
 mod settings;
 mod subscription;
 mod supervisor;
@@ -25,7 +30,10 @@ use lapin::{Channel, Connection};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
+pub use self::facts::{BrokerFacts, Fact, inspect};
+pub use self::policies::{Policy, PolicyState, shipped_policies};
 use self::publisher::Publisher;
+use self::queue_types::QueueTypes;
 pub use self::settings::{AddressError, BrokerAddress, QueueType, RabbitMqSettings};
 use self::subscription::Subscription;
 use self::supervisor::State;
@@ -34,6 +42,7 @@ use crate::{Consumer, Depth, Link, Offer, QueueError, TaskQueue};
 /// Task queues at a RabbitMQ. When it and the last of its consumers are dropped, the connections close.
 pub struct RabbitMqQueue {
     settings: Arc<RabbitMqSettings>,
+    queue_types: Arc<QueueTypes>,
     publishing: watch::Receiver<State<Arc<Publisher>>>,
     consuming: watch::Receiver<State<Arc<Connection>>>,
     link: watch::Receiver<Link>,
@@ -43,15 +52,15 @@ pub struct RabbitMqQueue {
 impl RabbitMqQueue {
     /// Begins to connect and answers at once; [`link`](TaskQueue::link) tells when there is a connection. Needs a tokio runtime around it.
     pub fn start(settings: RabbitMqSettings) -> Self {
-        let settings = Arc::new(settings);
+        let (settings, queue_types) = (Arc::new(settings), Arc::new(QueueTypes::default()));
         let (publishing, consuming) = (State::new(), State::new());
         let halves = Arc::new(Halves { link: watch::Sender::default(), up: watch::Sender::default() });
         let (publishing_seen, consuming_seen, link) = (publishing.subscribe(), consuming.subscribe(), halves.link.subscribe());
         let supervisors = [
-            tokio::spawn(keep_publishing(settings.clone(), publishing, halves.clone())).abort_handle(),
+            tokio::spawn(keep_publishing(settings.clone(), queue_types.clone(), publishing, halves.clone())).abort_handle(),
             tokio::spawn(keep_consuming(settings.clone(), consuming, halves)).abort_handle(),
         ];
-        Self { settings, publishing: publishing_seen, consuming: consuming_seen, link, supervisors }
+        Self { settings, queue_types, publishing: publishing_seen, consuming: consuming_seen, link, supervisors }
     }
 
     fn publisher(&self) -> Result<Arc<Publisher>, QueueError> {
@@ -74,7 +83,8 @@ impl TaskQueue for RabbitMqQueue {
 
     fn consume<'a>(&'a self, queue: &'a str, prefetch: u16) -> BoxFuture<'a, Result<Box<dyn Consumer>, QueueError>> {
         async move {
-            let consumer = Subscription::start(self.consuming()?, self.name(queue), queue_type(&self.settings), prefetch).await?;
+            let (connection, queue_type) = (self.consuming()?, self.queue_types.of_new(&self.settings).await);
+            let consumer = Subscription::start(connection, self.name(queue), queue_type, prefetch).await?;
             Ok(Box::new(consumer) as Box<dyn Consumer>)
         }
         .boxed()
@@ -123,8 +133,16 @@ impl Halves {
     }
 }
 
-async fn keep_publishing(settings: Arc<RabbitMqSettings>, state: watch::Sender<State<Arc<Publisher>>>, halves: Arc<Halves>) {
-    let set_up = |connection, give_up| Publisher::set_up(connection, give_up, settings.namespace.clone(), queue_type(&settings));
+async fn keep_publishing(
+    settings: Arc<RabbitMqSettings>,
+    queue_types: Arc<QueueTypes>,
+    state: watch::Sender<State<Arc<Publisher>>>,
+    halves: Arc<Halves>,
+) {
+    let set_up = |connection, give_up| async {
+        let queue_type = queue_types.of_new(&settings).await;
+        Publisher::set_up(connection, give_up, settings.namespace.clone(), queue_type).await
+    };
     let changed = |is_up| halves.change(|up| up.0 = is_up, is_up);
     supervisor::keep(settings.clone(), "publishes", state, set_up, changed).await;
 }
@@ -136,10 +154,6 @@ async fn keep_consuming(settings: Arc<RabbitMqSettings>, state: watch::Sender<St
     };
     let changed = |is_up| halves.change(|up| up.1 = is_up, false);
     supervisor::keep(settings.clone(), "consumes", state, set_up, changed).await;
-}
-
-fn queue_type(settings: &RabbitMqSettings) -> QueueType {
-    settings.queue_type.unwrap_or(QueueType::Classic)
 }
 
 /// Gives a channel back that is not needed any more. One that is closed already needs nothing.

@@ -1,6 +1,8 @@
 //! What the tests of task queues share.
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+pub(crate) mod proxy;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
