@@ -2,6 +2,7 @@
 //! the store, and does what the shards ask for. All waiting and all IO of shards is here.
 
 mod checkpoints;
+mod held;
 mod measure;
 mod membership;
 mod outputs;
@@ -10,7 +11,7 @@ mod pace;
 mod set_aside;
 mod timers;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -73,6 +74,14 @@ pub(crate) enum HostMessage {
     Adopt(Box<Adoption>),
     /// A shard is to be settled and let go.
     GiveUp { shard: ShardId, reply: oneshot::Sender<Parted> },
+    /// Who holds claims of its shards? Incarnations.
+    Holders { reply: oneshot::Sender<BTreeSet<u64>> },
+    /// What does the worker of this incarnation hold?
+    HeldBy { worker: u64, reply: oneshot::Sender<Vec<HeldClaim>> },
+    /// Nobody has these: they have never reached whoever they were meant for.
+    NotHeld(Vec<HeldClaim>),
+    /// The worker of this incarnation is lost.
+    WorkerLost(u64),
     /// Executions of a state machine that the index does not show as they stand.
     List { state_machine_arn: Arc<str>, reply: oneshot::Sender<Vec<ExecutionSummary>> },
     /// How many executions are in memory?
@@ -166,6 +175,8 @@ struct Owned {
     held: (u64, bool),
     /// It is to be let go.
     leaving: Option<Leaving>,
+    /// What others held of its tasks when it came, as far as the executions are not in memory.
+    held_when_it_came: Vec<HeldClaim>,
 }
 
 impl Drop for Host {
@@ -221,7 +232,16 @@ impl Host {
         let (id, index) = (shard.id(), self.index(shard.id()));
         assert!(self.shards[index].is_none(), "a shard is adopted once");
         let done = self.done_of(token);
-        self.shards[index] = Some(Owned { shard, token, done, is_touched: false, measured: None, held: (0, false), leaving: None });
+        self.shards[index] = Some(Owned {
+            shard,
+            token,
+            done,
+            is_touched: false,
+            measured: None,
+            held: (0, false),
+            leaving: None,
+            held_when_it_came: Vec::new(),
+        });
         rows.into_iter().for_each(|(due, execution)| self.timers.ask(due, id, execution));
         self.do_asked(index);
         self.append_meanwhile();
@@ -352,6 +372,10 @@ impl Host {
             HostMessage::Own(shard, token, input) => self.step_own(now, shard, token, input),
             HostMessage::Adopt(adoption) => self.adopt_late(*adoption),
             HostMessage::GiveUp { shard, reply } => self.begin_leaving(self.index(shard), reply),
+            HostMessage::Holders { reply } => drop(reply.send(self.holders())),
+            HostMessage::HeldBy { worker, reply } => drop(reply.send(self.held_by(worker))),
+            HostMessage::NotHeld(claims) => self.not_held(claims),
+            HostMessage::WorkerLost(worker) => self.worker_lost(worker),
             HostMessage::List { state_machine_arn, reply } => {
                 let mut listed = Vec::new();
                 self.list(&state_machine_arn, &mut listed);

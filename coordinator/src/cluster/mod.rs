@@ -11,6 +11,7 @@ mod error;
 mod everywhere;
 mod express;
 mod figures;
+pub mod holders;
 mod host;
 mod inbox;
 mod listener;
@@ -190,14 +191,20 @@ impl Cluster {
         count
     }
 
+    /// Hands everything over to the other members and says goodbye to them. What comes here afterwards is answered by them. A process that has its
+    /// store to itself keeps everything.
+    pub async fn leave(&self) {
+        if let Some(member) = &self.inner.member {
+            member.leave().await;
+        }
+    }
+
     /// Ends everything in order: no new work is taken, what is decided becomes durable, all shards are checkpointed and given up. Workers'
     /// sessions are told before.
     ///
     /// One of several that share a store hands its shards over before, so that what goes on goes on there.
     pub async fn close(&self) {
-        if let Some(member) = &self.inner.member {
-            member.leave().await;
-        }
+        self.leave().await;
         self.inner.closing.cancel();
         let ends = self.inner.hosts.iter().map(|host| {
             let (reply, end) = oneshot::channel();
@@ -253,11 +260,6 @@ impl Cluster {
         for host in &self.inner.hosts {
             host.has_space().await;
         }
-    }
-
-    /// Which shards are this process's, and whose the others are.
-    pub(crate) fn directory(&self) -> &Arc<Directory> {
-        &self.inner.directory
     }
 
     pub(crate) fn sessions(&self) -> &Sessions {

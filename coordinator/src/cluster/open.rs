@@ -14,7 +14,7 @@ use super::figures::HostGauges;
 use super::host::{HORIZON_MS, Host, HostMessage, Shared};
 use super::inbox::Inbox;
 use super::members::MemberConfig;
-use super::ownership::{self, DriverParts, Membered};
+use super::ownership::{self, DriverParts, LocalHolding, Membered};
 use super::recover::{acquire_and_find, replay};
 use super::remote::NoRemote;
 use super::sessions::UnderWay;
@@ -131,7 +131,9 @@ impl Cluster {
         for (number, inbox) in parts.inboxes.iter().enumerate() {
             tokio::spawn(Host::new(parts.shared.clone(), inbox.clone(), HostWorld::new(parts.world.clone()), number, horizon).run());
         }
-        let membered = ownership::join(DriverParts {
+        let (membered, leaving) = Membered::new();
+        let cluster = Cluster { inner: Arc::new(parts.inner(config, Some(membered))) };
+        let parts = DriverParts {
             store: config.store.clone(),
             member,
             incarnation: parts.incarnation,
@@ -140,8 +142,9 @@ impl Cluster {
             world: parts.world.clone(),
             sessions: parts.shared.sessions.clone(),
             losses,
-        });
-        let cluster = Cluster { inner: Arc::new(parts.inner(config, Some(membered))) };
+            local: local_holding(Arc::downgrade(&cluster.inner)),
+        };
+        ownership::join(parts, leaving);
         tokio::spawn(look_after_lost(Arc::downgrade(&cluster.inner)));
         cluster
     }
@@ -244,6 +247,16 @@ impl Parts {
 /// What is known of owners at the start.
 fn of_form(is_member: bool) -> Directory {
     if is_member { Directory::shared() } else { Directory::alone() }
+}
+
+/// Asks the sessions of this process. Holds nothing, so that the end need not wait for it.
+fn local_holding(inner: Weak<Inner>) -> LocalHolding {
+    Box::new(move |incarnation, claims| {
+        let cluster = Cluster { inner: inner.upgrade()? };
+        let names: Vec<_> = claims.iter().map(ClaimName::of).collect();
+        let held = cluster.holding(incarnation, &names)?;
+        Some(claims.iter().filter(|claim| !held.contains(&ClaimName::of(claim))).cloned().collect())
+    })
 }
 
 /// An Express execution has as many events as it takes and less time.

@@ -228,7 +228,7 @@ impl<R: Remote> Holding for R {
 }
 
 impl ClaimName {
-    fn of(held: &HeldClaim) -> Self {
+    pub(super) fn of(held: &HeldClaim) -> Self {
         Self { execution: held.execution, task: held.task, claim_id: held.claim.claim_id }
     }
 }

@@ -95,9 +95,10 @@ impl Cluster {
         }
     }
 
-    /// Of these claims, those that the worker's session holds or has asked for; `None` if it has no session here.
+    /// Of these claims, those that the worker's session holds or has asked for; `None` if it has no session here, or has not said yet
+    /// what it holds.
     pub(super) fn holding(&self, incarnation: u64, claims: &[ClaimName]) -> Option<Vec<ClaimName>> {
-        let session = self.sessions().session_of(incarnation)?;
+        let session = self.sessions().session_of(incarnation).filter(|session| session.is_settled())?;
         // Who asks while an answer becomes a grant finds it in one or the other: it leaves the first only after it is in the second.
         let asked: Vec<_> = {
             let under_way = self.inner.under_way.0.lock();

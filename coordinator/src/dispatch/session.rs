@@ -1,6 +1,7 @@
 //! A worker's session as tasks see it: who it is, and what is on its way to it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use baton_engine::{Claim, Holder, TaskRef};
@@ -88,6 +89,8 @@ pub struct Session {
     info: SessionInfo,
     outbox: Mutex<Outbox>,
     waker: AtomicWaker,
+    /// What the worker has said that it holds is known.
+    is_settled: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -113,7 +116,7 @@ pub(crate) struct Held {
 impl Session {
     /// An open session.
     pub fn new(info: SessionInfo) -> Self {
-        Self { info, outbox: Mutex::default(), waker: AtomicWaker::new() }
+        Self { info, outbox: Mutex::default(), waker: AtomicWaker::new(), is_settled: AtomicBool::new(false) }
     }
 
     /// Who it is.
@@ -154,6 +157,16 @@ impl Session {
         let mut items = std::mem::replace(&mut outbox.items, Vec::with_capacity(capacity));
         items.retain_mut(|item| outbox.leaves(item));
         Poll::Ready(Some(items))
+    }
+
+    /// Everything that the worker has said that it holds is [held](Self::hold) from now on.
+    pub(crate) fn set_settled(&self) {
+        self.is_settled.store(true, Ordering::Release);
+    }
+
+    /// Whether it is known what the worker holds.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.is_settled.load(Ordering::Acquire)
     }
 
     /// The worker has said that it holds this.

@@ -43,6 +43,7 @@ pub(super) async fn open(cluster: &Cluster, hello: Hello) -> Result<Opened, Stat
     let connection = Arc::new(Connection { cluster: cluster.clone(), session: session.clone(), queues: Default::default() });
     let orphans = take_over(cluster, &session);
     let lost = settle_claims(cluster, &session, orphans, &hello.running).await;
+    session.set_settled();
     let welcome = Welcome { session_id: session.info().session_id, heartbeat_interval_ms: HEARTBEAT_INTERVAL.as_millis() as u32, lost };
     register_functions(cluster, &hello).await;
     join_queues(&connection, &hello);

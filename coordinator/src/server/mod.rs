@@ -287,6 +287,8 @@ impl Server {
     /// Takes no more connections, ends what waits, lets workers and requests that are under way finish for a while, and writes what
     /// is not written yet.
     pub async fn shutdown(self) {
+        // As long as this process has shards, the others ask it.
+        self.cluster.leave().await;
         self.api.closing().cancel();
         self.accepting.cancel();
         let (drained, answered) = tokio::join!(self.gateway.drain(self.drain_timeout), self.api.answered_all(self.drain_timeout));

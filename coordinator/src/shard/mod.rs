@@ -16,6 +16,7 @@ mod execution_id;
 mod express;
 mod express_pool;
 mod given_up;
+mod held;
 mod input;
 mod list;
 mod live;

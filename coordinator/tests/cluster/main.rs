@@ -14,6 +14,9 @@ mod redrive;
 mod sessions;
 mod set_aside;
 mod sharing;
+#[allow(dead_code)]
+#[path = "../store_support/mod.rs"]
+mod store_support;
 mod support;
 mod turns;
 mod waiting;

@@ -1,22 +1,28 @@
 //! Several systems over one store: shards come, go, and are taken over, and executions go on.
 
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use baton_coordinator::cluster::{ExecutionRecord, MemberConfig, StartError, Status};
+use baton_coordinator::cluster::{
+    Cluster, ExecutionId, ExecutionRecord, Holding, MemberConfig, Notice, PeerAnswer, Question, Remote, RemoteWatch, StartError, Status,
+    Unreachable,
+};
 use baton_coordinator::store::memory::MemoryStore;
 use baton_coordinator::store::{
     Acquired, Append, Checkpoint, KeyRange, Member, Membership, ShardId, ShardStore, StoreError, StoreId, Table, Token,
 };
-use baton_proto::worker::v1::Code;
+use baton_proto::worker::v1::{Code, Granted, Hello};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
+use crate::store_support::redis_server::RedisServer;
 use crate::support::*;
 
 const SHARDS: u16 = 32;
@@ -29,9 +35,61 @@ fn store() -> Arc<MemoryStore> {
 }
 
 async fn member<S: ShardStore + Membership>(store: &Arc<S>, definition: &Value, name: &str, weight: u32) -> System {
+    connected(&Arc::default(), store, definition, name, weight).await
+}
+
+/// As [`member`], with ways to the others.
+async fn connected<S: ShardStore + Membership>(roads: &Arc<Roads>, store: &Arc<S>, definition: &Value, name: &str, weight: u32) -> System {
     let membership: Arc<dyn Membership> = store.clone();
-    let member = MemberConfig { membership, name: name.into(), address: "".into(), weight, catalog: None, holding: None };
-    System::with(store.clone(), definition, |config| config.member = Some(member)).await
+    let holding = Some(Arc::new(Road(roads.clone())) as Arc<dyn Holding>);
+    let member = MemberConfig { membership, name: name.into(), address: name.into(), weight, catalog: None, holding };
+    let remote = Arc::new(Road(roads.clone()));
+    let system = System::with(store.clone(), definition, |config| {
+        config.member = Some(member);
+        config.remote = remote;
+    })
+    .await;
+    roads.0.lock().insert(name.to_owned(), system.cluster.clone());
+    system
+}
+
+/// The members that can be reached, by name.
+#[derive(Default)]
+struct Roads(Mutex<HashMap<String, Cluster>>);
+
+impl Roads {
+    fn to(&self, member: &Member) -> Result<Cluster, Unreachable> {
+        self.0.lock().get(&*member.address).cloned().ok_or_else(|| Unreachable("nobody is there".into()))
+    }
+
+    /// As a process that is killed.
+    fn crash(&self, name: &str, system: System) {
+        self.0.lock().remove(name);
+        system.crash();
+    }
+}
+
+/// Ways inside of this process.
+struct Road(Arc<Roads>);
+
+impl Remote for Road {
+    fn ask<'a>(&'a self, member: &'a Arc<Member>, question: Question) -> BoxFuture<'a, Result<PeerAnswer, Unreachable>> {
+        async move { Ok(self.0.to(member)?.answer(question).await) }.boxed()
+    }
+
+    fn tell(&self, member: &Arc<Member>, notice: Notice) {
+        if let Ok(cluster) = self.0.to(member) {
+            cluster.hear(notice);
+        }
+    }
+
+    fn watch<'a>(&'a self, member: &'a Arc<Member>, id: ExecutionId) -> BoxFuture<'a, Result<Option<RemoteWatch>, Unreachable>> {
+        async move { Ok(self.0.to(member)?.watch_here(id).await) }.boxed()
+    }
+
+    fn forward<'a>(&'a self, _: &'a Arc<Member>, _: http::Request<Bytes>) -> BoxFuture<'a, Result<http::Response<Bytes>, Unreachable>> {
+        async { Err(Unreachable("there is no API here".into())) }.boxed()
+    }
 }
 
 /// Waits until all shards are at work somewhere and nothing moves: each has about what its weight says.
@@ -170,8 +228,8 @@ async fn a_member_that_comes_is_handed_its_part_while_executions_wait_for_worker
     until_each_has_some(&[&a, &b]).await;
     until_settled(&[&a, &b]).await;
     let mut at_a = TestWorker::connect(&a, hello("lambda:f", 100)).await;
-    let mut at_b = TestWorker::connect(&b, baton_proto::worker::v1::Hello { incarnation: 78, ..hello("lambda:f", 100) }).await;
-    let mut granted = std::collections::BTreeSet::new();
+    let mut at_b = TestWorker::connect(&b, Hello { incarnation: 78, ..hello("lambda:f", 100) }).await;
+    let mut granted = BTreeSet::new();
     while granted.len() < 60 {
         let (worker, grant) = tokio::select! {
             grant = at_a.granted() => (&mut at_a, grant),
@@ -192,6 +250,165 @@ async fn shards_are_spread_by_weight() {
     until_all_at_work(&[&small, &large]).await;
     until("the larger one has the most", || shard_counts(&[&large])[0] >= usize::from(SHARDS) * 3 / 4).await;
     (small.crash(), large.crash());
+}
+
+/// While something else goes on.
+async fn says_that_it_lives<T>(worker: &TestWorker, meanwhile: impl Future<Output = T>) -> T {
+    let mut meanwhile = std::pin::pin!(meanwhile);
+    loop {
+        worker.send(baton_proto::worker::v1::worker_message::Message::Heartbeats(Default::default())).await;
+        if let Ok(done) = tokio::time::timeout(Duration::from_secs(1), &mut meanwhile).await {
+            return done;
+        }
+    }
+}
+
+/// A task that a worker has, at a member that has the shard and the session.
+async fn granted_at(system: &System, hello: Hello) -> (TestWorker, Granted, String) {
+    let mut worker = TestWorker::connect(system, hello).await;
+    let name = (0..).map(|number| format!("e{number}")).find(|name| system.cluster.is_owner_of(id(name))).expect("it has some");
+    start_at_owner(&[system], &name, "{}").await;
+    let granted = worker.granted().await;
+    (worker, granted, name)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_whose_member_crashed_reports_at_another_what_it_holds() {
+    let (roads, store, machine) = (Arc::default(), store(), task_machine(FUNCTION));
+    let (a, b) = (connected(&roads, &store, &machine, "a", 4).await, connected(&roads, &store, &machine, "b", 4).await);
+    until_each_has_some(&[&a, &b]).await;
+    let (worker, granted, name) = granted_at(&a, hello("lambda:f", 1)).await;
+    roads.crash("a", a);
+    drop(worker);
+    // It comes while the shard has no owner yet.
+    let mut worker = TestWorker::connect(&b, Hello { running: vec![claim_of(&granted)], ..hello("lambda:f", 0) }).await;
+    assert!(worker.welcome.lost.is_empty());
+    // Longer than a worker may be away.
+    says_that_it_lives(&worker, tokio::time::sleep(Duration::from_secs(12))).await;
+    assert_eq!(worker.succeed(&granted, "7").await, Code::Applied);
+    assert_eq!(b.succeeded(&name).await, "7");
+    assert_eq!(b.history(&name).await.iter().filter(|event| **event == "TaskStarted").count(), 1);
+    roads.crash("b", b);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_grant_that_was_lost_with_its_member_goes_to_somebody_else_as_the_same_attempt() {
+    let (roads, store, machine) = (Arc::default(), store(), task_machine(FUNCTION));
+    let (a, b) = (connected(&roads, &store, &machine, "a", 4).await, connected(&roads, &store, &machine, "b", 4).await);
+    until_each_has_some(&[&a, &b]).await;
+    let (worker, lost, name) = granted_at(&a, hello("lambda:f", 1)).await;
+    roads.crash("a", a);
+    drop(worker);
+    // It has not got what it was granted.
+    let mut worker = TestWorker::connect(&b, hello("lambda:f", 1)).await;
+    let granted = worker.granted().await;
+    assert_eq!((granted.attempt, granted.claim_id == lost.claim_id), (1, false));
+    assert_eq!(worker.succeed(&granted, "7").await, Code::Applied);
+    assert_eq!(b.succeeded(&name).await, "7");
+    roads.crash("b", b);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_that_comes_back_nowhere_is_lost_at_the_owner_that_came_after() {
+    let (roads, store, machine) = (Arc::default(), store(), task_machine(FUNCTION));
+    let (a, b) = (connected(&roads, &store, &machine, "a", 4).await, connected(&roads, &store, &machine, "b", 4).await);
+    until_each_has_some(&[&a, &b]).await;
+    let (worker, _, name) = granted_at(&a, hello("lambda:f", 1)).await;
+    let since = Instant::now();
+    roads.crash("a", a);
+    drop(worker);
+    let record = b.ended(&name).await;
+    assert!(since.elapsed() > Duration::from_secs(9), "it had time to come back");
+    assert_eq!(record.failure.and_then(|failure| failure.error).as_deref(), Some("Lambda.ServiceException"));
+    roads.crash("b", b);
+}
+
+/// The shard goes to another member while the worker stays where it is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_at_another_member_keeps_what_it_holds_of_a_shard_that_was_handed_over() {
+    let (roads, store, machine) = (Arc::default(), store(), task_machine(FUNCTION));
+    let a = connected(&roads, &store, &machine, "a", 1).await;
+    until_all_at_work(&[&a]).await;
+    let mut worker = TestWorker::connect(&a, hello("lambda:f", 40)).await;
+    let mut granted = Vec::new();
+    for number in 0..40 {
+        start_at_owner(&[&a], &format!("e{number}"), "{}").await;
+        granted.push(worker.granted().await);
+    }
+    let b = connected(&roads, &store, &machine, "b", 7).await;
+    says_that_it_lives(&worker, until_each_has_some(&[&a, &b])).await;
+    // It is asked meanwhile what it holds.
+    says_that_it_lives(&worker, until_settled(&[&a, &b])).await;
+    for granted in &granted {
+        assert_eq!(worker.succeed(granted, "7").await, Code::Applied);
+    }
+    for number in 0..40 {
+        let name = format!("e{number}");
+        assert_eq!(a.succeeded(&name).await, "7", "either answers for all");
+        assert_eq!(b.succeeded(&name).await, "7");
+    }
+    (roads.crash("a", a), roads.crash("b", b));
+}
+
+/// Every member answers for every execution while members come and go.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_that_was_acknowledged_is_lost_while_members_come_and_go() {
+    let (roads, store, machine) = (Arc::default(), store(), waits(1));
+    let a = connected(&roads, &store, &machine, "a", 4).await;
+    let mut others = vec![connected(&roads, &store, &machine, "b", 4).await];
+    let mut started = Vec::new();
+    for round in 0..4 {
+        for number in 0..25 {
+            let name = format!("r{round}-{number}");
+            a.start(&name, "{}").await;
+            started.push(name);
+        }
+        match round {
+            0 => others.push(connected(&roads, &store, &machine, "c", 4).await),
+            1 => roads.crash("b", others.remove(0)),
+            2 => {
+                let leaving = others.remove(0);
+                within(leaving.cluster.close()).await;
+                roads.crash("c", leaving);
+            }
+            _ => {}
+        }
+    }
+    for name in &started {
+        a.succeeded(name).await;
+    }
+    roads.crash("a", a);
+}
+
+/// The same over the store that clusters have.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn members_over_redis_take_over_and_hand_over() {
+    let server = RedisServer::start();
+    let options = || baton_coordinator::store::redis::RedisOptions { shard_count: Some(SHARDS), ..server.options() };
+    let open = || async { Arc::new(baton_coordinator::store::redis::RedisStore::connect(options()).await.expect("the store opens")) };
+    let (roads, machine) = (Arc::default(), waits(1));
+    let a = connected(&roads, &open().await, &machine, "a", 4).await;
+    let b = connected(&roads, &open().await, &machine, "b", 4).await;
+    until_each_has_some(&[&a, &b]).await;
+    for number in 0..30 {
+        let system = if number % 2 == 0 { &a } else { &b };
+        system.start(&format!("e{number}"), "{}").await;
+    }
+    roads.crash("b", b);
+    until_all_at_work(&[&a]).await;
+    for number in 0..30 {
+        a.succeeded(&format!("e{number}")).await;
+    }
+    let c = connected(&roads, &open().await, &machine, "c", 4).await;
+    until_each_has_some(&[&a, &c]).await;
+    a.start("last", "{}").await;
+    within(a.cluster.close()).await;
+    roads.crash("a", a);
+    c.succeeded("last").await;
+    for number in 0..30 {
+        c.succeeded(&format!("e{number}")).await;
+    }
+    roads.crash("c", c);
 }
 
 /// An owner that cannot reach the store does not know whether it is one still.

@@ -94,6 +94,7 @@ impl Host {
         let Adoption { recovering, token, timers, horizon, reply } = adoption;
         let shard = recovering.id();
         let held = self.adopt(recovering, token, timers);
+        self.note_held(shard, &held);
         let present = self.timers.horizon();
         if horizon < present {
             let index = self.index(shard);

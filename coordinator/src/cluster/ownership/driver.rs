@@ -1,12 +1,13 @@
 //! Does what [`Ownership`] decides: beats, acquires and reads shards, hands them to their hosts and takes them back, renews leases, and
 //! writes down in the [`Directory`] whose each shard is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
+use futures_util::future::join_all;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
@@ -14,9 +15,10 @@ use tokio::time::MissedTickBehavior;
 use super::{Action, BEAT_MS, Input, Moment, Ownership};
 use crate::clock;
 use crate::cluster::directory::Directory;
+use crate::cluster::holders::{self, Holders};
 use crate::cluster::host::{Adoption, HORIZON_MS, HostMessage, Parted};
 use crate::cluster::inbox::Inbox;
-use crate::cluster::members::{CatalogShard, LEVEL, MemberConfig};
+use crate::cluster::members::{CatalogShard, Holding, LEVEL, MemberConfig};
 use crate::cluster::recover::{Found, find, replay};
 use crate::cluster::world::{HostWorld, WorldParts};
 use crate::dispatch::Sessions;
@@ -25,6 +27,8 @@ use crate::store::{Acquired, Member, MemberSession, ShardId, ShardStore, StoreEr
 
 /// How often it looks at the time.
 const TICK: Duration = Duration::from_millis(50);
+/// How often hosts are asked who holds something, milliseconds.
+const CENSUS_MS: Moment = 1_000;
 /// How long it may take to leave in order, before what is left is left to the leases' end.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -40,16 +44,28 @@ pub(crate) struct DriverParts {
     pub(crate) sessions: Arc<Sessions>,
     /// Hosts say here what the store has taken from them.
     pub(crate) losses: mpsc::UnboundedReceiver<(ShardId, Token)>,
+    /// What workers hold whose sessions are here.
+    pub(crate) local: LocalHolding,
 }
+
+/// Which of these claims the worker's session here does not hold; `None` if that cannot be told.
+pub(crate) type LocalHolding = Box<dyn Fn(u64, &[HeldClaim]) -> Option<Vec<HeldClaim>> + Send>;
 
 /// This process among the members.
 pub(crate) struct Membered {
-    /// This process's.
-    pub(crate) incarnation: u64,
     leave: mpsc::Sender<oneshot::Sender<()>>,
 }
 
+/// Where it is heard that this process is to leave.
+pub(crate) type Leaving = mpsc::Receiver<oneshot::Sender<()>>;
+
 impl Membered {
+    /// Of a process that is about to [join](join).
+    pub(crate) fn new() -> (Self, Leaving) {
+        let (leave, leaving) = mpsc::channel(1);
+        (Self { leave }, leaving)
+    }
+
     /// Hands everything over in order and says goodbye to the others.
     pub(crate) async fn leave(&self) {
         let (reply, left) = oneshot::channel();
@@ -63,11 +79,8 @@ impl Membered {
 }
 
 /// Begins to be a member. Ends with [`Membered::leave`], or when that is dropped: as a process that is killed does.
-pub(crate) fn join(parts: DriverParts) -> Membered {
-    let (leave, leaving) = mpsc::channel(1);
-    let incarnation = parts.incarnation;
+pub(crate) fn join(parts: DriverParts, leaving: Leaving) {
     tokio::spawn(Driver::new(parts, leaving).run());
-    Membered { incarnation, leave }
 }
 
 /// Something has come.
@@ -81,6 +94,12 @@ enum Event {
     Released(ShardId, Input),
     Renewed(Vec<(ShardId, Token, Result<(), StoreError>)>),
     Lost(ShardId, Token),
+    /// Who holds claims here.
+    Holding(BTreeSet<u64>),
+    /// What the worker holds here, and the members that have its sessions.
+    Held(u64, BTreeSet<u64>, Vec<HeldClaim>),
+    /// What of it none of the members knows.
+    NotHeld(u64, Option<Vec<HeldClaim>>),
     Leave(oneshot::Sender<()>),
     /// Everybody who held this system has gone.
     Abandoned,
@@ -103,7 +122,7 @@ struct Driver {
     world: WorldParts,
     sessions: Arc<Sessions>,
     losses: mpsc::UnboundedReceiver<(ShardId, Token)>,
-    leaving: mpsc::Receiver<oneshot::Sender<()>>,
+    leaving: Leaving,
     /// Of the shards that are here, or on their way here or out.
     tokens: BTreeMap<ShardId, Token>,
     under_way: JoinSet<Event>,
@@ -111,11 +130,16 @@ struct Driver {
     is_renewing: bool,
     left: Vec<oneshot::Sender<()>>,
     has_ended: bool,
+    holders: Holders,
+    local: LocalHolding,
+    /// Who lives, as heard last.
+    members: Vec<Arc<Member>>,
+    next_census: Moment,
 }
 
 impl Driver {
-    fn new(parts: DriverParts, leaving: mpsc::Receiver<oneshot::Sender<()>>) -> Self {
-        let DriverParts { store, member, incarnation, directory, hosts, world, sessions, losses } = parts;
+    fn new(parts: DriverParts, leaving: Leaving) -> Self {
+        let DriverParts { store, member, incarnation, directory, hosts, world, sessions, losses, local } = parts;
         Self {
             machine: Ownership::new(incarnation, store.shard_count(), member.catalog.is_some()),
             began: Instant::now(),
@@ -134,6 +158,10 @@ impl Driver {
             is_renewing: false,
             left: Vec::new(),
             has_ended: false,
+            holders: Holders::default(),
+            local,
+            members: Vec::new(),
+            next_census: 0,
         }
     }
 
@@ -153,6 +181,7 @@ impl Driver {
             };
             self.handle(event);
             self.renew_if_due();
+            self.census_if_due();
         }
         if let Err(error) = self.member.membership.leave(self.incarnation).await {
             tracing::debug!(%error, "the other members were not told that this one has gone");
@@ -175,6 +204,9 @@ impl Driver {
             }
             Event::Renewed(answers) => self.renewed(answers),
             Event::Lost(shard, token) => self.lost(shard, token),
+            Event::Holding(workers) => self.step_holders(holders::Input::Holding(workers)),
+            Event::Held(worker, members, claims) => self.ask_members(worker, &members, claims),
+            Event::NotHeld(worker, claims) => self.not_held(worker, claims),
             Event::Leave(reply) => {
                 self.left.push(reply);
                 self.step(Input::Leave);
@@ -237,7 +269,12 @@ impl Driver {
     fn heard(&mut self, members: Option<Vec<Arc<Member>>>) {
         let Some(members) = members else { return self.step(Input::Unheard) };
         self.directory.set_others(members.iter().filter(|member| member.incarnation != self.incarnation).cloned().collect());
+        self.members.clone_from(&members);
+        let sessions = members.iter().flat_map(|member| member.sessions.iter().map(|session| (member.incarnation, *session)));
+        let heard =
+            holders::Input::Heard { members: members.iter().map(|member| member.incarnation).collect(), sessions: sessions.collect() };
         self.step(Input::Members(members));
+        self.step_holders(heard);
     }
 
     fn acquire(&mut self, shard: ShardId) {
@@ -303,7 +340,10 @@ impl Driver {
     /// `held` is `None` if nobody has taken it.
     fn adopted(&mut self, shard: ShardId, token: Token, held: Option<Vec<HeldClaim>>) {
         match held {
-            Some(_) if self.tokens.get(&shard) == Some(&token) => self.step(Input::Adopted(shard)),
+            Some(held) if self.tokens.get(&shard) == Some(&token) => {
+                self.step(Input::Adopted(shard));
+                self.step_holders(holders::Input::Adopted(held.iter().map(|held| held.claim.incarnation).collect()));
+            }
             Some(_) => self.step(Input::Lost(shard)),
             None => self.release(shard, token, Input::Failed(shard)),
         }
@@ -390,9 +430,94 @@ impl Driver {
         self.step(Input::Lost(shard));
     }
 
+    /// Asks the hosts from time to time who holds something here.
+    fn census_if_due(&mut self) {
+        let now = self.now();
+        if now < self.next_census {
+            return;
+        }
+        self.next_census = now + CENSUS_MS;
+        let asked = self.hosts.iter().map(|host| {
+            let (reply, holders) = oneshot::channel();
+            host.push(HostMessage::Holders { reply });
+            holders
+        });
+        let asked: Vec<_> = asked.collect();
+        self.under_way.spawn(async move {
+            let holders = join_all(asked).await;
+            Event::Holding(holders.into_iter().flatten().flatten().collect())
+        });
+    }
+
+    fn step_holders(&mut self, input: holders::Input) {
+        for action in self.holders.step(self.now(), input) {
+            match action {
+                holders::Action::Ask { worker, members } => self.ask_hosts(worker, members),
+                holders::Action::Lost { worker } => self.hosts.iter().for_each(|host| host.push(HostMessage::WorkerLost(worker))),
+            }
+        }
+    }
+
+    /// What the worker holds here, as far as it has left.
+    fn ask_hosts(&mut self, worker: u64, members: BTreeSet<u64>) {
+        let asked = self.hosts.iter().map(|host| {
+            let (reply, held) = oneshot::channel();
+            host.push(HostMessage::HeldBy { worker, reply });
+            held
+        });
+        let asked: Vec<_> = asked.collect();
+        self.under_way.spawn(async move {
+            let held = join_all(asked).await;
+            Event::Held(worker, members, held.into_iter().flatten().flatten().collect())
+        });
+    }
+
+    /// What none of the members knows has never reached the worker.
+    fn ask_members(&mut self, worker: u64, members: &BTreeSet<u64>, claims: Vec<HeldClaim>) {
+        let mut unknown = Some(claims);
+        if members.contains(&self.incarnation) {
+            unknown = unknown.and_then(|claims| (self.local)(worker, &claims));
+        }
+        let others: Vec<_> = self
+            .members
+            .iter()
+            .filter(|member| member.incarnation != self.incarnation && members.contains(&member.incarnation))
+            .cloned()
+            .collect();
+        let has_all = others.len() == members.iter().filter(|member| **member != self.incarnation).count();
+        let holding = self.member.holding.clone();
+        self.under_way.spawn(async move {
+            let unknown = if has_all { unknown_at_all(holding, worker, &others, unknown).await } else { None };
+            Event::NotHeld(worker, unknown)
+        });
+    }
+
+    fn not_held(&mut self, worker: u64, claims: Option<Vec<HeldClaim>>) {
+        let Some(claims) = claims else { return self.step_holders(holders::Input::Unanswered { worker }) };
+        if !claims.is_empty() {
+            tracing::info!(worker, claims = claims.len(), "grants have not reached their worker and go to others");
+            self.hosts.iter().for_each(|host| host.push(HostMessage::NotHeld(claims.clone())));
+        }
+        self.step_holders(holders::Input::Answered { worker });
+    }
+
     fn host_of(&self, shard: ShardId) -> &Inbox<HostMessage> {
         &self.hosts[usize::from(shard.0) % self.hosts.len()]
     }
+}
+
+/// What no member knows of; `None` if one of them cannot tell.
+async fn unknown_at_all(
+    holding: Option<Arc<dyn Holding>>,
+    worker: u64,
+    members: &[Arc<Member>],
+    mut unknown: Option<Vec<HeldClaim>>,
+) -> Option<Vec<HeldClaim>> {
+    for member in members {
+        let claims = unknown.take()?;
+        unknown = holding.as_ref()?.not_held(member, worker, claims).await;
+    }
+    unknown
 }
 
 /// Reads a shard back, beside everything else that goes on.

@@ -14,7 +14,7 @@ mod tests;
 
 use std::sync::Arc;
 
-pub(super) use driver::{DriverParts, Membered, join};
+pub(super) use driver::{DriverParts, LocalHolding, Membered, join};
 
 use crate::store::{Member, ShardId, ShardSet};
 use placement::Candidates;
