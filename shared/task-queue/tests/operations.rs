@@ -166,6 +166,33 @@ async fn answering(body: &'static str) -> u16 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_user_with_the_documented_permissions_can_work_and_others_are_refused() {
+    let (broker, _) = broker();
+    broker.ctl(&["add_user", "baton", "secret"]).expect("a user");
+    let ours = r"^(baton|q\..*)$";
+    broker.ctl(&["set_permissions", "baton", ours, ours, ours]).expect("permissions");
+    let url = format!("amqp://baton:secret@127.0.0.1:{}/%2f", broker.port());
+    let queue = RabbitMqQueue::start(settings(&url, free_port()));
+    is_up(&queue).await;
+    queue.publish(QUEUE, vec![offer(1)]).await.expect("the broker takes it");
+    let mut consumer = queue.consume(QUEUE, 10).await.expect("a consumer");
+    assert_eq!(drained(&mut consumer, 1).await, each_once(1..2));
+    broker.ctl(&["set_permissions", "baton", "^baton$", ours, ours]).expect("permissions");
+    let error = soon(async {
+        // The broker remembers permissions for a moment, for each channel.
+        for number in 0.. {
+            if let Err(error) = queue.publish(&format!("lambda:{number}"), vec![offer(1)]).await {
+                return error;
+            }
+        }
+        unreachable!("numbers do not end")
+    });
+    let error = error.await;
+    assert!(matches!(&error, QueueError::Refused { reason, .. } if reason.contains("ACCESS_REFUSED")), "{error}");
+    assert!(queue.link().borrow().is_up);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn amqps_trusts_the_authority_that_it_is_given_and_no_other() {
     let port = free_port();
     let option = |name: &str, file: &str| format!("ssl_options.{name} = {CERTIFICATES}/{file}");

@@ -356,10 +356,12 @@ async fn a_broker_that_falls_silent_is_given_up_in_bounded_time() {
     let broker = new_broker();
     let queue = connected(&broker, "n").await;
     queue.publish(QUEUE, vec![offer(1)]).await.expect("the broker takes it");
+    let mut consumer = queue.consume("lambda:Other", 1).await.expect("a consumer");
     broker.pause();
     let error = soon(queue.publish(QUEUE, vec![offer(2)])).await.expect_err("nobody confirms");
     assert!(matches!(&error, QueueError::Away(reason) if reason.contains("no confirmation within 10 s")), "{error}");
     soon(queue.link().wait_for(|link| !link.is_up)).await.expect("the queue is there");
+    assert!(soon(consumer.next()).await.is_none(), "heartbeats tell the consumers' connection");
     broker.resume();
     is_up(&*queue).await;
     queue.publish(QUEUE, vec![offer(3)]).await.expect("the broker takes it");

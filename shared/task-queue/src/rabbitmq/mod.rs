@@ -23,12 +23,14 @@ mod topology;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use lapin::{Channel, Connection};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
+use tokio::time::timeout;
 
 pub use self::facts::{BrokerFacts, Fact, inspect};
 pub use self::policies::{Policy, PolicyState, shipped_policies};
@@ -38,6 +40,8 @@ pub use self::settings::{AddressError, BrokerAddress, QueueType, RabbitMqSetting
 use self::subscription::Subscription;
 use self::supervisor::State;
 use crate::{Consumer, Depth, Link, Offer, QueueError, TaskQueue};
+
+const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Task queues at a RabbitMQ. When it and the last of its consumers are dropped, the connections close.
 pub struct RabbitMqQueue {
@@ -156,7 +160,7 @@ async fn keep_consuming(settings: Arc<RabbitMqSettings>, state: watch::Sender<St
     supervisor::keep(settings.clone(), "consumes", state, set_up, changed).await;
 }
 
-/// Gives a channel back that is not needed any more. One that is closed already needs nothing.
+/// Gives a channel back that is not needed any more. One that is closed already needs nothing, and nobody waits for a broker that is silent.
 async fn normal_close(channel: &Channel) {
-    let _ = channel.close(200, "done".into()).await;
+    let _ = timeout(CLOSE_PATIENCE, channel.close(200, "done".into())).await;
 }

@@ -8,7 +8,7 @@ use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, B
 use lapin::types::FieldTable;
 use lapin::{Channel, ChannelState, Connection};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::acknowledgements::Answer;
 use super::backoff::Backoff;
@@ -19,6 +19,8 @@ use crate::QueueError;
 
 /// How long an acknowledgement waits for others.
 const GROUP_PAUSE: Duration = Duration::from_millis(5);
+/// For a consumer to be made or ended.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 pub(super) struct Subscription {
     connection: Arc<Connection>,
@@ -138,6 +140,11 @@ impl Subscription {
     /// With the prefetch as it is now. The broker counts it for each consumer from its beginning, so another one is made on the same channel, which
     /// goes on knowing what is unacknowledged.
     async fn subscribe(&mut self) -> lapin::Result<()> {
+        let late = || std::io::Error::new(std::io::ErrorKind::TimedOut, "the broker does not answer a consumer").into();
+        timeout(PATIENCE, self.subscribe_again()).await.unwrap_or_else(|_| Err(late()))
+    }
+
+    async fn subscribe_again(&mut self) -> lapin::Result<()> {
         if let Some(mut old) = self.deliveries.take() {
             self.channel.basic_cancel(old.tag(), BasicCancelOptions::default()).await?;
             while let Some(delivery) = old.next().await {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use lapin::{Connection, ConnectionProperties, Event};
 use tokio::sync::{mpsc, watch};
-use tokio::time::{interval, sleep, timeout};
+use tokio::time::{Instant, interval, sleep, timeout};
 
 use super::backoff::Backoff;
 use super::errors;
@@ -18,6 +18,8 @@ use crate::QueueError;
 /// From the first packet to a connection that can be used.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(15);
 const CLOSE_PATIENCE: Duration = Duration::from_secs(1);
+/// A connection that has held so long was a good one.
+const SOUND_AFTER: Duration = Duration::from_secs(2);
 /// How often a connection is looked at that has said nothing of its end.
 const LOOK: Duration = Duration::from_millis(500);
 
@@ -68,10 +70,14 @@ pub(super) async fn keep<T, S>(
         match open(&settings, address, purpose, |connection| set_up(connection, GiveUp(give_up))).await {
             Ok((connection, link)) => {
                 tracing::info!(%address, purpose, "connected to the broker");
-                backoff = Backoff::default();
                 state.send_replace(State::Up(link));
                 changed(true);
+                let began = Instant::now();
                 let reason = end_of(&connection, &mut given_up).await;
+                // One that breaks as soon as it is made is no better than none.
+                if began.elapsed() > SOUND_AFTER {
+                    backoff = Backoff::default();
+                }
                 tracing::warn!(%address, purpose, reason, "the connection to the broker is lost");
                 state.send_replace(State::Down(QueueError::Away(reason)));
                 changed(false);
