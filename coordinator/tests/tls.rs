@@ -1,8 +1,11 @@
 //! Everything on the port over TLS: HTTP and workers' sessions.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use baton_coordinator::server::{Server, ServerConfig, StartError, TlsFiles, WorkerTokens};
+use baton_coordinator::dispatch::TokenKey;
+use baton_coordinator::server::{Server, ServerConfig, SharedStorage, StartError, TlsFiles, WorkerTokens};
+use baton_coordinator::store::memory::MemoryStore;
 use baton_proto::worker::v1::worker_client::WorkerClient;
 use baton_proto::worker::v1::{HeartbeatRequest, Outcome};
 use tonic::Code;
@@ -50,6 +53,31 @@ async fn calls_are_answered_to_those_who_trust_the_certificate() {
     };
     assert!(unsecured, "nothing is answered without TLS");
     server.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn members_speak_to_each_other_over_tls() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let (files, _) = certificate(folder.path());
+    let store = Arc::new(MemoryStore::shared(8, Duration::from_millis(1_500)));
+    let start = |name: &str| {
+        let (store, token_key) = (store.clone(), TokenKey::new([3; 32]));
+        let shared = SharedStorage { membership: store.clone(), store, token_key, name: name.to_owned(), address: None, weight: 1 };
+        Server::start_member(config(files.clone()), shared)
+    };
+    let (one, other) = tokio::join!(start("one"), start("other"));
+    let servers = [one.expect("it starts"), other.expect("it starts")];
+    // One of them is not the owner of the catalog, and has the other answer.
+    for server in &servers {
+        let request = http::Request::post("/").header("x-amz-target", "AWSStepFunctions.CreateActivity");
+        let request = request.body(axum::body::Body::from("{\"name\":\"a\"}")).expect("a request");
+        let answer = server.api().handle(request).await;
+        assert_eq!(answer.status(), 200);
+    }
+    assert_eq!(servers.iter().filter(|server| server.catalog().is_owner()).count(), 1);
+    for server in servers {
+        server.shutdown().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -133,9 +133,8 @@ impl Catalog {
 
     /// Writes a last checkpoint and takes no more commands. Reads go on. The shard of a member of a cluster is given up by whoever acquired it.
     pub async fn close(&self) {
-        match (&self.inner.follower, self.writer()) {
-            (None, Some(writer)) => writer::end(&writer, writer::Leave::Released).await,
-            (Some(_), _) | (None, None) => {}
+        if let (None, Some(writer)) = (&self.inner.follower, self.writer()) {
+            writer::end(&writer, writer::Leave::Released).await;
         }
     }
 

@@ -64,6 +64,9 @@ impl Directory {
 
     /// Whose it is.
     pub fn owner(&self, shard: ShardId) -> Owner {
+        if self.is_alone {
+            return Owner::Me;
+        }
         match &*self.view.read() {
             View::Alone => Owner::Me,
             View::Members { mine, .. } if mine.contains(shard) => Owner::Me,

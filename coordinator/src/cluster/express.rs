@@ -38,6 +38,10 @@ impl Cluster {
         }
         let is_here = |name: &String| self.inner.directory.is_mine(self.shard_of(ExecutionId::of_arn(name)));
         let named = self.until_answered(ShardId::CATALOG, |_| {
+            let can_run = self.inner.directory.mine().is_none_or(|mine| mine.iter().any(|shard| shard != ShardId::CATALOG));
+            if !can_run {
+                return std::future::ready(None);
+            }
             let named = std::iter::repeat_with(&name).take(NAMES_MAX).find(is_here);
             std::future::ready(named.map(Ok))
         });

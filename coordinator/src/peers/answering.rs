@@ -21,8 +21,11 @@ const MESSAGE_BYTES: usize = 1 << 20;
 /// Answers until the stream ends.
 pub(super) async fn run(cluster: Cluster, mut questions: Streaming<Questions>, answers: mpsc::Sender<Result<Answers, Status>>) {
     let mut answering = Answering { cluster, open: FuturesUnordered::new(), withdrawals: HashMap::default(), ready: Vec::new() };
+    let closing = answering.cluster.clone();
     loop {
         tokio::select! {
+            // Whatever is still asked here is answered by whoever has the shards now.
+            () = closing.closed() => return,
             message = questions.message() => match message {
                 Ok(Some(message)) => answering.take(message),
                 Ok(None) | Err(_) => return,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use baton_coordinator::cluster::{ExecutionId, Status};
 use baton_coordinator::dispatch::TokenKey;
 use baton_coordinator::server::{Server, ServerConfig, SharedStorage};
 use baton_coordinator::store::memory::MemoryStore;
@@ -138,6 +139,32 @@ async fn a_deleted_machines_executions_end_wherever_they_run() {
     other.call("DeleteStateMachine", json!({"stateMachineArn": machine})).await.expect("it is deleted");
     for execution in &executions {
         assert_eq!(one.end(execution).await["status"], "ABORTED");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_follows_an_execution_follows_it_to_its_next_owner() {
+    let (one, other) = two().await;
+    let machine = one.create("w", WAIT).await;
+    let mut followed = Vec::new();
+    for _ in 0..8 {
+        let execution = one.begin(&machine).await;
+        let id = ExecutionId::of_arn(&execution);
+        let mut watch = other.cluster().watch(id).await.expect("it can be followed").expect("it exists");
+        let begun = watch.next().await.expect("it has begun").len();
+        assert_eq!(begun, 3);
+        let ended = other.cluster().clone();
+        let ended = tokio::spawn(async move { ended.wait_end(id, Duration::from_secs(60)).await });
+        followed.push((execution, watch, ended));
+    }
+    one.stop().await;
+    for (execution, mut watch, ended) in followed {
+        other.call("StopExecution", json!({"executionArn": execution})).await.expect("it is stopped");
+        let next = tokio::time::timeout(Duration::from_secs(10), watch.next()).await.expect("it goes on");
+        assert_eq!(next.expect("it has ended").len(), 1);
+        assert!(watch.next().await.is_none());
+        let record = ended.await.expect("no panic").expect("it can be read").expect("it exists");
+        assert_eq!(record.status, Status::Aborted);
     }
 }
 
