@@ -36,7 +36,7 @@ fn crates_import_only_along_the_arrows() {
 }
 
 /// Modules of the coordinator, and the sibling modules that each may name. `server` composes them all.
-const COORDINATOR: [(&str, &[&str]); 16] = [
+const COORDINATOR: [(&str, &[&str]); 17] = [
     ("telemetry", &[]),
     ("store", &[]),
     ("history", &[]),
@@ -51,6 +51,7 @@ const COORDINATOR: [(&str, &[&str]); 16] = [
     ("aws", &[]),
     ("execution_logs", &["cluster", "history", "sink", "aws"]),
     ("status_events", &["cluster", "history", "sink", "aws"]),
+    ("traces", &["cluster", "sink", "aws"]),
     ("mock_config", &[]),
     ("api", &["cluster", "catalog", "dispatch", "history", "mock_config"]),
 ];

@@ -23,3 +23,4 @@ mod sink;
 pub mod status_events;
 pub mod store;
 pub mod telemetry;
+pub mod traces;

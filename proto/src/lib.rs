@@ -2,6 +2,7 @@
 #![allow(missing_docs, unreachable_pub, clippy::all)]
 
 pub mod names;
+pub mod trace;
 
 /// Largest message of a session, either way. A batch of grants or outcomes holds many payloads of up to 256 KiB.
 pub const MESSAGE_BYTES_MAX: usize = 64 * 1_048_576;

@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use baton_proto::trace::TraceContext;
 use baton_proto::worker::v1::Granted;
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
@@ -78,6 +79,11 @@ impl Invocation {
     /// X-Ray trace header; empty when absent.
     pub fn trace_header(&self) -> &str {
         &self.granted.trace_header
+    }
+
+    /// The same trace context as W3C writes it; `None` without a parent.
+    pub fn traceparent(&self) -> Option<String> {
+        TraceContext::from_xray(&self.granted.trace_header)?.traceparent()
     }
 
     /// True if the last 4 KB of the log are wanted with the outcome.

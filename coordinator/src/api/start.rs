@@ -1,6 +1,7 @@
 //! What StartExecution and StartSyncExecution have in common: what they are given, and what an execution starts with.
 
 use baton_engine::{Payload, Start};
+use baton_proto::trace::TraceContext;
 use serde::Deserialize;
 
 use crate::arn::{Arn, Owner};
@@ -114,10 +115,11 @@ pub(super) fn read_input(input: Option<String>) -> Result<Payload, ApiError> {
     super::json_payload(text).map_err(ApiError::InvalidExecutionInput)
 }
 
-/// The header wins over the member.
+/// A header wins over the member, and X-Ray's over W3C's, which is kept in X-Ray's form.
 fn trace_header(call: &Call<'_>, member: Option<String>, check: &mut Constraints) -> Option<String> {
     let member = check.optional("traceHeader", member, 0..=256);
     check.pattern("traceHeader", member.as_deref(), r"\p{ASCII}*", str::is_ascii);
-    let header = call.header("x-amzn-trace-id").filter(|header| header.len() <= 256);
-    header.map(str::to_owned).or(member)
+    let xray = call.header("x-amzn-trace-id").filter(|header| header.len() <= 256).map(str::to_owned);
+    let w3c = || call.header("traceparent").and_then(TraceContext::from_traceparent).map(|context| context.xray());
+    xray.or_else(w3c).or(member)
 }

@@ -1,4 +1,4 @@
-//! What leaves the server unasked: execution logs and status-change events.
+//! What leaves the server unasked: execution logs, status-change events, traces.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use super::is_own_address;
 use crate::cluster::{ExecutionListener, Listeners};
 use crate::execution_logs::{ExecutionLogs, ExecutionLogsConfig, ExecutionLogsError};
 use crate::status_events::{StatusEvents, StatusEventsConfig, StatusEventsError};
+use crate::traces::{Traces, TracesConfig, TracesError};
 
 /// Folder of execution logs, in the data folder.
 const EXECUTION_LOGS_FOLDER: &str = "execution-logs";
@@ -37,12 +38,16 @@ pub enum OutletError {
     /// Status-change events cannot begin.
     #[error(transparent)]
     StatusEvents(#[from] StatusEventsError),
+    /// Traces cannot begin.
+    #[error(transparent)]
+    Traces(#[from] TracesError),
 }
 
 /// See the module.
 pub(super) struct Outlets {
     execution_logs: Option<Arc<ExecutionLogs>>,
     status_events: Option<Arc<StatusEvents>>,
+    traces: Option<Arc<Traces>>,
     descriptions: Vec<String>,
 }
 
@@ -50,17 +55,20 @@ impl Outlets {
     /// What the configuration asks for.
     pub(super) fn start(config: &ServerConfig) -> Result<Self, OutletError> {
         let (logs, events) = (execution_logs(config)?, status_events(config)?);
-        let descriptions = [describe_logs(&logs), describe_events(&events)].into_iter().flatten().collect();
+        let traces = TracesConfig::from_environment();
+        let descriptions = [describe_logs(&logs), describe_events(&events), describe_traces(&traces)].into_iter().flatten().collect();
         let execution_logs = ExecutionLogs::start(logs)?.map(Arc::new);
         let status_events = StatusEvents::start(events)?.map(Arc::new);
-        Ok(Self { execution_logs, status_events, descriptions })
+        let traces = Traces::start(&traces)?.map(Arc::new);
+        Ok(Self { execution_logs, status_events, traces, descriptions })
     }
 
     /// Those who are to hear of executions.
     pub(super) fn listeners(&self) -> Listeners {
         let logs = self.execution_logs.clone().map(|logs| logs as Arc<dyn ExecutionListener>);
         let events = self.status_events.clone().map(|events| events as Arc<dyn ExecutionListener>);
-        Listeners::new(logs.into_iter().chain(events))
+        let traces = self.traces.clone().map(|traces| traces as Arc<dyn ExecutionListener>);
+        Listeners::new(logs.into_iter().chain(events).chain(traces))
     }
 
     /// What goes where, a line each.
@@ -80,7 +88,12 @@ impl Outlets {
                 events.close(timeout).await;
             }
         };
-        tokio::join!(logs, events);
+        let traces = async {
+            if let Some(traces) = &self.traces {
+                traces.close(timeout).await;
+            }
+        };
+        tokio::join!(logs, events, traces);
     }
 }
 
@@ -145,6 +158,10 @@ fn describe_events(events: &StatusEventsConfig) -> Option<String> {
     let file = events.file.as_ref().map(|file| file.display().to_string());
     let places: Vec<_> = [eventbridge, webhook, file].into_iter().flatten().collect();
     (!places.is_empty()).then(|| format!("status changes of executions: {}", places.join(", ")))
+}
+
+fn describe_traces(traces: &TracesConfig) -> Option<String> {
+    traces.endpoint.as_ref().map(|url| format!("traces of executions: {url}"))
 }
 
 fn data_folder(config: &ServerConfig) -> Option<&Path> {

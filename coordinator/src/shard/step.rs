@@ -10,6 +10,7 @@ use super::express::Express;
 use super::live::{Ended, History, Live, OpenTask, TaskHolder};
 use super::{Answer, ExecutionId, Grant, Output, PlaceRequest, Placement, Revision, Seen, Shard, ShardInput, StepEvents, World};
 use crate::store::ShardId;
+use crate::telemetry::trace::header_of_attempt;
 
 /// Memory that is used again by each step.
 pub(super) struct Scratch<W: World> {
@@ -326,8 +327,9 @@ pub(super) fn refusal<W: World>(
 
 /// The task on its way.
 pub(super) fn grant(id: ExecutionId, live: &Live, activation: TaskActivation, claim: Claim) -> Grant {
-    let start = live.execution.started();
-    Grant { execution: id, execution_arn: start.execution_arn.clone(), trace_header: start.trace_header.clone(), activation, claim }
+    let (start, task) = (live.execution.started(), activation.task);
+    let trace_header = header_of_attempt(start.trace_header.as_ref(), id.0, task.entry, task.attempt);
+    Grant { execution: id, execution_arn: start.execution_arn.clone(), trace_header, activation, claim }
 }
 
 /// Asks for the next timer, if it is near and not asked for yet.

@@ -197,13 +197,16 @@ sections! {
         counter BROKER_RECONNECTS "baton_broker_reconnects_total" [] "Links to the broker that have been made anew." [];
         quick BROKER_PUBLISH_SECONDS "baton_broker_publish_seconds" [] "From publishing a message to the broker's confirmation." [];
     }
-    OUTLETS "Execution logs and status-change events" {
+    OUTLETS "Execution logs, status-change events, traces" {
         counter EXECUTION_LOG_EVENTS "baton_execution_log_events_total" ["destination"] "Events that have been logged." [];
         counter EXECUTION_LOG_EVENTS_DROPPED "baton_execution_log_events_dropped_total" ["destination", "reason"]
             "Events that were not logged." [];
         counter STATUS_EVENTS "baton_status_events_total" ["destination"] "Status-change events that have been delivered." [];
         counter STATUS_EVENTS_DROPPED "baton_status_events_dropped_total" ["destination", "reason"]
             "Status-change events that were not delivered." [];
+        counter TRACED_STEPS "baton_traced_steps_total" ["destination"] "Steps of executions whose spans have been delivered." [];
+        counter TRACED_STEPS_DROPPED "baton_traced_steps_dropped_total" ["destination", "reason"]
+            "Steps of executions whose spans were not delivered." [];
     }
     PROCESS "Process" {
         gauge PROCESS_RESIDENT_MEMORY_BYTES "process_resident_memory_bytes" [] "Memory that the process has." [];

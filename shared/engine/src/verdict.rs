@@ -17,11 +17,16 @@ pub struct Decision {
 
 /// Since when the state or the attempt that an event speaks of had gone on.
 ///
-/// Events that end a state, and those of an attempt beyond its schedule, have one; one that is absent has begun in the event's own millisecond.
+/// Events that end a Task state, and those of an attempt beyond its schedule, always have one; of those that end other states, one that is absent
+/// has begun in the event's own millisecond.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Since {
     /// Place of the event in [`Decision::events`].
     pub event: usize,
+    /// Id of the StateEntered event of the visit.
+    pub entry: u64,
+    /// The visit's attempts so far; 0 of states that have none.
+    pub attempt: u32,
     /// When the state was entered; of an attempt, when it was scheduled.
     pub began: Timestamp,
     /// When the attempt was started; `None` if it was not, and of states.

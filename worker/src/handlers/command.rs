@@ -68,6 +68,9 @@ impl Command {
         command.env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", self.function.memory_mb.to_string());
         command.env("AWS_REQUEST_ID", invocation.request_id());
         command.env("_X_AMZN_TRACE_ID", invocation.trace_header());
+        if let Some(traceparent) = invocation.traceparent() {
+            command.env("TRACEPARENT", traceparent);
+        }
         command.envs(&self.function.environment);
         command
     }

@@ -57,7 +57,13 @@ impl Http {
     fn request(&self, invocation: &Invocation) -> Request<Full<Bytes>> {
         let mut request =
             Request::post(self.url.clone()).header("content-type", "application/json").header("x-amz-invocation-type", "RequestResponse");
-        for (name, value) in [("x-amz-client-context", invocation.client_context()), ("x-amzn-trace-id", invocation.trace_header())] {
+        let traceparent = invocation.traceparent().unwrap_or_default();
+        let headers = [
+            ("x-amz-client-context", invocation.client_context()),
+            ("x-amzn-trace-id", invocation.trace_header()),
+            ("traceparent", traceparent.as_str()),
+        ];
+        for (name, value) in headers {
             if let Some(value) =
                 Some(value).filter(|value| !value.is_empty()).and_then(|value| hyper::header::HeaderValue::from_str(value).ok())
             {

@@ -65,9 +65,14 @@ impl MachineTally {
         if redrives.count > 0 {
             names::REDRIVEN_EXECUTIONS_ENDED.counter([&self.label, status_name(change.status)]).increment(1);
         }
-        if let (Status::Failed | Status::TimedOut, Some(failure)) = (change.status, change.failure) {
-            names::EXECUTION_ERRORS.counter([&self.label, error_class(failure.error.as_deref())]).increment(1);
-        }
+        let error = change.failure.and_then(|failure| failure.error.as_deref());
+        let class = match change.status {
+            Status::Running | Status::Succeeded | Status::Aborted => return,
+            Status::Failed => error_class(error),
+            // A whole execution times out without a name for it.
+            Status::TimedOut => error_class(error.or(Some("States.Timeout"))),
+        };
+        names::EXECUTION_ERRORS.counter([&self.label, class]).increment(1);
     }
 
     pub(super) fn flush(&mut self) {

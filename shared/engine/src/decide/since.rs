@@ -1,27 +1,36 @@
 //! Since when what an event ends had gone on. Events do not say so, and when one has been applied the execution does not either.
 
 use super::Turn;
-use crate::{Event, EventKind, Since, Timestamp};
+use crate::strand::Visit;
+use crate::{Event, EventKind, Since};
 
 impl Turn<'_> {
     /// Notes it for an event that is about to be applied.
     pub(super) fn note_since(&mut self, event: &Event) {
-        let Some((began, started)) = self.since(event).filter(|(began, _)| *began < event.at) else { return };
-        self.out.since.push(Since { event: self.out.events.len(), began, started });
+        if let Some(since) = self.since(event).filter(|since| since.began < event.at || since.attempt > 0) {
+            self.out.since.push(since);
+        }
     }
 
-    fn since(&self, event: &Event) -> Option<(Timestamp, Option<Timestamp>)> {
+    fn since(&self, event: &Event) -> Option<Since> {
         let visit = || self.execution.strands.get(event.thread)?.visit();
+        let since = |visit: &Visit, began, started| Since {
+            event: self.out.events.len(),
+            entry: visit.entry,
+            attempt: visit.attempts,
+            began,
+            started,
+        };
         match &event.kind {
-            EventKind::StateExited { .. } | EventKind::StateAborted { .. } => Some((visit()?.entered_at, None)),
+            EventKind::StateExited { .. } | EventKind::StateAborted { .. } => visit().map(|visit| since(visit, visit.entered_at, None)),
             EventKind::TaskRefused { .. }
             | EventKind::TaskStarted { .. }
             | EventKind::TaskSubmitted { .. }
             | EventKind::TaskSucceeded { .. }
             | EventKind::TaskFailed { .. }
             | EventKind::TaskTimedOut { .. } => {
-                let work = visit()?.work()?;
-                Some((work.scheduled_at, work.started_at))
+                let visit = visit()?;
+                visit.work().map(|work| since(visit, work.scheduled_at, work.started_at))
             }
             EventKind::ExecutionStarted(_)
             | EventKind::ExecutionSucceeded { .. }
