@@ -12,10 +12,10 @@ from botocore.config import Config
 
 
 class Server:
-    """`baton up`, until stop()."""
+    """`baton up`, until stop(). What comes after the folder goes on its command line."""
 
-    def __init__(self, binary, folder, *arguments, environment=None):
-        self.command = [binary, "up", str(folder), "--port", "0", *arguments]
+    def __init__(self, binary, folder, *arguments, environment=None, command=None):
+        self.command = [binary, *(command or ["up", str(folder)]), "--port", "0", *arguments]
         self.folder, self.environment, self.process = Path(folder), environment, None
 
     def start(self):
@@ -26,6 +26,10 @@ class Server:
         assert match, f"no ready line but {line!r}: {self.log.read_text()[-2000:]}"
         self.url = match.group(1)
         return self
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)

@@ -5,57 +5,20 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
 
 import pytest
-from conftest import DEPLOY
-
-FOLDER = DEPLOY / "k8s/overlays/cluster"
-SYSTEM = os.pathsep.join([os.environ["PATH"], "/usr/sbin", "/usr/lib/rabbitmq/bin"])
-
-
-def program(name):
-    found = shutil.which(name, path=SYSTEM)
-    return found or pytest.fail(f"{name} is not there: scripts/services.sh installs it")
-
-
-def free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
-
-
-def until(condition, seconds, what):
-    deadline = time.monotonic() + seconds
-    while not (answer := condition()):
-        assert time.monotonic() < deadline, what()
-        time.sleep(0.2)
-    return answer
+from services import FOLDER, SYSTEM, Redis, free_port, until
 
 
 @pytest.fixture
 def redis(tmp_path):
-    text = (FOLDER / "redis.conf").read_text().replace("dir /data", f"dir {tmp_path}")
-    assert str(tmp_path) in text
-    (tmp_path / "redis.conf").write_text(text)
-    port = free_port()
-    server = subprocess.Popen([program("redis-server"), tmp_path / "redis.conf", "--port", str(port), "--bind", "127.0.0.1", "--requirepass", "secret"],
-                              stdout=(tmp_path / "log").open("wb"), stderr=subprocess.STDOUT)
-
-    def ask(*words):
-        done = subprocess.run([program("redis-cli"), "-p", str(port), *words], capture_output=True, text=True, env={**os.environ, "REDISCLI_AUTH": "secret"})
-        return done.stdout.strip()
-
-    try:
-        until(lambda: ask("ping") == "PONG", 20, lambda: (tmp_path / "log").read_text())
-        yield ask
-    finally:
-        server.terminate()
-        server.wait(20)
+    server = Redis(tmp_path)
+    yield server
+    server.stop()
 
 
 def test_redis_has_every_write_on_its_disk_and_evicts_nothing(redis):
-    settings = {name: redis("config", "get", name).splitlines()[1] for name in ("appendonly", "appendfsync", "maxmemory-policy", "no-appendfsync-on-rewrite", "maxmemory")}
+    settings = {name: redis.ask("config", "get", name).splitlines()[1] for name in ("appendonly", "appendfsync", "maxmemory-policy", "no-appendfsync-on-rewrite", "maxmemory")}
     assert settings == {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction", "no-appendfsync-on-rewrite": "no", "maxmemory": str(4 << 30)}
 
 

@@ -129,6 +129,29 @@ pub enum Question {
     },
 }
 
+impl Question {
+    /// For metrics.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Start { .. } => "start",
+            Self::Redrive { .. } => "redrive",
+            Self::Send { .. } => "send",
+            Self::Report { .. } => "report",
+            Self::Task { .. } => "task",
+            Self::Assert { .. } => "assert",
+            Self::Claim { .. } => "claim",
+            Self::GrantLost { .. } => "grant_lost",
+            Self::Describe { .. } => "describe",
+            Self::History { .. } => "history",
+            Self::WaitEnd { .. } => "wait_end",
+            Self::List { .. } => "list",
+            Self::Holding { .. } => "holding",
+            Self::RegisterFunction { .. } => "register_function",
+            Self::ReachCatalog { .. } => "reach_catalog",
+        }
+    }
+}
+
 /// What names a claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, bincode::Encode, bincode::Decode)]
 pub struct ClaimName {

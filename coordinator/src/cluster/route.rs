@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout_at};
 use super::{CLOSING, Cluster, MOVING, Owner, PeerAnswer, Question, SendError};
 use crate::shard::Answer;
 use crate::store::{Member, ShardId};
+use crate::telemetry::names;
 
 /// For so long a question looks for an owner that answers it.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -130,6 +131,18 @@ fn is_outcome(event: &EventKind, input: &Input) -> bool {
     }
 }
 
+/// Questions are few beside what they cause, so that handles are looked up each time.
+fn count(kind: &'static str, is_repeated: bool, answer: Option<&PeerAnswer>, began: Instant) {
+    let outcome = match answer {
+        Some(PeerAnswer::NotHere | PeerAnswer::Shard(Answer::NotHere)) => "moved",
+        Some(_) => "answered",
+        None => "unreachable",
+    };
+    names::PEER_REQUESTS.counter([kind, outcome]).increment(1);
+    names::PEER_RETRIES.counter([kind]).increment(u64::from(is_repeated));
+    names::PEER_REQUEST_SECONDS.histogram([kind]).observe(began.elapsed());
+}
+
 /// A question on its way.
 struct Route<'a> {
     cluster: &'a Cluster,
@@ -183,10 +196,13 @@ impl<'a> Route<'a> {
                 () = moved => None,
             }
         };
-        match until {
+        let began = Instant::now();
+        let answer = match until {
             Some(until) => timeout_at(until, answered).await.ok().flatten(),
             None => answered.await,
-        }
+        };
+        count(self.question.kind(), self.is_repeated, answer.as_ref(), began);
+        answer
     }
 
     /// Waits until there may be an answer to be had; false if it has taken too long.

@@ -167,18 +167,18 @@ sections! {
         quick MEMBER_BEAT_SECONDS "baton_member_beat_seconds" [] "What a member's sign of life takes at the store." [];
         gauge LEASES_OWNED "baton_lease_owned" [] "Shards whose lease this coordinator holds." [];
         counter LEASES_TAKEN "baton_lease_taken_total" ["reason"]
-            "Leases that this coordinator has got: `free` (nobody's), `hand_over`, `take_over` (after a loss)." [];
+            "Leases that this coordinator has got: `free` (nobody's, or given by another), `take_over` (another's lease had to end first)." [];
         counter LEASES_LOST "baton_lease_lost_total" ["reason"]
-            "Leases that have gone: `given` (handed over in order), `expired` (not renewed in time), `fenced` (somebody else has it)." [];
+            "Leases that have gone: `given` (handed over in order), `fenced` (another coordinator has it without having been given it)." [];
         gauge SHARDS_LOST "baton_shards_lost" []
             "Shards that the store has taken from this process; their executions stand still here." [];
-        long TAKE_OVER_SECONDS "baton_take_over_seconds" [] "From the end of a lost member's lease until its shard runs here." [];
+        long TAKE_OVER_SECONDS "baton_take_over_seconds" [] "From finding that a lost member's lease still keeps a shard until that runs here." [];
         quick HAND_OVER_SECONDS "baton_hand_over_seconds" [] "How long a shard stands still while it is handed over." [];
         counter PEER_REQUESTS "baton_peer_requests_total" ["kind", "outcome"]
-            "Requests that were forwarded to another coordinator: `answered`, `moved` (not the owner any more), `unreachable`, `gave_up`." [];
+            "Questions that were put to another coordinator: `answered`, `moved` (not the owner any more), `unreachable`." [];
         counter PEER_RETRIES "baton_peer_retries_total" ["kind"]
-            "Forwarded requests that were made again with the same id." [];
-        quick PEER_REQUEST_SECONDS "baton_peer_request_duration_seconds" ["kind"] "What a forwarded request takes, its retries included." [];
+            "Of these, those that were put again with the same id." [];
+        quick PEER_REQUEST_SECONDS "baton_peer_request_duration_seconds" ["kind"] "What one such question takes." [];
     }
     DISPATCH "Dispatch through the broker" {
         counter OFFERS_PUBLISHED "baton_offers_published_total" [] "Offers of tasks that the broker has confirmed." [];

@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
+use super::figures::LeaseFigures;
 use super::{Action, BEAT_MS, Input, Moment, Ownership};
 use crate::clock;
 use crate::cluster::directory::Directory;
@@ -135,6 +136,7 @@ struct Driver {
     /// Who lives, as heard last.
     members: Vec<Arc<Member>>,
     next_census: Moment,
+    figures: LeaseFigures,
 }
 
 impl Driver {
@@ -162,6 +164,7 @@ impl Driver {
             local,
             members: Vec::new(),
             next_census: 0,
+            figures: LeaseFigures::new(),
         }
     }
 
@@ -233,10 +236,14 @@ impl Driver {
 
     fn beat(&mut self) {
         let me = self.me();
-        let membership = self.member.membership.clone();
+        let (membership, duration) = (self.member.membership.clone(), self.figures.beat.clone());
         self.under_way.spawn(async move {
+            let began = Instant::now();
             match tokio::time::timeout(membership.lifetime(), membership.beat(&me)).await {
-                Ok(Ok(members)) => Event::Heard(Some(members)),
+                Ok(Ok(members)) => {
+                    duration.observe(began.elapsed());
+                    Event::Heard(Some(members))
+                }
                 Ok(Err(error)) => {
                     tracing::warn!(%error, "the other members could not be told that this one lives");
                     Event::Heard(None)
@@ -268,6 +275,7 @@ impl Driver {
 
     fn heard(&mut self, members: Option<Vec<Arc<Member>>>) {
         let Some(members) = members else { return self.step(Input::Unheard) };
+        self.figures.stands(members.len(), self.machine.owned().len());
         self.directory.set_others(members.iter().filter(|member| member.incarnation != self.incarnation).cloned().collect());
         self.members.clone_from(&members);
         let sessions = members.iter().flat_map(|member| member.sessions.iter().map(|session| (member.incarnation, *session)));
@@ -286,10 +294,14 @@ impl Driver {
         match answer {
             Ok(acquired) => {
                 self.tokens.insert(shard, acquired.token);
+                self.figures.acquired(shard);
                 self.step(Input::Acquired(shard));
                 self.read_back(shard, acquired);
             }
-            Err(StoreError::Held { for_ms, .. }) => self.step(Input::Held { shard, for_ms }),
+            Err(StoreError::Held { for_ms, .. }) => {
+                self.figures.awaits(shard);
+                self.step(Input::Held { shard, for_ms });
+            }
             Err(error) => {
                 tracing::warn!(%shard, %error, "a shard could not be acquired; it will be tried again");
                 self.step(Input::Failed(shard));
@@ -341,6 +353,7 @@ impl Driver {
     fn adopted(&mut self, shard: ShardId, token: Token, held: Option<Vec<HeldClaim>>) {
         match held {
             Some(held) if self.tokens.get(&shard) == Some(&token) => {
+                self.figures.runs(shard);
                 self.step(Input::Adopted(shard));
                 self.step_holders(holders::Input::Adopted(held.iter().map(|held| held.claim.incarnation).collect()));
             }
@@ -351,6 +364,7 @@ impl Driver {
 
     fn give_up(&mut self, shard: ShardId) {
         let Some(token) = self.tokens.get(&shard).copied() else { return self.step(Input::Lost(shard)) };
+        self.figures.leaves(shard);
         match (shard, self.member.catalog.clone()) {
             (ShardId::CATALOG, Some(catalog)) => {
                 self.under_way.spawn(async move {
@@ -368,8 +382,12 @@ impl Driver {
 
     fn parted(&mut self, shard: ShardId, token: Token, parted: Parted) {
         match parted {
-            Parted::Settled => self.release(shard, token, Input::GivenUp(shard)),
+            Parted::Settled => {
+                self.figures.gave(shard);
+                self.release(shard, token, Input::GivenUp(shard));
+            }
             Parted::Lost => {
+                self.figures.lost(shard);
                 self.tokens.remove(&shard);
                 self.step(Input::Lost(shard));
             }
@@ -424,6 +442,7 @@ impl Driver {
             return;
         }
         self.tokens.remove(&shard);
+        self.figures.lost(shard);
         if let Some(catalog) = self.member.catalog.as_ref().filter(|_| shard == ShardId::CATALOG) {
             catalog.lost();
         }

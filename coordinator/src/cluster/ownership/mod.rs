@@ -8,6 +8,7 @@
 //! done. The driver does that.
 
 mod driver;
+mod figures;
 mod placement;
 #[cfg(test)]
 mod tests;

@@ -46,7 +46,7 @@ use futures_util::stream::BoxStream;
 use redis::aio::MultiplexedConnection;
 use tokio::sync::watch;
 
-use super::{Acquired, Append, BATCH_BYTES_MAX, Checkpoint, KeyRange, ShardId, ShardStore, StoreError, StoreId, Table, Token};
+use super::{Acquired, Append, BATCH_BYTES_MAX, Checkpoint, KeyRange, ShardId, ShardStore, StoreError, StoreId, Table, Token, Usage};
 use connection::{Lane, Server};
 use heads::Heads;
 use names::{ClusterNames, ShardNames};
@@ -104,7 +104,7 @@ impl RedisStore {
         let inner = Inner {
             heads: Arc::new(Heads::new(shards.len(), options.lease - options.lease_margin())),
             queue: Arc::default(),
-            room: Arc::new(Room::new()),
+            room: Arc::new(Room::new(!matches!(options.durability, Durability::Managed))),
             control: Arc::new(Lane::new(server.clone())),
             data: Lane::new(server.clone()),
             holder: Token::fresh(0).incarnation,
@@ -272,6 +272,14 @@ impl ShardStore for RedisStore {
 
     fn intake(&self) -> watch::Receiver<bool> {
         self.inner.room.intake()
+    }
+
+    fn is_reachable(&self) -> bool {
+        self.inner.room.is_reachable()
+    }
+
+    fn usage(&self) -> Option<Usage> {
+        self.inner.room.usage()
     }
 
     /// Each log goes by itself, with its own checkpoints.

@@ -1,14 +1,18 @@
 //! Whether the server has room for new work, and answers at all.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::connection::{Lane, Patience};
 use super::reply;
+use crate::store::Usage;
+use crate::telemetry::names;
 
 /// How often the server is asked.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -21,6 +25,17 @@ pub(super) struct Room {
     /// A batch was refused since the last look began.
     refused: AtomicBool,
     intake: watch::Sender<bool>,
+    /// What the server said last; `None` if it did not answer then.
+    last: Mutex<Option<Look>>,
+    /// Settings are only watched where the durability asks for them.
+    watches_settings: bool,
+}
+
+/// What one look finds.
+#[derive(Clone, Copy, Debug)]
+struct Look {
+    want: Option<Want>,
+    usage: Usage,
 }
 
 /// Why no new work is taken.
@@ -42,8 +57,20 @@ impl Want {
 }
 
 impl Room {
-    pub(super) fn new() -> Self {
-        Self { refused: AtomicBool::new(false), intake: watch::Sender::new(true) }
+    pub(super) fn new(watches_settings: bool) -> Self {
+        let usage = Usage { bytes: 0, free_bytes: 0 };
+        let last = Mutex::new(Some(Look { want: None, usage }));
+        Self { refused: AtomicBool::new(false), intake: watch::Sender::new(true), last, watches_settings }
+    }
+
+    /// Whether the server has answered the last look.
+    pub(super) fn is_reachable(&self) -> bool {
+        self.last.lock().is_some()
+    }
+
+    /// What the server held when it was looked at last.
+    pub(super) fn usage(&self) -> Option<Usage> {
+        self.last.lock().map(|look| look.usage)
     }
 
     pub(super) fn accepts_intake(&self) -> bool {
@@ -76,9 +103,12 @@ impl Room {
         loop {
             let Some(before) = room.upgrade() else { return };
             before.refused.store(false, Ordering::Relaxed);
+            let watches_settings = before.watches_settings;
             drop(before);
-            let want = look(&lane).await;
+            let look = look(&lane, watches_settings).await;
             let Some(room) = room.upgrade() else { return };
+            *room.last.lock() = look;
+            let want = look.map_or(Some(Want::Answer), |look| look.want);
             // What was refused during the look is newer than its answer.
             let refused = room.refused.load(Ordering::Relaxed).then_some(Want::Memory);
             room.decide(want.or(refused));
@@ -88,16 +118,43 @@ impl Room {
     }
 }
 
-async fn look(lane: &Lane) -> Option<Want> {
+/// `None` if there is no answer.
+async fn look(lane: &Lane, watches_settings: bool) -> Option<Look> {
     let mut command = redis::cmd("INFO");
     command.arg("memory").arg("persistence");
     match lane.query(command, Patience::CALL).await {
-        Ok(value) => want(&reply::info(&value)),
-        Err(_) => Some(Want::Answer),
+        Ok(value) => {
+            let info = reply::info(&value);
+            if watches_settings {
+                show_settings(&info);
+            }
+            Some(Look { want: want(&info), usage: usage(&info) })
+        }
+        Err(_) => {
+            names::STORE_ERRORS.counter(["info"]).increment(1);
+            None
+        }
     }
 }
 
-fn want(info: &std::collections::HashMap<String, String>) -> Option<Want> {
+/// Whether settings that were right at the start still are.
+fn show_settings(info: &HashMap<String, String>) {
+    for (setting, field, wanted) in [("maxmemory-policy", "maxmemory_policy", "noeviction"), ("appendonly", "aof_enabled", "1")] {
+        if let Some(value) = info.get(field) {
+            names::STORE_SETTING_UNSAFE.gauge([setting]).set(f64::from(u8::from(value != wanted)));
+        }
+    }
+}
+
+/// Without a `maxmemory` it may grow into all of the machine's.
+fn usage(info: &HashMap<String, String>) -> Usage {
+    let number = |name: &str| info.get(name).and_then(|text| text.parse::<u64>().ok()).filter(|number| *number > 0);
+    let max = number("maxmemory").or_else(|| number("total_system_memory")).unwrap_or(0);
+    let bytes = number("used_memory").unwrap_or(0);
+    Usage { bytes, free_bytes: (max - max / 100 * RESERVE_PERCENT).saturating_sub(bytes) }
+}
+
+fn want(info: &HashMap<String, String>) -> Option<Want> {
     let number = |name: &str| info.get(name).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
     let (used, max) = (number("used_memory"), number("maxmemory"));
     let for_new_work = max - max / 100 * RESERVE_PERCENT;
@@ -115,6 +172,15 @@ mod tests {
     fn wanted(used: u64, max: u64, aof: &str) -> Option<Want> {
         let pairs = [("used_memory", used.to_string()), ("maxmemory", max.to_string()), ("aof_last_write_status", aof.to_owned())];
         want(&pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+    }
+
+    #[test]
+    fn what_may_still_come_leaves_the_reserve_out() {
+        let of = |pairs: &[(&str, &str)]| usage(&pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect());
+        let limited = [("used_memory", "1000"), ("maxmemory", "10000"), ("total_system_memory", "90000")];
+        assert_eq!(of(&limited), Usage { bytes: 1_000, free_bytes: 8_500 });
+        assert_eq!(of(&[("used_memory", "1000"), ("maxmemory", "0"), ("total_system_memory", "90000")]).free_bytes, 84_500);
+        assert_eq!(of(&[("used_memory", "9999"), ("maxmemory", "10000")]).free_bytes, 0);
     }
 
     #[test]
