@@ -1,6 +1,8 @@
 """Coordinators over one Redis show what becomes of their shards, and of the store's settings."""
 import json
 import os
+import signal
+import urllib.error
 
 import pytest
 from server import Server
@@ -21,13 +23,16 @@ def redis(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def cluster(request, tmp_path_factory, redis):
-    """Two coordinators that have shared the shards between them."""
+    """Two coordinators that share the shards between them."""
     def coordinator(name):
         folder = tmp_path_factory.mktemp(name)
         environment = {**os.environ, "BATON_STORE": redis.url, "BATON_EXECUTION_LOGS": "none"}
         return Server(request.config.getoption("--baton"), folder, command=["coordinator", "--name", name], environment=environment).start()
 
-    members = [coordinator("a"), coordinator("b")]
+    first = coordinator("a")
+    until(lambda: figure(first, "baton_lease_owned") == 257, 60, lambda: f"{figure(first, 'baton_lease_owned')} shards are owned")
+    # What the second gets the first has to hand over.
+    members = [first, coordinator("b")]
     until(lambda: all(0 < figure(member, "baton_lease_owned") < 257 for member in members), 30, lambda: str([figure(member, "baton_lease_owned") for member in members]))
     yield members
     for member in members:
@@ -88,9 +93,7 @@ def test_a_lost_member_shows_as_take_overs(cluster):
 
 
 def test_a_store_that_does_not_answer_takes_the_member_out(cluster, redis):
-    import urllib.error
     _, b = cluster
-    redis.ask("client", "pause", "3000", "ALL")
 
     def is_out():
         try:
@@ -99,5 +102,9 @@ def test_a_store_that_does_not_answer_takes_the_member_out(cluster, redis):
             return error.code == 503
         return False
 
-    until(is_out, 10, lambda: "it says that it is ready without a store")
-    until(lambda: not is_out(), 20, lambda: "it does not come back")
+    redis.process.send_signal(signal.SIGSTOP)
+    try:
+        until(is_out, 30, lambda: "it says that it is ready without a store")
+    finally:
+        redis.process.send_signal(signal.SIGCONT)
+    until(lambda: not is_out(), 30, lambda: "it does not come back")
