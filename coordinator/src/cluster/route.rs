@@ -8,10 +8,10 @@ use baton_engine::{EventKind, Input, Rejected, Verdict};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
+use super::figures::{Outcome, count_question};
 use super::{CLOSING, Cluster, MOVING, Owner, PeerAnswer, Question, SendError};
 use crate::shard::Answer;
 use crate::store::{Member, ShardId};
-use crate::telemetry::names;
 
 /// For so long a question looks for an owner that answers it.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -131,16 +131,13 @@ fn is_outcome(event: &EventKind, input: &Input) -> bool {
     }
 }
 
-/// Questions are few beside what they cause, so that handles are looked up each time.
-fn count(kind: &'static str, is_repeated: bool, answer: Option<&PeerAnswer>, began: Instant) {
-    let outcome = match answer {
-        Some(PeerAnswer::NotHere | PeerAnswer::Shard(Answer::NotHere)) => "moved",
-        Some(_) => "answered",
-        None => "unreachable",
-    };
-    names::PEER_REQUESTS.counter([kind, outcome]).increment(1);
-    names::PEER_RETRIES.counter([kind]).increment(u64::from(is_repeated));
-    names::PEER_REQUEST_SECONDS.histogram([kind]).observe(began.elapsed());
+/// What became of a question to another member.
+fn outcome(answer: Option<&PeerAnswer>) -> Outcome {
+    match answer {
+        Some(PeerAnswer::NotHere | PeerAnswer::Shard(Answer::NotHere)) => Outcome::Moved,
+        Some(_) => Outcome::Answered,
+        None => Outcome::Unreachable,
+    }
 }
 
 /// A question on its way.
@@ -201,7 +198,7 @@ impl<'a> Route<'a> {
             Some(until) => timeout_at(until, answered).await.ok().flatten(),
             None => answered.await,
         };
-        count(self.question.kind(), self.is_repeated, answer.as_ref(), began);
+        count_question(self.question.kind(), outcome(answer.as_ref()), self.is_repeated, began.elapsed());
         answer
     }
 

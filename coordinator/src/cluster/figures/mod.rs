@@ -5,11 +5,13 @@
 
 mod gauges;
 mod machine;
+mod questions;
 mod show;
 mod tally;
 mod task;
 
 pub(crate) use gauges::HostGauges;
+pub(in crate::cluster) use questions::{Outcome, count_question};
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -20,7 +22,7 @@ use crate::shard::StepEvents;
 use crate::telemetry::{LocalHistogram, micros, names};
 use machine::MachineTally;
 use tally::Tallies;
-use task::{Outcome, TaskTally};
+use task::TaskTally;
 
 /// One decision in so many is measured.
 const SAMPLED: u32 = 64;
@@ -62,7 +64,7 @@ impl HostFigures {
                 EventKind::StateEntered { .. } => transitions += 1,
                 EventKind::StateExited { .. } => {}
                 EventKind::ExecutionRedriven { .. } => machine.redriven(),
-                kind => match (Outcome::of(kind), kind.execution_change()) {
+                kind => match (task::Outcome::of(kind), kind.execution_change()) {
                     (Some((state, outcome)), _) => count_task(&mut self.tasks, step, event, since, state, outcome),
                     (None, Some(change)) => machine.changed(step, event, &change),
                     (None, None) => {}
@@ -101,7 +103,7 @@ fn count_task(
     event: &Event,
     since: Option<&Since>,
     state: baton_asl::StateId,
-    outcome: Outcome,
+    outcome: task::Outcome,
 ) {
     if let Some(resource) = task::resource(&step.revision.machine, state) {
         tasks.of(resource).count(event.at, since, outcome);
