@@ -9,6 +9,7 @@ use axum::{Json, Router};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
+use super::form::{Form, FormDetails};
 use crate::catalog::Catalog;
 use crate::cluster::Cluster;
 use crate::store::{ShardId, ShardStore, StoreError};
@@ -20,6 +21,7 @@ pub(super) struct Health {
     pub(super) cluster: Cluster,
     pub(super) catalog: Catalog,
     pub(super) closing: CancellationToken,
+    pub(super) form: Form,
 }
 
 /// The routes. `/livez`: the process goes on answering. `/startupz`: everything that was there is there again; nobody listens before, so that
@@ -66,6 +68,8 @@ struct Details {
     version: &'static str,
     store_id: String,
     shards: u16,
+    #[serde(flatten)]
+    form: FormDetails,
     accepts_new_work: bool,
     /// Their executions stand still here.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -98,6 +102,7 @@ async fn details(State(health): State<Health>) -> (StatusCode, Json<Details>) {
         version: env!("CARGO_PKG_VERSION"),
         store_id: health.store.store_id().to_string(),
         shards: health.store.shard_count(),
+        form: health.form.details(&health.cluster),
         accepts_new_work: health.store.accepts_intake(),
         lost_shards: affected(health.lost()),
         stopped_checkpoints: affected(health.cluster.stopped_checkpoints()),
@@ -137,7 +142,7 @@ mod tests {
         let knows = Arc::new(catalog.clone());
         let config = ClusterConfig::new(store.clone(), knows.clone(), knows.clone(), knows);
         let cluster = Cluster::open(config).await.expect("the store is empty");
-        Health { store: store.clone(), cluster, catalog, closing: CancellationToken::new() }
+        Health { store: store.clone(), cluster, catalog, closing: CancellationToken::new(), form: Form::default() }
     }
 
     async fn answers(health: &Health) -> (StatusCode, StatusCode, usize) {

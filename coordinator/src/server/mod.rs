@@ -6,6 +6,7 @@ mod connections;
 mod executions;
 mod file_size;
 mod follow;
+mod form;
 mod health;
 mod metrics;
 mod outlets;
@@ -45,7 +46,9 @@ use crate::peers::{PeerService, Peers};
 use crate::store::redis::RedisOpenError;
 use crate::store::{self, Membership, ShardStore};
 use crate::telemetry;
+use baton_task_queue::{RabbitMqQueue, TaskQueue};
 use connections::ConnectionLimits;
+use form::Form;
 use health::Health;
 use outlets::Outlets;
 use storage::Storages;
@@ -225,8 +228,11 @@ impl Server {
         let outlets = Outlets::start(&config)?;
         let listeners = outlets.listeners();
         let mut cluster_config = ClusterConfig { deliver, listeners, ..cluster_config(&config, store.clone(), &catalog, token_key) };
+        let broker = config.queue.clone().map(|settings| Arc::new(RabbitMqQueue::start(settings)) as Arc<dyn TaskQueue>);
+        let mut form = Form { policy: form::policy_of(&config.storage), member: None, broker };
         let mut listening = None;
         if let Some(Joining { member, peers, listener, address }) = member {
+            form.member = Some((member.name.clone(), member.address.clone()));
             cluster_config.member = Some(member);
             cluster_config.remote = peers;
             listening = Some((listener, address));
@@ -240,7 +246,7 @@ impl Server {
         let (accepting, connections) = (CancellationToken::new(), TaskTracker::new());
         let weak_store = Arc::downgrade(&store);
         let gateway = Gateway::new(cluster.clone()).with_tokens(config.worker_tokens.clone());
-        let health = Health { store, cluster: cluster.clone(), catalog: catalog.clone(), closing: api.closing().clone() };
+        let health = Health { store, cluster: cluster.clone(), catalog: catalog.clone(), closing: api.closing().clone(), form };
         let for_members = api.clone();
         let peers = PeerService::new(cluster.clone()).with_api(Arc::new(move |request| {
             let api = for_members.clone();
