@@ -326,4 +326,10 @@ pub(crate) struct DoctorArgs {
     /// Repair it even though something is lost.
     #[arg(long, requires = "repair")]
     pub(crate) accept_loss: bool,
+    #[command(flatten)]
+    pub(crate) config: ConfigArg,
+    #[command(flatten)]
+    pub(crate) store: StoreSettings,
+    #[command(flatten)]
+    pub(crate) queue: QueueSettings,
 }

@@ -8,18 +8,18 @@ use serde_json::json;
 
 use crate::args::DoctorArgs;
 use crate::client::Client;
-use crate::commands::{block_on, data_folder};
+use crate::commands::{block_on, data_folder, doctor_cluster};
 use crate::exit::{CliError, CliResult, Exit};
 
 pub(crate) fn run(args: &DoctorArgs, endpoint: &str) -> CliResult {
     match (&args.repair, &args.data_dir) {
         (Some(folder), _) => data_folder::repair(folder, args.accept_loss),
         (None, Some(folder)) => data_folder::inspect(folder),
-        (None, None) => check(endpoint),
+        (None, None) => check(args, endpoint),
     }
 }
 
-fn check(endpoint: &str) -> CliResult {
+fn check(args: &DoctorArgs, endpoint: &str) -> CliResult {
     let server = block_on(async { Client::new(endpoint).call("ListStateMachines", json!({})).await });
     let mut good = say(server.is_ok(), &format!("a server answers at {endpoint}"), "start one with `baton dev DIR`");
     for (interpreter, runtime) in [("python3", "Python functions"), ("node", "Node functions")] {
@@ -34,6 +34,7 @@ fn check(endpoint: &str) -> CliResult {
     good &= prefix(endpoint);
     let flush = flush_microseconds();
     good &= say(flush.is_some(), &format!("fdatasync takes {} µs here", flush.unwrap_or_default()), "the current folder is not writable");
+    good &= doctor_cluster::check(args)?;
     if good { Ok(()) } else { Err(CliError::silent(Exit::Failed)) }
 }
 
@@ -64,7 +65,7 @@ fn flush_microseconds() -> Option<u128> {
     times.get(times.len() / 2).copied()
 }
 
-fn say(good: bool, what: &str, next: &str) -> bool {
+pub(super) fn say(good: bool, what: &str, next: &str) -> bool {
     if good {
         anstream::println!("{} {what}", "ok".green());
     } else {

@@ -5,6 +5,7 @@ mod coordinator;
 mod data_folder;
 mod dev;
 mod doctor;
+mod doctor_cluster;
 mod env;
 mod exec;
 mod input;

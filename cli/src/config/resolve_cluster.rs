@@ -43,6 +43,7 @@ impl StoreSettings {
             durability: durability.unwrap_or(defaults.durability),
             cluster: self.cluster.clone().unwrap_or_else(|| NAME_DEFAULT.to_owned()),
             shard_count: self.shards,
+            tls_roots: self.ca_file.as_deref().map(pem).transpose()?.map(String::into_bytes),
             ..defaults
         })
     }

@@ -217,6 +217,11 @@ impl Cluster {
         }
     }
 
+    /// Which shards are this process's, and whose the others are.
+    pub(crate) fn directory(&self) -> &Directory {
+        &self.inner.directory
+    }
+
     /// Whether [`close`](Self::close) was called.
     pub(crate) fn is_closing(&self) -> bool {
         self.inner.closing.is_cancelled()

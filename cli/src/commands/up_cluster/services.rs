@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
+use baton_coordinator::server::shipped_policies;
 use baton_local_services::{Folder, RabbitMq, RabbitMqOptions, Redis, ServiceError};
 use tokio::task::spawn_blocking;
 
@@ -24,7 +25,7 @@ impl Services {
     pub(super) async fn start(folder: &Path) -> CliResult<Self> {
         let (redis_folder, broker_folder) = (folder.join("redis"), folder.join("rabbitmq"));
         let redis = spawn_blocking(move || Redis::start_with(Folder::kept(redis_folder)?, &REDIS_OPTIONS));
-        let broker = spawn_blocking(move || RabbitMq::start_with(Folder::kept(broker_folder)?, &RabbitMqOptions::default()));
+        let broker = spawn_blocking(move || start_broker(Folder::kept(broker_folder)?));
         let (redis, broker) = tokio::join!(redis, broker);
         let redis = redis.expect("starting a server does not panic").map_err(|error| not_started(&error))?;
         let broker = broker.expect("starting a server does not panic").map_err(|error| not_started(&error))?;
@@ -50,6 +51,17 @@ impl Services {
         });
         ended.await.expect("ending a server does not panic");
     }
+}
+
+/// With the policies that its queues want.
+fn start_broker(folder: Folder) -> Result<RabbitMq, ServiceError> {
+    let broker = RabbitMq::start_with(folder, &RabbitMqOptions::default())?;
+    for policy in shipped_policies() {
+        let definition = serde_json::Value::Object(policy.definition.clone()).to_string();
+        let priority = policy.priority.to_string();
+        broker.ctl(&["set_policy", "--priority", &priority, "--apply-to", &policy.apply_to, &policy.name, &policy.pattern, &definition])?;
+    }
+    Ok(broker)
 }
 
 impl fmt::Display for Services {

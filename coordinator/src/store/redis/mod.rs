@@ -14,6 +14,7 @@
 //! speak for its shards, [`policy`] holds the server's settings against the durability that was chosen.
 
 mod checkpoint;
+mod clock;
 mod connection;
 mod error;
 mod functions;

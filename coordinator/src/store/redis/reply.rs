@@ -22,6 +22,13 @@ pub(super) fn number(value: &Value) -> Option<u64> {
     }
 }
 
+/// Seconds and microseconds, as `TIME` tells them.
+pub(super) fn time(value: &Value) -> Option<std::time::Duration> {
+    let Value::Array(parts) = value else { return None };
+    let number = |at: usize| parts.get(at).and_then(text).and_then(|text| text.parse::<u64>().ok());
+    Some(std::time::Duration::from_secs(number(0)?) + std::time::Duration::from_micros(number(1)?))
+}
+
 /// Bytes.
 pub(super) fn bytes(value: Value) -> Option<Bytes> {
     match value {
