@@ -172,6 +172,13 @@ mod tests {
     }
 
     #[test]
+    fn the_cluster_of_our_manifests_has_the_shipped_policies() {
+        let manifests: Definitions =
+            serde_json::from_str(include_str!("../../../../deploy/k8s/overlays/cluster/definitions.json")).expect("definitions");
+        assert_eq!(manifests.policies, shipped_policies());
+    }
+
+    #[test]
     fn commands_are_safe_for_a_shell() {
         let policy = policy("p", "^it's\\.", 1, serde_json::json!({"overflow": "reject-publish"}));
         let command = policy.command("/");
