@@ -17,7 +17,7 @@ const CRATES: [(&str, &[&str]); 10] = [
     ("shared/task-queue", &["baton-proto"]),
     ("shared/local-services", &[]),
     ("coordinator", &["baton-query", "baton-asl", "baton-engine", "baton-proto", "baton-task-queue"]),
-    ("worker", &["baton-proto"]),
+    ("worker", &["baton-proto", "baton-task-queue"]),
     ("cli", &["baton-asl", "baton-coordinator", "baton-local-services", "baton-worker"]),
     ("loadtest", &["baton-proto", "baton-worker", "baton-task-queue", "baton-local-services"]),
 ];

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use baton_proto::worker::v1::Dispatch;
+use baton_task_queue::TaskQueue;
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -53,6 +54,7 @@ pub struct WorkerBuilder {
     dispatch: Dispatch,
     token: Option<String>,
     ca_pem: Option<String>,
+    broker: Option<Arc<dyn TaskQueue>>,
 }
 
 /// Why a worker cannot be built.
@@ -188,6 +190,13 @@ impl WorkerBuilder {
         self
     }
 
+    /// Where the worker finds offers of tasks. Without one, and while it is away, the coordinator hands tasks out over the session.
+    #[must_use]
+    pub fn queue(mut self, broker: Arc<dyn TaskQueue>) -> Self {
+        self.broker = Some(broker);
+        self
+    }
+
     /// Makes the worker. Nothing is connected or started yet.
     ///
     /// # Errors
@@ -208,6 +217,7 @@ impl WorkerBuilder {
             dispatch: self.dispatch,
             in_process: self.in_process,
             credentials: Credentials::new(self.token.as_deref()).ok_or(BuildError::Token)?,
+            broker: self.broker,
         };
         let (commands, receiver) = mpsc::unbounded_channel();
         let (status_sender, status) = watch::channel(WorkerStatus::default());

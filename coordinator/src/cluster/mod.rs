@@ -5,6 +5,7 @@
 //! what shards do not have in memory.
 
 mod apart;
+mod broker;
 mod catalog;
 mod directory;
 mod error;
@@ -52,6 +53,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use baton_engine::{Input, Limits, Start, Timestamp};
+use baton_task_queue::TaskQueue;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
@@ -98,6 +100,8 @@ struct Inner {
     remote: Arc<dyn Remote>,
     /// Claims that were asked for and are not answered.
     under_way: UnderWay,
+    /// Through which tasks are offered, if there is one.
+    broker: Option<Arc<dyn TaskQueue>>,
     /// The next seed of an execution.
     seed: AtomicU64,
     closing: CancellationToken,

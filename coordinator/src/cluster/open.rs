@@ -6,10 +6,12 @@ use std::time::{Duration, Instant};
 
 use baton_engine::{Limits, Timestamp};
 use baton_proto::names::{ACCOUNT_DEFAULT, REGION_DEFAULT};
+use baton_task_queue::TaskQueue;
 use futures_util::future::try_join_all;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use super::apart::WithApart;
+use super::broker;
 use super::figures::HostGauges;
 use super::host::{HORIZON_MS, Host, HostMessage, Shared};
 use super::inbox::Inbox;
@@ -69,6 +71,8 @@ pub struct ClusterConfig {
     pub member: Option<MemberConfig>,
     /// Ways to the other members.
     pub remote: Arc<dyn Remote>,
+    /// The broker through which tasks are offered that find no slot here; `None` to hand out all tasks over sessions of this process.
+    pub queue: Option<Arc<dyn TaskQueue>>,
     /// Who owns which shard, where nothing finds it out: by default all shards are this process's, unless it is a `member`.
     pub directory: Option<Arc<Directory>>,
 }
@@ -98,6 +102,7 @@ impl ClusterConfig {
             inbox_len_max: 16_384,
             member: None,
             remote: Arc::new(NoRemote),
+            queue: None,
             directory: None,
         }
     }
@@ -121,6 +126,7 @@ impl Cluster {
             tokio::spawn(host.run());
         }
         tokio::spawn(look_after_lost(Arc::downgrade(&cluster.inner)));
+        broker::start(&cluster);
         Ok(cluster)
     }
 
@@ -146,6 +152,7 @@ impl Cluster {
         };
         ownership::join(parts, leaving);
         tokio::spawn(look_after_lost(Arc::downgrade(&cluster.inner)));
+        broker::start(&cluster);
         cluster
     }
 }
@@ -166,7 +173,8 @@ struct Parts {
 impl Parts {
     fn new(config: &ClusterConfig) -> Self {
         let host_count = config.host_count.clamp(1, usize::from(config.store.shard_count()));
-        let queues = Arc::new(Queues::default());
+        let queues = config.queue.as_ref().map_or_else(Queues::default, |broker| Queues::with_broker(broker.link().borrow().is_up));
+        let queues = Arc::new(queues);
         let inboxes: Vec<_> = (0..host_count).map(|_| Arc::new(Inbox::new(config.inbox_len_max))).collect();
         let into: Vec<Arc<Inbox<HostMessage>>> = inboxes.clone();
         let mut random = Random::from_system();
@@ -236,6 +244,7 @@ impl Parts {
             limits: config.limits.clone(),
             remote: config.remote.clone(),
             under_way: UnderWay::default(),
+            broker: config.queue.clone(),
             seed: AtomicU64::new(Random::from_system().next_u64()),
             closing: self.shared.closing.clone(),
             directory: self.directory.clone(),

@@ -168,6 +168,13 @@ pub struct ClaimName {
 pub enum Notice {
     /// A sign of life of a task that wants them.
     Heartbeat(ClaimName),
+    /// Somebody has had an offer of this task and does not claim it.
+    HandedBack {
+        /// Which execution.
+        execution: ExecutionId,
+        /// Which attempt.
+        task: TaskRef,
+    },
     /// The worker of this incarnation may stop what it does under this claim.
     Cancel {
         /// The worker's.

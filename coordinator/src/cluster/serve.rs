@@ -38,6 +38,7 @@ impl Cluster {
             Notice::Heartbeat(ClaimName { execution, task, claim_id }) => {
                 self.push(self.shard_of(execution), heartbeat(execution, task, claim_id));
             }
+            Notice::HandedBack { execution, task } => self.task_queues().hand_back(execution, task),
             Notice::Cancel { incarnation, claim: ClaimName { execution, task, claim_id } } => {
                 // A session that is not here any more is not looked for: the worker tells what it held when it comes back.
                 if let Some(session) = self.sessions().session_of(incarnation) {

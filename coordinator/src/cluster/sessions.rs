@@ -44,13 +44,23 @@ impl Cluster {
         sent(self.ask(Question::Assert { id, task, claim }).await)
     }
 
-    /// A worker answers an offer. Its slot is granted the task, or told that it is not.
-    pub(crate) fn claim(&self, id: ExecutionId, task: TaskRef, slot: Slot, claim: Claim) {
-        match slot {
-            Slot::Session { session, queue } if !self.is_alone() => {
-                tokio::spawn(self.clone().claim_for(session, queue, id, task, claim));
-            }
-            slot => self.push(self.shard_of(id), ShardInput::Claim { id, task, slot, claim }),
+    /// A worker claims what it was offered, under an id of its own. Its session is granted the task, or told that it is not.
+    pub(crate) fn claim(&self, id: ExecutionId, task: TaskRef, session: &Arc<Session>, claim: Claim) {
+        let shard = self.shard_of(id);
+        if self.inner.directory.is_mine(shard) {
+            self.push(shard, ShardInput::Claim { id, task, slot: Slot::Asked(session.clone()), claim });
+        } else {
+            tokio::spawn(self.clone().claim_for(session.clone(), id, task, claim));
+        }
+    }
+
+    /// Somebody has had an offer and does not claim it: whoever owns the task offers it again.
+    pub(crate) fn hand_back(&self, id: ExecutionId, task: TaskRef) {
+        match self.inner.directory.owner(self.shard_of(id)) {
+            Owner::Me => self.task_queues().hand_back(id, task),
+            Owner::Member(member) => self.inner.remote.tell(&member, Notice::HandedBack { execution: id, task }),
+            // Whoever will be the owner offers everything anew.
+            Owner::Nobody => {}
         }
     }
 
@@ -76,23 +86,17 @@ impl Cluster {
         ListedClaim { cluster: self.clone(), name: (incarnation, claim) }
     }
 
-    async fn claim_for(self, session: Arc<Session>, queue: Arc<str>, id: ExecutionId, task: TaskRef, claim: Claim) {
+    /// Nothing is taken back here whatever comes of it: the worker may have claimed again elsewhere, under the same id, and been answered there.
+    async fn claim_for(self, session: Arc<Session>, id: ExecutionId, task: TaskRef, claim: Claim) {
         let claim_id = claim.claim_id;
         let _listed = self.list_claim(claim.incarnation, ClaimName { execution: id, task, claim_id });
         let item = match self.claim_at_owner(id, task, claim).await {
-            Ok(Some(grant)) => SessionItem::Grant { grant, queue },
+            Ok(Some(grant)) => SessionItem::Grant { grant, queue: "".into(), is_claimed: true },
             Ok(None) => SessionItem::Denied { execution: id, task, claim_id },
-            Err(error) => {
-                // Whether it is the worker's is not known here, and the worker must not believe that it is: should it be, nobody has it.
-                tracing::warn!(execution = %id, %error, "a claim could not be made; the task is offered again");
-                self.grant_lost(id, task, claim_id);
-                SessionItem::Denied { execution: id, task, claim_id }
-            }
+            Err(error) => return tracing::warn!(execution = %id, %error, "a claim has no answer; its worker asks again"),
         };
-        if let Err(SessionItem::Grant { .. }) = session.push(item) {
-            // It has provably not left: the session was gone before.
-            self.grant_lost(id, task, claim_id);
-        }
+        // A session that has ended needs no answer: its worker asks again over another.
+        drop(session.push(item));
     }
 
     /// Of these claims, those that the worker's session holds or has asked for; `None` if it has no session here, or has not said yet

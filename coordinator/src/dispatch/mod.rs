@@ -2,12 +2,15 @@
 //!
 //! [`Queues`] brings tasks and slots together. When a session has a free slot while a task is being scheduled, the slot is
 //! reserved on the spot, so that scheduled and started are one append (*sync match*); otherwise the task waits in its queue until a
-//! slot comes free. Nothing here is durable: what waits is rebuilt from the executions.
+//! slot comes free. With a broker, what waits is offered through it meanwhile ([`offers`]). Nothing here is durable: what waits is rebuilt from
+//! the executions.
 
 mod call;
 mod function_name;
 mod invoke;
 mod json;
+mod noted;
+mod offers;
 mod peer_secret;
 mod queue;
 mod queues;
@@ -23,6 +26,7 @@ pub use function_name::FunctionName;
 pub use invoke::{InvocationType, InvokeRequest, InvokeResult};
 pub(crate) use json::compacted;
 pub use json::{NotJson, payload_of};
+pub(crate) use offers::{Batch, BatchOffer, Published, Repeated};
 pub use peer_secret::{PEER_HEADER, PeerSecret};
 pub use queue::{Poller, QueueFull, Slot};
 pub(crate) use queues::SharedQueue;

@@ -1,5 +1,5 @@
 //! One task queue: sessions and pollers with free slots, and tasks that wait for one. Tasks wait only while no slot is free; a slot is free only
-//! while no task waits.
+//! while no task waits, or while all that waits is offered through a broker.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashSet;
 use tokio::sync::oneshot;
 
+use super::offers::{Batch, Outbox, Published, Repeated};
 use super::{Session, SessionItem};
 use crate::shard::{ExecutionId, Grant, QueuedTask};
 
@@ -29,6 +30,9 @@ pub enum Slot {
     },
     /// A poller that waits for one task.
     Poller(Poller),
+    /// A session that has claimed what it was offered, under an id that its worker has made: the worker claims again, over any session, until it
+    /// is answered.
+    Asked(Arc<Session>),
     /// Somebody elsewhere who claims this one task: it is told what is granted, or that nothing is. Dropped, it asks again.
     Claimant(oneshot::Sender<Option<Box<Grant>>>),
 }
@@ -54,13 +58,13 @@ impl Slot {
         match self {
             Slot::Session { session, .. } => session.claim(claim_id),
             Slot::Poller(poller) => Claim { worker_name: poller.worker_name.clone(), claim_id, incarnation: 0, holder: Holder::Poller },
-            Slot::Claimant(_) => unreachable!("whoever claims a task brings the claim, and waits at no queue"),
+            Slot::Asked(_) | Slot::Claimant(_) => unreachable!("whoever claims a task brings the claim, and waits at no queue"),
         }
     }
 
     fn is_gone(&self) -> bool {
         match self {
-            Slot::Session { session, .. } => session.is_closed(),
+            Slot::Session { session, .. } | Slot::Asked(session) => session.is_closed(),
             Slot::Poller(poller) => poller.reply.is_closed(),
             Slot::Claimant(reply) => reply.is_closed(),
         }
@@ -78,6 +82,12 @@ pub(super) struct Queue {
     withdrawn: HashSet<(ExecutionId, TaskRef), FixedState>,
     /// Tasks that were offered to sessions and are not claimed yet.
     offered: Vec<Offered>,
+    /// Tasks that are offered through the broker; none without one.
+    outbox: Option<Box<Outbox>>,
+    /// Whoever publishes has been told that there is something to do, and has not looked yet.
+    pub(super) is_noted: bool,
+    /// Somebody takes offers out of the broker for those who serve this queue here.
+    pub(super) is_consumed: bool,
 }
 
 #[derive(Debug)]
@@ -112,6 +122,11 @@ impl Waiting {
 const OFFER_MS: u64 = 10_000;
 
 impl Queue {
+    /// An empty queue, with or without a broker.
+    pub(super) fn new(outbox: Option<Outbox>) -> Self {
+        Self { outbox: outbox.map(Box::new), ..Self::default() }
+    }
+
     /// Reserves a slot that can be granted at once. None as long as others wait: they come first.
     pub(super) fn reserve(&mut self) -> Option<Slot> {
         if !self.waiting.is_empty() {
@@ -120,7 +135,8 @@ impl Queue {
         self.take_slot()
     }
 
-    fn take_slot(&mut self) -> Option<Slot> {
+    /// Reserves a slot for a task of any queue of this name.
+    pub(super) fn take_slot(&mut self) -> Option<Slot> {
         while let Some(poller) = self.pollers.pop_front() {
             if !poller.reply.is_closed() {
                 return Some(Slot::Poller(poller));
@@ -153,6 +169,7 @@ impl Queue {
     /// Tasks that wait and slots that are free, brought together.
     pub(super) fn pair(&mut self, now_ms: u64) -> Vec<(QueuedTask, Slot)> {
         let mut pairs = Vec::new();
+        self.pair_stalled(&mut pairs);
         while let Some(waiting) = self.next_waiting() {
             match self.take_slot() {
                 Some(slot) => pairs.push((waiting.task, slot)),
@@ -164,6 +181,17 @@ impl Queue {
         }
         self.offer(now_ms);
         pairs
+    }
+
+    /// While the broker is away, what was offered through it is there for free slots here.
+    fn pair_stalled(&mut self, pairs: &mut Vec<(QueuedTask, Slot)>) {
+        while self.outbox.as_ref().is_some_and(|outbox| !outbox.is_link_up() && outbox.len() > 0) {
+            let Some(slot) = self.take_slot() else { return };
+            match self.outbox.as_mut().and_then(|outbox| outbox.take_back()) {
+                Some(task) => pairs.push((task, slot)),
+                None => return self.give_back(slot),
+            }
+        }
     }
 
     fn next_waiting(&mut self) -> Option<Waiting> {
@@ -194,12 +222,10 @@ impl Queue {
         }
     }
 
-    /// A session answers an offer: the slot that was reserved with it.
-    pub(super) fn claim(&mut self, execution: ExecutionId, task: TaskRef, session_id: u64) -> Option<Slot> {
-        let place = self.offered.iter().position(|offered| offered.session_id == session_id && offered.waiting.is(execution, task))?;
-        self.offered.swap_remove(place);
-        let served = self.sessions.iter().find(|served| served.session.info().session_id == session_id)?;
-        Some(Slot::Session { session: served.session.clone(), queue: served.name.clone() })
+    /// A session answers an offer, if it was offered this: the task is no longer the queue's.
+    pub(super) fn claim(&mut self, execution: ExecutionId, task: TaskRef, session_id: u64) -> bool {
+        let place = self.offered.iter().position(|offered| offered.session_id == session_id && offered.waiting.is(execution, task));
+        place.map(|place| self.offered.swap_remove(place)).is_some()
     }
 
     /// Offers that nobody has answered in time wait again, before the others.
@@ -259,12 +285,25 @@ impl Queue {
         match slot {
             Slot::Session { session, .. } => self.add_credits(session.info().session_id, 1),
             Slot::Poller(poller) => self.pollers.push_front(poller),
-            Slot::Claimant(_) => {}
+            Slot::Asked(_) | Slot::Claimant(_) => {}
         }
     }
 
-    /// A task is no longer wanted.
-    pub(super) fn withdraw(&mut self, execution: ExecutionId, task: TaskRef) {
+    /// A session does not claim what it was offered: it waits again, before the others. The session keeps no slot for it.
+    pub(super) fn hand_back(&mut self, execution: ExecutionId, task: TaskRef, now_ms: u64, random: u64) -> bool {
+        if let Some(place) = self.offered.iter().position(|offered| offered.waiting.is(execution, task)) {
+            let offered = self.offered.swap_remove(place);
+            self.waiting.push_front(offered.waiting);
+            return true;
+        }
+        self.outbox.as_mut().is_some_and(|outbox| outbox.hand_back(execution, task, now_ms, random))
+    }
+
+    /// A task is claimed or no longer wanted.
+    pub(super) fn withdraw(&mut self, execution: ExecutionId, task: TaskRef, now_ms: u64) {
+        if self.outbox.as_mut().is_some_and(|outbox| outbox.remove(execution, task, now_ms)) {
+            return;
+        }
         let before = self.offered.len();
         self.offered.retain(|offered| !offered.waiting.is(execution, task));
         if self.offered.len() < before {
@@ -280,12 +319,86 @@ impl Queue {
 
     /// Since when the task at the front waits, on the process' own clock.
     pub(super) fn oldest_since_ms(&self) -> Option<u64> {
-        self.waiting.front().map(|waiting| waiting.since_ms)
+        let offered = self.outbox.as_ref().and_then(|outbox| outbox.oldest_since());
+        offered.into_iter().chain(self.waiting.front().map(|waiting| waiting.since_ms)).min()
+    }
+
+    /// Tasks that wait, sessions and pollers that serve it, free slots of sessions.
+    pub(super) fn counts(&self) -> (usize, usize, u64) {
+        let credits = self.sessions.iter().map(|served| u64::from(served.credits)).sum();
+        let waiting = self.waiting.len() - self.withdrawn.len().min(self.waiting.len());
+        let in_broker = self.outbox.as_ref().map_or(0, |outbox| outbox.len());
+        (waiting + in_broker, self.sessions.len() + self.pollers.len(), credits)
+    }
+
+    // ---- With a broker ----
+
+    /// Whether there may be something to publish.
+    pub(super) fn wants_publisher(&self, now_ms: u64) -> bool {
+        self.outbox.as_ref().is_some_and(|outbox| {
+            outbox.is_link_up() && (!self.waiting.is_empty() || outbox.next_due(now_ms).is_some_and(|due| due <= now_ms))
+        })
+    }
+
+    /// The next message to publish: what waits and may be offered moves into the outbox first.
+    pub(super) fn next_batch(&mut self, now_ms: u64) -> Option<Batch> {
+        let room = self.outbox.as_mut()?.room(now_ms);
+        for _ in 0..room {
+            let Some(waiting) = self.next_waiting() else { break };
+            self.outbox.as_mut()?.enter(waiting.task, waiting.since_ms);
+        }
+        self.outbox.as_mut()?.next_batch(now_ms)
+    }
+
+    /// What became of a message.
+    pub(super) fn published(&mut self, batch: &Batch, outcome: Published, now_ms: u64, random: u64) {
+        if let Some(outbox) = &mut self.outbox {
+            outbox.published(batch, outcome, now_ms, random);
+        }
+    }
+
+    /// When there may be something to publish next, milliseconds.
+    pub(super) fn next_due(&self, now_ms: u64) -> Option<u64> {
+        self.outbox.as_ref()?.next_due(now_ms)
+    }
+
+    /// The connection to the broker has come or gone.
+    pub(super) fn link_changed(&mut self, is_up: bool, now_ms: u64) {
+        if let Some(outbox) = &mut self.outbox {
+            outbox.link_changed(is_up, now_ms);
+        }
+    }
+
+    /// What the broker says of the queue.
+    pub(super) fn audited(&mut self, ready: Option<u64>, now_ms: u64) {
+        if let Some(outbox) = &mut self.outbox {
+            outbox.audited(ready, now_ms);
+        }
+    }
+
+    /// Whether something is offered through the broker.
+    pub(super) fn has_offers(&self) -> bool {
+        self.outbox.as_ref().is_some_and(|outbox| outbox.len() > 0)
+    }
+
+    /// Offers that the broker has, since when it has the oldest, and how often some were made again since the last call.
+    pub(super) fn take_figures(&mut self) -> (usize, Option<u64>, Repeated) {
+        let Some(outbox) = &mut self.outbox else { return Default::default() };
+        let (count, oldest) = outbox.unclaimed();
+        (count, oldest, outbox.take_repeated())
+    }
+
+    /// Slots that can be granted tasks: free ones of sessions, and pollers. `None` if nobody is here who could have any.
+    pub(super) fn free_slots(&self) -> Option<u64> {
+        let granting = self.sessions.iter().filter(|served| !served.session.info().wants_offers && !served.session.is_closed());
+        let pollers = self.pollers.iter().filter(|poller| !poller.reply.is_closed()).count() as u64;
+        let (sessions, credits) = granting.fold((0, 0), |(count, credits), served| (count + 1, credits + u64::from(served.credits)));
+        (sessions + pollers > 0).then_some(credits + pollers)
     }
 
     /// These tasks wait elsewhere from now on.
     pub(super) fn withdraw_all(&mut self, is_elsewhere: impl Fn(&QueuedTask) -> bool) {
-        let Self { waiting, withdrawn, offered, .. } = self;
+        let Self { waiting, withdrawn, offered, outbox, .. } = self;
         waiting.retain(|Waiting { task, .. }| {
             let stays = !is_elsewhere(task);
             if !stays {
@@ -294,12 +407,9 @@ impl Queue {
             stays
         });
         offered.retain(|offered| !is_elsewhere(&offered.waiting.task));
-    }
-
-    /// Tasks that wait, sessions and pollers that serve it, free slots of sessions.
-    pub(super) fn counts(&self) -> (usize, usize, u64) {
-        let credits = self.sessions.iter().map(|served| u64::from(served.credits)).sum();
-        (self.waiting.len() - self.withdrawn.len().min(self.waiting.len()), self.sessions.len() + self.pollers.len(), credits)
+        if let Some(outbox) = outbox {
+            outbox.retain(|task| !is_elsewhere(task));
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! All task queues of a process, by name.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -7,9 +8,12 @@ use baton_engine::TaskRef;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use parking_lot::{Mutex, RwLock};
+use tokio::sync::Notify;
 
+use super::noted::Noted;
+use super::offers::{Batch, Outbox, Published, Repeated};
 use super::queue::Queue;
-use super::{Poller, QueueFull, Session, Slot};
+use super::{Poller, QueueFull, Random, Session, Slot};
 use crate::shard::{ExecutionId, QueuedTask};
 
 /// A queue that several hosts and sessions share.
@@ -17,6 +21,8 @@ use crate::shard::{ExecutionId, QueuedTask};
 pub(crate) struct SharedQueue {
     pub(crate) name: Arc<str>,
     state: Mutex<Queue>,
+    /// More or fewer slots are free than before, or nobody serves it any more. For whoever takes offers out of the broker.
+    pub(crate) demand: Notify,
 }
 
 /// Takes a task and the slot that has come free for it to the task's shard.
@@ -27,6 +33,18 @@ pub struct Queues {
     by_name: RwLock<HashMap<Arc<str>, Arc<SharedQueue>, FixedState>>,
     deliver: OnceLock<Deliver>,
     began: Instant,
+    /// Through which tasks are offered that find no slot here.
+    broker: Option<BrokerSide>,
+}
+
+/// What those hear of who stand between queues and a broker.
+#[derive(Debug)]
+struct BrokerSide {
+    is_link_up: AtomicBool,
+    /// Queues that may have something to publish.
+    to_publish: Noted,
+    /// Queues that are served here and that nobody consumes.
+    to_consume: Noted,
 }
 
 impl std::fmt::Debug for Queues {
@@ -52,11 +70,17 @@ pub struct QueueStatus {
 
 impl Default for Queues {
     fn default() -> Self {
-        Self { by_name: RwLock::default(), deliver: OnceLock::new(), began: Instant::now() }
+        Self { by_name: RwLock::default(), deliver: OnceLock::new(), began: Instant::now(), broker: None }
     }
 }
 
 impl Queues {
+    /// Queues whose tasks go through a broker when they find no slot here.
+    pub(crate) fn with_broker(is_link_up: bool) -> Self {
+        let broker = BrokerSide { is_link_up: is_link_up.into(), to_publish: Noted::default(), to_consume: Noted::default() };
+        Self { broker: Some(broker), ..Self::default() }
+    }
+
     /// Says where tasks go whose slot has come free. Once, before anything waits.
     pub(crate) fn connect(&self, deliver: impl Fn(QueuedTask, Slot) + Send + Sync + 'static) {
         let connected = self.deliver.set(Box::new(deliver));
@@ -70,8 +94,9 @@ impl Queues {
         }
         let name: Arc<str> = name.into();
         let mut by_name = self.by_name.write();
-        let queue = by_name.entry(name.clone()).or_insert_with(|| Arc::new(SharedQueue { name, state: Mutex::default() }));
-        queue.clone()
+        let outbox = self.broker.as_ref().map(|broker| Outbox::new(broker.is_link_up.load(Ordering::Acquire)));
+        let queue = || Arc::new(SharedQueue { name: name.clone(), state: Mutex::new(Queue::new(outbox)), demand: Notify::new() });
+        by_name.entry(name.clone()).or_insert_with(queue).clone()
     }
 
     /// A slot for a task that is being scheduled, or the task's place in the queue.
@@ -79,7 +104,9 @@ impl Queues {
         let mut state = queue.state.lock();
         let slot = state.reserve();
         if slot.is_none() {
-            state.wait(task(), self.now_ms());
+            let now_ms = self.now_ms();
+            state.wait(task(), now_ms);
+            self.note_unpublished(queue, &mut state, now_ms);
         }
         slot
     }
@@ -90,15 +117,21 @@ impl Queues {
         self.change(&queue, |state, now_ms| state.wait(task, now_ms));
     }
 
-    /// A task is no longer wanted.
+    /// A task is claimed or no longer wanted.
     pub(crate) fn withdraw(&self, name: &str, execution: ExecutionId, task: TaskRef) {
-        self.get(name).state.lock().withdraw(execution, task);
+        let (queue, now_ms) = (self.get(name), self.now_ms());
+        let mut state = queue.state.lock();
+        state.withdraw(execution, task, now_ms);
+        self.note_unpublished(&queue, &mut state, now_ms);
     }
 
-    /// These tasks wait elsewhere from now on, and are claimed there if they were offered.
-    pub(crate) fn withdraw_all(&self, is_elsewhere: impl Fn(&QueuedTask) -> bool) {
+    /// Somebody does not claim what was offered.
+    pub(crate) fn hand_back(&self, execution: ExecutionId, task: TaskRef) {
+        let random = Random::from_system().next_u64();
+        let is_there = |queue: &Arc<SharedQueue>| self.change(queue, |state, now_ms| state.hand_back(execution, task, now_ms, random));
+        // The offer does not say which queue it was in; it is seldom asked.
         let queues: Vec<_> = self.by_name.read().values().cloned().collect();
-        queues.iter().for_each(|queue| queue.state.lock().withdraw_all(&is_elsewhere));
+        queues.iter().any(is_there);
     }
 
     /// A session serves the queue from now on; `name` is what it calls it.
@@ -122,8 +155,8 @@ impl Queues {
         queues.iter().for_each(|queue| self.leave(queue, session_id));
     }
 
-    /// A session answers an offer. `None` if the offer was withdrawn or has gone to somebody else.
-    pub(crate) fn claim(&self, queue: &SharedQueue, execution: ExecutionId, task: TaskRef, session_id: u64) -> Option<Slot> {
+    /// A session answers an offer. False if the offer was withdrawn or has gone to somebody else.
+    pub(crate) fn claim(&self, queue: &SharedQueue, execution: ExecutionId, task: TaskRef, session_id: u64) -> bool {
         queue.state.lock().claim(execution, task, session_id)
     }
 
@@ -146,6 +179,93 @@ impl Queues {
         }
     }
 
+    /// A task of any queue of this name has come from the broker: a slot for it.
+    pub(crate) fn take_slot(&self, queue: &SharedQueue) -> Option<Slot> {
+        queue.state.lock().take_slot()
+    }
+
+    /// Slots that could be granted tasks of the queue. `None` if nobody is here who could have any: then whoever has asked consumes it no more.
+    pub(crate) fn free_slots(&self, queue: &SharedQueue) -> Option<u64> {
+        let mut state = queue.state.lock();
+        let free = state.free_slots();
+        state.is_consumed = free.is_some();
+        free
+    }
+
+    /// The next queue that is served here and that nobody consumes. Only with a broker.
+    pub(crate) async fn to_consume(&self) -> Arc<SharedQueue> {
+        match &self.broker {
+            Some(broker) => self.get(&broker.to_consume.next().await),
+            None => std::future::pending().await,
+        }
+    }
+
+    /// The next queue that may have something to publish. Only with a broker.
+    pub(crate) async fn to_publish(&self) -> Arc<SharedQueue> {
+        match &self.broker {
+            Some(broker) => self.get(&broker.to_publish.next().await),
+            None => std::future::pending().await,
+        }
+    }
+
+    /// The next message to publish of the queue.
+    pub(crate) fn next_batch(&self, queue: &SharedQueue) -> Option<Batch> {
+        let now_ms = self.now_ms();
+        let mut state = queue.state.lock();
+        state.is_noted = false;
+        state.next_batch(now_ms)
+    }
+
+    /// In how many milliseconds there may be something to publish.
+    pub(crate) fn next_due(&self, queue: &SharedQueue) -> Option<u64> {
+        let now_ms = self.now_ms();
+        queue.state.lock().next_due(now_ms).map(|due| due.saturating_sub(now_ms))
+    }
+
+    /// What became of a message.
+    pub(crate) fn published(&self, queue: &SharedQueue, batch: &Batch, outcome: Published, random: u64) {
+        let now_ms = self.now_ms();
+        queue.state.lock().published(batch, outcome, now_ms, random);
+    }
+
+    /// The connection to the broker has come or gone.
+    pub(crate) fn link_changed(&self, is_up: bool) {
+        if let Some(broker) = &self.broker {
+            broker.is_link_up.store(is_up, Ordering::Release);
+        }
+        for queue in self.all() {
+            self.change(&queue, |state, now_ms| state.link_changed(is_up, now_ms));
+        }
+    }
+
+    /// What the broker says of the queue: how many messages nobody has taken; `None` if it is not there.
+    pub(crate) fn audited(&self, queue: &SharedQueue, ready: Option<u64>) {
+        self.change(queue, |state, now_ms| state.audited(ready, now_ms));
+    }
+
+    /// Whether something of the queue is offered through the broker.
+    pub(crate) fn has_offers(&self, queue: &SharedQueue) -> bool {
+        queue.state.lock().has_offers()
+    }
+
+    /// Of the queue's offers in the broker: how many, how long the oldest has been there in milliseconds, and how often some were made again since
+    /// the last call.
+    pub(crate) fn take_figures(&self, queue: &SharedQueue) -> (usize, u64, Repeated) {
+        let now_ms = self.now_ms();
+        let (count, oldest, repeated) = queue.state.lock().take_figures();
+        (count, oldest.map_or(0, |at| now_ms.saturating_sub(at)), repeated)
+    }
+
+    /// These tasks wait elsewhere from now on, and are claimed there if they were offered.
+    pub(crate) fn withdraw_all(&self, is_elsewhere: impl Fn(&QueuedTask) -> bool) {
+        self.all().iter().for_each(|queue| queue.state.lock().withdraw_all(&is_elsewhere));
+    }
+
+    /// All queues.
+    pub(crate) fn all(&self) -> Vec<Arc<SharedQueue>> {
+        self.by_name.read().values().cloned().collect()
+    }
+
     /// How all queues stand.
     pub fn status(&self) -> Vec<QueueStatus> {
         let queues: Vec<_> = self.by_name.read().values().cloned().collect();
@@ -166,13 +286,34 @@ impl Queues {
         let (answer, pairs) = {
             let mut state = queue.state.lock();
             let answer = act(&mut state, now_ms);
-            (answer, state.pair(now_ms))
+            let pairs = state.pair(now_ms);
+            self.note_unpublished(queue, &mut state, now_ms);
+            self.note_demand(queue, &mut state);
+            (answer, pairs)
         };
         if !pairs.is_empty() {
             let deliver = self.deliver.get().expect("queues are connected before anything waits in them");
             pairs.into_iter().for_each(|(task, slot)| deliver(task, slot));
         }
         answer
+    }
+
+    fn note_unpublished(&self, queue: &SharedQueue, state: &mut Queue, now_ms: u64) {
+        let Some(broker) = &self.broker else { return };
+        if !state.is_noted && state.wants_publisher(now_ms) {
+            state.is_noted = true;
+            broker.to_publish.note(&queue.name);
+        }
+    }
+
+    fn note_demand(&self, queue: &SharedQueue, state: &mut Queue) {
+        let Some(broker) = &self.broker else { return };
+        if state.is_consumed {
+            queue.demand.notify_one();
+        } else if state.free_slots().is_some() {
+            state.is_consumed = true;
+            broker.to_consume.note(&queue.name);
+        }
     }
 
     fn now_ms(&self) -> u64 {

@@ -36,8 +36,10 @@ pub enum SessionItem {
     Grant {
         /// The task.
         grant: Box<Grant>,
-        /// From which queue, as the session calls it.
+        /// From which queue, as the session calls it; empty if the worker has claimed it.
         queue: Arc<str>,
+        /// It answers a claim of the worker, under the token that this was offered by.
+        is_claimed: bool,
     },
     /// A task may be claimed.
     Offer {
@@ -65,7 +67,7 @@ pub enum SessionItem {
         task: TaskRef,
         /// Its claim.
         claim_id: u64,
-        /// As it was granted; known when it leaves.
+        /// As the worker's token of it says; known when it leaves.
         shape: Shape,
     },
     /// What became of a reported outcome: the report's id and the code of the contract.
@@ -111,6 +113,8 @@ pub(crate) struct Held {
     pub(crate) wants_heartbeats: bool,
     /// How its outcome is to be read.
     pub(crate) shape: Shape,
+    /// It was offered: the worker has another token, which does not say its shape.
+    pub(crate) is_claimed: bool,
 }
 
 impl Session {
@@ -174,6 +178,14 @@ impl Session {
         self.outbox.lock().hold(execution, task, held);
     }
 
+    /// The worker does not hold this claim.
+    pub(crate) fn release(&self, execution: ExecutionId, task: TaskRef, claim_id: u64) {
+        let mut outbox = self.outbox.lock();
+        if outbox.held.get(&(execution, task)).is_some_and(|held| held.claim_id == claim_id) {
+            outbox.settle(execution, task);
+        }
+    }
+
     /// What the worker holds of this attempt.
     pub(crate) fn held(&self, execution: ExecutionId, task: TaskRef) -> Option<Held> {
         self.outbox.lock().held.get(&(execution, task)).copied()
@@ -228,15 +240,15 @@ impl Outbox {
     /// The item is on its way from here on. False if there is nobody whom it says anything.
     fn leaves(&mut self, item: &mut SessionItem) -> bool {
         match item {
-            SessionItem::Grant { grant, .. } => {
+            SessionItem::Grant { grant, is_claimed, .. } => {
                 let wants_heartbeats = grant.activation.heartbeat_seconds.is_some();
-                let held = Held { claim_id: grant.claim.claim_id, wants_heartbeats, shape: Shape::of(grant) };
+                let held = Held { claim_id: grant.claim.claim_id, wants_heartbeats, shape: Shape::of(grant), is_claimed: *is_claimed };
                 self.hold(grant.execution, grant.activation.task, held);
                 true
             }
             SessionItem::Cancel { execution, task, shape, .. } => match self.settle(*execution, *task) {
                 Some(held) => {
-                    *shape = held.shape;
+                    *shape = if held.is_claimed { Shape::Offered } else { held.shape };
                     true
                 }
                 None => false,

@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 
 use crate::cluster::Cluster;
 use crate::dispatch::{Session, SessionItem, SharedQueue};
+use crate::shard::HeldClaim;
 
 /// See the module.
 pub(super) struct Connection {
@@ -26,9 +27,9 @@ impl Connection {
 
     /// Ends the session. What has provably not left goes to others at once; what the worker holds is lost if it is not back by `lost_at`.
     pub(super) fn end(&self, lost_at: Instant) {
-        let (unsent, held) = self.session.close();
+        let (unsent, mut held) = self.session.close();
         self.leave_queues();
-        give_to_others(&self.cluster, unsent);
+        held.extend(give_to_others(&self.cluster, unsent));
         self.cluster.sessions().disconnect(&self.session, held, lost_at);
     }
 
@@ -41,11 +42,18 @@ impl Connection {
     }
 }
 
-/// Grants that a session was not sent any more go to other slots.
-pub(super) fn give_to_others(cluster: &Cluster, unsent: Vec<SessionItem>) {
+/// Grants that a session was not sent any more go to other slots. Those that its worker has claimed are still its own, and answered: it claims
+/// them again.
+pub(super) fn give_to_others(cluster: &Cluster, unsent: Vec<SessionItem>) -> Vec<HeldClaim> {
+    let mut claimed = Vec::new();
     for item in unsent {
         match item {
-            SessionItem::Grant { grant, .. } => cluster.grant_lost(grant.execution, grant.activation.task, grant.claim.claim_id),
+            SessionItem::Grant { grant, is_claimed: true, .. } => {
+                claimed.push(HeldClaim { execution: grant.execution, task: grant.activation.task, claim: grant.claim });
+            }
+            SessionItem::Grant { grant, is_claimed: false, .. } => {
+                cluster.grant_lost(grant.execution, grant.activation.task, grant.claim.claim_id);
+            }
             // Offers come back with the queue; whatever else was to be told, the worker asks again or learns when it comes back.
             SessionItem::Offer { .. }
             | SessionItem::Denied { .. }
@@ -54,4 +62,5 @@ pub(super) fn give_to_others(cluster: &Cluster, unsent: Vec<SessionItem>) {
             | SessionItem::Drain => {}
         }
     }
+    claimed
 }

@@ -5,11 +5,11 @@ use baton_proto::worker::v1::Granted;
 use crate::dispatch::{Shape, TaskCall, TaskToken, TokenKey};
 use crate::shard::Grant;
 
-/// The message for a task. To a session that was offered it, under the token that it was offered under.
-pub(super) fn granted(key: &TokenKey, grant: &Grant, queue: &str, was_offered: bool) -> Granted {
+/// The message for a task. To a worker that has claimed it, under the token that it was offered by.
+pub(super) fn granted(key: &TokenKey, grant: &Grant, queue: &str, is_claimed: bool) -> Granted {
     let activation = &grant.activation;
     let call = TaskCall::of(grant);
-    let shape = if was_offered { Shape::Offered } else { call.shape };
+    let shape = if is_claimed { Shape::Offered } else { call.shape };
     let token = TaskToken { execution: grant.execution, task: activation.task, shape, claim_id: 0 };
     Granted {
         token: key.seal(&token),

@@ -12,7 +12,7 @@ use tonic::Status;
 use super::connection::{Connection, give_to_others};
 use super::outcome;
 use crate::cluster::{Cluster, Rejected, SendError};
-use crate::dispatch::{Held, Session, SessionInfo, TaskToken};
+use crate::dispatch::{Held, Session, SessionInfo, Shape, TaskToken};
 use crate::shard::HeldClaim;
 
 /// The coordinator wants to hear from a worker this often.
@@ -41,10 +41,16 @@ pub(super) async fn open(cluster: &Cluster, hello: Hello) -> Result<Opened, Stat
     };
     let session = Arc::new(Session::new(info));
     let connection = Arc::new(Connection { cluster: cluster.clone(), session: session.clone(), queues: Default::default() });
+    hold_named(cluster, &session, &hello.running);
     let orphans = take_over(cluster, &session);
     let lost = settle_claims(cluster, &session, orphans, &hello.running).await;
     session.set_settled();
-    let welcome = Welcome { session_id: session.info().session_id, heartbeat_interval_ms: HEARTBEAT_INTERVAL.as_millis() as u32, lost };
+    let welcome = Welcome {
+        session_id: session.info().session_id,
+        heartbeat_interval_ms: HEARTBEAT_INTERVAL.as_millis() as u32,
+        lost,
+        broker_queues: hello.queues.iter().map(|queue| cluster.router().queue_name(&queue.name)).collect(),
+    };
     register_functions(cluster, &hello).await;
     join_queues(&connection, &hello);
     tracing::info!(worker = %hello.worker_name, queues = hello.queues.len(), running = hello.running.len(), "a worker has come");
@@ -66,12 +72,22 @@ fn check(hello: &Hello) -> Result<(), Status> {
     Err(Status::invalid_argument(problem))
 }
 
+/// Whoever asks what the worker holds hears of all that it names, before the session can be found.
+fn hold_named(cluster: &Cluster, session: &Session, running: &[ClaimRef]) {
+    let named = running.iter().filter_map(|claim| outcome::claimed(cluster.token_key(), &claim.token, claim.claim_id));
+    named.for_each(|token| session.hold(token.execution, token.task, held(&token, token.shape)));
+}
+
+fn held(token: &TaskToken, shape: Shape) -> Held {
+    Held { claim_id: token.claim_id, wants_heartbeats: true, shape, is_claimed: token.shape == Shape::Offered }
+}
+
 /// Ends the session that the same process had before; answers what it held.
 fn take_over(cluster: &Cluster, session: &Arc<Session>) -> Vec<HeldClaim> {
     let (previous, mut orphans) = cluster.sessions().connect(session);
     if let Some(previous) = previous {
         let (unsent, held) = previous.close();
-        give_to_others(cluster, unsent);
+        orphans.extend(give_to_others(cluster, unsent));
         orphans.extend(held);
     }
     orphans
@@ -102,11 +118,14 @@ async fn settle_claims(cluster: &Cluster, session: &Arc<Session>, orphans: Vec<H
 async fn is_still_held(cluster: &Cluster, session: &Arc<Session>, token: &TaskToken) -> bool {
     let claim: Claim = session.claim(token.claim_id);
     let (id, task) = (token.execution, token.task);
-    let token = &match outcome::resolved(cluster, *token).await {
-        Ok(token) => token,
+    let shape = match outcome::resolved(cluster, *token).await {
+        Ok(resolved) => resolved.shape,
         // Not known now: its shape is looked up again with its report.
-        Err(Code::RetryLater) => *token,
-        Err(_) => return false,
+        Err(Code::RetryLater) => token.shape,
+        Err(_) => {
+            session.release(id, task, token.claim_id);
+            return false;
+        }
     };
     let is_held = match cluster.assert_claim(id, task, claim).await {
         Ok(Verdict::Applied | Verdict::Duplicate) => true,
@@ -118,8 +137,9 @@ async fn is_still_held(cluster: &Cluster, session: &Arc<Session>, token: &TaskTo
         // Not decided: the worker keeps it, and learns with its report.
         Err(SendError::Rejected(Rejected::NotSubmitted) | SendError::Throttled | SendError::Unavailable(_)) => true,
     };
-    if is_held {
-        session.hold(id, task, Held { claim_id: token.claim_id, wants_heartbeats: true, shape: token.shape });
+    match is_held {
+        true => session.hold(id, task, held(token, shape)),
+        false => session.release(id, task, token.claim_id),
     }
     is_held
 }

@@ -80,8 +80,7 @@ impl<'a> Reader<'a> {
                 self.connection.leave_queues();
             }
             Some(Message::Logs(logs)) => self.logs(&logs),
-            // Offers of a session that are not claimed come back by themselves, and there are no others yet.
-            Some(Message::Release(_)) => {}
+            Some(Message::Release(release)) => self.release(&release.tokens),
             // A second hello says nothing that the first did not; a message of a newer worker cannot be guessed.
             Some(Message::Hello(_)) | None => {}
         }
@@ -153,13 +152,19 @@ impl<'a> Reader<'a> {
             return;
         };
         let (id, task) = (token.execution, token.task);
-        let session_id = session.info().session_id;
-        let queues: Vec<_> = self.connection.queues.lock().values().cloned().collect();
-        let slot = queues.iter().find_map(|queue| cluster.task_queues().claim(queue, id, task, session_id));
-        // An offer that is no longer ours to give may have been claimed before by the same worker, whose answer was lost.
-        let slot = slot.unwrap_or_else(|| crate::dispatch::Slot::Session { session: session.clone(), queue: "".into() });
-        let claim = session.claim(claim.claim_id);
-        cluster.claim(id, task, slot, claim);
+        if session.info().wants_offers {
+            let session_id = session.info().session_id;
+            let queues: Vec<_> = self.connection.queues.lock().values().cloned().collect();
+            queues.iter().any(|queue| cluster.task_queues().claim(queue, id, task, session_id));
+        }
+        // Also what this session was not offered: a broker was asked, or the answer to the same claim was lost.
+        cluster.claim(id, task, session, session.claim(claim.claim_id));
+    }
+
+    fn release(&self, tokens: &[prost::bytes::Bytes]) {
+        let cluster = &self.connection.cluster;
+        let tokens = tokens.iter().filter_map(|token| cluster.token_key().open(token));
+        tokens.for_each(|token| cluster.hand_back(token.execution, token.task));
     }
 
     fn logs(&self, logs: &Logs) {

@@ -40,13 +40,13 @@ impl Outbound {
         (Self { cluster, state: State::Opening(opening), ready: VecDeque::new() }, sender)
     }
 
-    fn fill(&mut self, items: Vec<SessionItem>, was_offered: bool) {
+    fn fill(&mut self, items: Vec<SessionItem>) {
         let key = self.cluster.token_key();
         let mut batch = Batch { ready: &mut self.ready, grants: Vec::new(), grants_bytes: 0, acks: Vec::new() };
         let token = |execution, task, shape| key.seal(&TaskToken { execution, task, shape, claim_id: 0 });
         for item in items {
             match item {
-                SessionItem::Grant { grant, queue } => batch.grant(granted(key, &grant, &queue, was_offered)),
+                SessionItem::Grant { grant, queue, is_claimed } => batch.grant(granted(key, &grant, &queue, is_claimed)),
                 SessionItem::Ack { report_id, code, .. } => batch.acks.push(Ack { report_id, code }),
                 SessionItem::Offer { execution, task, queue } => {
                     let token = token(execution, task, Shape::Offered);
@@ -56,7 +56,6 @@ impl Outbound {
                     batch.other(Message::Denied(Denied { token: token(execution, task, Shape::Offered), claim_id }));
                 }
                 SessionItem::Cancel { execution, task, claim_id, shape } => {
-                    let shape = if was_offered { Shape::Offered } else { shape };
                     batch.other(Message::Cancel(Cancel { token: token(execution, task, shape), claim_id }));
                 }
                 SessionItem::Drain => batch.other(Message::Drain(Drain {})),
@@ -129,13 +128,10 @@ impl Stream for Outbound {
                     }
                     Err(_) => this.state = State::Over,
                 },
-                State::Open(connection) => {
-                    let was_offered = connection.session.info().wants_offers;
-                    match std::task::ready!(connection.session.poll_items(cx)) {
-                        Some(items) => this.fill(items, was_offered),
-                        None => this.state = State::Over,
-                    }
-                }
+                State::Open(connection) => match std::task::ready!(connection.session.poll_items(cx)) {
+                    Some(items) => this.fill(items),
+                    None => this.state = State::Over,
+                },
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The cluster over real stores, with workers that speak the contract over real connections and do what a test tells them.
 
 mod activities;
+mod broker;
 mod closing;
 mod defects;
 mod delivery;

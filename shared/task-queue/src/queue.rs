@@ -47,7 +47,7 @@ pub struct Depth {
 
 /// Takes offers out of a queue, as long as it lives. What was taken and not acknowledged when it is dropped goes to others.
 pub trait Consumer: Send {
-    /// The next message; `None` once the connection is gone.
+    /// The next message; `None` once the connection is gone. Cancel-safe: no message is lost when the future is dropped.
     fn next(&mut self) -> BoxFuture<'_, Option<Delivery>>;
 
     /// How many messages may be unacknowledged from now on; 0 stops it for the time being. What the broker has sent ahead and is too much now

@@ -60,17 +60,10 @@ enum State {
 }
 
 impl Claims {
-    /// Takes a grant. None if this grant has been accepted before.
+    /// Takes a grant. None if this grant has been accepted before, or its claim denied.
     pub(super) fn accept(&mut self, token: &Bytes, claim_id: u64, queue: usize) -> Option<ClaimNumber> {
-        let fingerprint = (self.hasher.hash_one(token), claim_id);
-        if !self.remembered.insert(fingerprint) {
+        if !self.remember(token, claim_id) {
             return None;
-        }
-        self.remembered_order.push_back(fingerprint);
-        if self.remembered_order.len() > REMEMBERED_MAX
-            && let Some(oldest) = self.remembered_order.pop_front()
-        {
-            self.remembered.remove(&oldest);
         }
         self.next_number += 1;
         let number = self.next_number;
@@ -78,6 +71,26 @@ impl Claims {
         self.by_key.insert((token.clone(), claim_id), number);
         self.running += 1;
         Some(number)
+    }
+
+    /// A claim has been denied: a grant of it that comes all the same is not accepted.
+    pub(super) fn denied(&mut self, token: &Bytes, claim_id: u64) {
+        self.remember(token, claim_id);
+    }
+
+    /// False if this claim has been answered before.
+    fn remember(&mut self, token: &Bytes, claim_id: u64) -> bool {
+        let fingerprint = (self.hasher.hash_one(token), claim_id);
+        if !self.remembered.insert(fingerprint) {
+            return false;
+        }
+        self.remembered_order.push_back(fingerprint);
+        if self.remembered_order.len() > REMEMBERED_MAX
+            && let Some(oldest) = self.remembered_order.pop_front()
+        {
+            self.remembered.remove(&oldest);
+        }
+        true
     }
 
     /// Notes how the handler of a claim can be ended. A claim that is no longer held has its handler ended at once.
@@ -254,6 +267,14 @@ mod tests {
         assert_eq!(reports(&mut claims, now), [number]);
         claims.acknowledge(number, Code::Applied, now);
         assert_eq!(claims.accept(&token("t"), 7, 0), None);
+    }
+
+    #[test]
+    fn a_denied_claim_is_not_granted_any_more() {
+        let mut claims = Claims::default();
+        claims.denied(&token("t"), 7);
+        assert_eq!(claims.accept(&token("t"), 7, 0), None);
+        assert!(claims.accept(&token("t"), 8, 0).is_some());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The session with a coordinator, `baton/worker/v1/worker.proto`: says hello, gives credits, takes grants, reports outcomes until they are decided.
 //!
-//! One task owns all state ([`claims`], [`queues`], [`offers`]), so nothing here is locked. Whatever is ready goes out together: outcomes with the slots they
+//! One task owns all state ([`claims`], [`queues`], [`offers`], [`pull`]), so nothing here is locked. Whatever is ready goes out together: outcomes with the slots they
 //! free in one message, however many there are. The connection may end and begin as it likes; handlers do not notice.
 
 mod backoff;
@@ -8,14 +8,17 @@ mod claims;
 mod link;
 mod offers;
 mod outbound;
+mod pull;
 mod queues;
 mod runner;
 mod tasks;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use baton_proto::worker::v1::coordinator_message::Message as FromCoordinator;
 use baton_proto::worker::v1::{CoordinatorMessage, Dispatch, LogLine, Welcome};
+use baton_task_queue::{Link as BrokerLink, TaskQueue};
 use std::collections::VecDeque;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
@@ -29,6 +32,7 @@ pub(crate) use link::Credentials;
 use link::{Link, LinkEvent};
 use offers::PendingClaims;
 use outbound::Outbound;
+use pull::{PullNews, Pulls};
 use queues::Queues;
 pub(crate) use queues::Service;
 use runner::{Job, RunnerEvent};
@@ -53,6 +57,8 @@ pub(crate) struct SessionConfig {
     pub(crate) dispatch: Dispatch,
     pub(crate) in_process: bool,
     pub(crate) credentials: Credentials,
+    /// Where offers are found; over the session without one, and while it is away.
+    pub(crate) broker: Option<Arc<dyn TaskQueue>>,
 }
 
 /// What the owner of a worker asks of its session.
@@ -84,6 +90,9 @@ pub(crate) struct Session {
     queues: Queues,
     claims: Claims,
     offers: PendingClaims,
+    pulls: Pulls,
+    /// What the broker calls the queues that are served; empty without a session.
+    broker_queues: Vec<(usize, String)>,
     link: Link,
     backoff: Backoff,
     last_failure: Option<String>,
@@ -119,12 +128,15 @@ impl Session {
         let (events_sender, events) = mpsc::unbounded_channel();
         let (log_sender, logs) = logs::channel(config.in_process);
         let now = Instant::now();
+        let pulls = Pulls::new(config.broker.clone());
         Self {
             config,
             endpoint: 0,
             queues: Queues::new(services),
             claims: Claims::default(),
             offers: PendingClaims::default(),
+            pulls,
+            broker_queues: Vec::new(),
             link: Link::Down { until: now },
             backoff: Backoff::default(),
             last_failure: None,
@@ -153,6 +165,7 @@ impl Session {
             tokio::select! {
                 () = stop.cancelled() => break,
                 event = self.link.next() => self.on_link(event),
+                news = self.pulls.next() => self.on_pull(news),
                 event = self.events.recv() => self.on_runner(event.expect("the session keeps a sender of its own")),
                 line = self.logs.lines.recv() => self.on_log_line(line.expect("the session keeps a sender of its own")),
                 command = self.commands.recv() => match command {
@@ -165,6 +178,7 @@ impl Session {
             }
             self.take_ready();
             self.on_time(Instant::now());
+            self.pulls.claim(&mut self.queues, &mut self.offers);
             self.flush();
             self.publish();
             if self.is_done() {
@@ -182,6 +196,9 @@ impl Session {
     fn take_ready(&mut self) {
         while let Ok(event) = self.events.try_recv() {
             self.on_runner(event);
+        }
+        while let Some(told) = self.pulls.try_next() {
+            self.on_pull(PullNews::Told(told));
         }
         while let Ok(line) = self.logs.lines.try_recv() {
             self.on_log_line(line);
@@ -201,7 +218,8 @@ impl Session {
         if self.claims.unacknowledged_count() > 0 {
             wake = wake.min(self.next_retry);
         }
-        wake = self.welcome_by.map_or(wake, |by| wake.min(by));
+        let others = [self.welcome_by, self.pulls.next_due(), self.offers.next_look().filter(|_| self.is_welcomed())];
+        wake = others.into_iter().flatten().fold(wake, Instant::min);
         self.outbound.bye_said().map_or(wake, |said| wake.min(said + BYE_GRACE))
     }
 
@@ -210,6 +228,10 @@ impl Session {
             self.claims.retry_due(now.into_std());
             self.next_retry = now + RETRY_TICK;
         }
+        if self.is_welcomed() {
+            self.offers.retry_due(now);
+        }
+        self.pulls.give_back(&mut self.offers, now);
         if self.is_welcomed() && now >= self.next_heartbeat {
             self.outbound.heartbeats(self.claims.running());
             self.next_heartbeat = now + self.heartbeat;
@@ -233,6 +255,7 @@ impl Session {
         match event {
             LinkEvent::TimeToConnect => self.link = Link::connect(&self.config.endpoints[self.endpoint]),
             LinkEvent::Connected(channel) => {
+                self.queues.set_all_pulled(self.pulls.is_link_up());
                 let hello = outbound::hello(&self.config, self.queues.hello(self.is_draining()), self.claims.held());
                 let (link, sender) = Link::open(channel, hello, &self.config.credentials);
                 self.link = link;
@@ -253,8 +276,7 @@ impl Session {
 
     fn on_closed(&mut self, reason: Option<String>) {
         let is_farewell = self.outbound.bye_said().is_some();
-        self.outbound.end();
-        self.welcome_by = None;
+        self.end_session();
         let reason = reason.unwrap_or_else(|| "the coordinator has ended the session".to_owned());
         let uri = self.config.endpoints[self.endpoint].uri();
         // Said once for each reason, since the attempts go on for ever; an end after `Bye` is as it should be.
@@ -265,6 +287,14 @@ impl Session {
         let random = getrandom::u64().unwrap_or(0);
         let pause = self.backoff.next(random);
         self.reconnect_at(Instant::now() + pause);
+    }
+
+    /// Nothing can be claimed or reported until there is another.
+    fn end_session(&mut self) {
+        self.outbound.end();
+        self.welcome_by = None;
+        self.broker_queues.clear();
+        self.pulls.end();
     }
 
     fn reconnect_at(&mut self, until: Instant) {
@@ -306,14 +336,45 @@ impl Session {
         }
         self.claims.session_begins();
         self.offers.session_begins();
+        self.broker_queues = self.queues.served().into_iter().zip(welcome.broker_queues.iter().cloned()).collect();
+        self.begin_pulling();
         tracing::info!(coordinator = %self.config.endpoints[self.endpoint].uri(), worker = self.config.name, "session open");
     }
 
     /// With another coordinator to go to, the session moves there with all its claims. Otherwise this one is used until it ends.
     fn on_peer_drain(&mut self) {
         if self.config.endpoints.len() > 1 {
-            self.outbound.end();
+            self.end_session();
             self.reconnect_at(Instant::now());
+        }
+    }
+
+    // ---- The broker ----
+
+    /// Pulls from the broker whatever is served, if there is a connection to it; otherwise the coordinator is told of the free slots.
+    fn begin_pulling(&mut self) {
+        self.pulls.end();
+        self.queues.set_all_pulled(false);
+        if !self.pulls.is_link_up() || self.is_draining() {
+            return;
+        }
+        for (queue, name) in &self.broker_queues {
+            self.queues.set_pulled(*queue, true);
+            self.pulls.begin(*queue, name.clone());
+        }
+    }
+
+    fn on_pull(&mut self, news: PullNews) {
+        match news {
+            PullNews::Link(BrokerLink { is_up, .. }) => {
+                tracing::info!(is_up, "the connection to the broker has changed");
+                self.begin_pulling();
+            }
+            PullNews::Told(told) => {
+                if let Some((queue, is_pulled)) = self.pulls.on_told(told) {
+                    self.queues.set_pulled(queue, is_pulled);
+                }
+            }
         }
     }
 
@@ -328,7 +389,7 @@ impl Session {
             Command::Serve(services) => {
                 if self.queues.replace(services) && self.link.has_said_hello() {
                     // Only a hello can name queues; claims and outcomes go over to the new session.
-                    self.outbound.end();
+                    self.end_session();
                     self.link = Link::Down { until: Instant::now() };
                 }
             }
@@ -337,7 +398,10 @@ impl Session {
                 .filter_map(|name| self.queues.index_of(name))
                 .filter_map(|index| self.queues.handler(index))
                 .for_each(crate::handlers::Handler::reload),
-            Command::Drain(reply) => self.draining.push(reply),
+            Command::Drain(reply) => {
+                self.draining.push(reply);
+                self.pulls.end();
+            }
         }
     }
 

@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 
 use baton_proto::worker::v1::worker_message::Message;
-use baton_proto::worker::v1::{Bye, ClaimRef, Credits, Heartbeats, Hello, LogLine, Logs, Outcome, Outcomes, Queue, WorkerMessage, outcome};
+use baton_proto::worker::v1::{
+    Bye, ClaimRef, Credits, Heartbeats, Hello, LogLine, Logs, Outcome, Outcomes, Queue, Release, WorkerMessage, outcome,
+};
 use tokio::sync::mpsc::{self, Permit};
 use tokio::time::Instant;
 
@@ -101,6 +103,7 @@ impl Outbound {
             let says_bye = may_say_bye && self.bye_said.is_none();
             let ready = !self.heartbeats.is_empty()
                 || offers.has_next()
+                || offers.has_releases()
                 || !self.lines.is_empty()
                 || claims.has_reports()
                 || gives_credits
@@ -128,6 +131,8 @@ impl Outbound {
             Message::Heartbeats(Heartbeats { claims })
         } else if let Some(claim) = offers.next() {
             Message::Claim(claim)
+        } else if offers.has_releases() {
+            Message::Release(Release { tokens: offers.take_releases() })
         } else if !self.lines.is_empty() {
             let count = self.lines.len().min(LOG_LINES_MAX);
             Message::Logs(Logs { lines: self.lines.drain(..count).collect() })

@@ -27,6 +27,8 @@ pub(crate) struct Service {
 pub(super) struct Queues {
     queues: Vec<QueueState>,
     by_name: HashMap<String, usize, RandomState>,
+    /// Slots freed since this was looked at last.
+    freed: HashMap<usize, u32, RandomState>,
 }
 
 pub(super) struct QueueState {
@@ -36,6 +38,8 @@ pub(super) struct QueueState {
     running: u32,
     /// Slots that the coordinator knows to be free.
     told: u32,
+    /// Its offers come from a message broker: the coordinator is told of no free slots.
+    is_pulled: bool,
 }
 
 impl Queues {
@@ -45,8 +49,8 @@ impl Queues {
     pub(super) fn new(services: Vec<Service>) -> Self {
         let nothing = RustFunction::new(|_| std::future::ready(Err(FunctionError::new("", ""))));
         let unknown = Service { queue: String::new(), handler: Handler::Rust(nothing), concurrency: 0, timeout_seconds: 0 };
-        let mut queues =
-            Self { queues: vec![QueueState { service: unknown, served: false, running: 0, told: 0 }], by_name: HashMap::default() };
+        let unknown = QueueState { service: unknown, served: false, running: 0, told: 0, is_pulled: false };
+        let mut queues = Self { queues: vec![unknown], by_name: HashMap::default(), freed: HashMap::default() };
         queues.replace(services);
         queues
     }
@@ -64,7 +68,7 @@ impl Queues {
                 }
                 None => {
                     self.by_name.insert(service.queue.clone(), self.queues.len());
-                    self.queues.push(QueueState { service, served: true, running: 0, told: 0 });
+                    self.queues.push(QueueState { service, served: true, running: 0, told: 0, is_pulled: false });
                 }
             }
         }
@@ -97,10 +101,55 @@ impl Queues {
         queue.told = queue.told.saturating_sub(1);
     }
 
+    /// An offer has been refused: it came for a slot that the coordinator knew to be free.
+    pub(super) fn spend_credit(&mut self, index: usize) {
+        let queue = &mut self.queues[index];
+        queue.told = queue.told.saturating_sub(1);
+    }
+
+    /// An offer from a broker is claimed. What the coordinator knows to be free stays so.
+    pub(super) fn take_pulled_slot(&mut self, index: usize) {
+        self.queues[index].running += 1;
+    }
+
     /// An invocation has ended.
     pub(super) fn free_slot(&mut self, index: usize) {
         let queue = &mut self.queues[index];
         queue.running = queue.running.checked_sub(1).expect("a slot is freed once for each time that it is taken");
+        if queue.is_pulled {
+            *self.freed.entry(index).or_default() += 1;
+        }
+    }
+
+    /// Slots of pulled queues that have been freed since the last call.
+    pub(super) fn take_freed(&mut self) -> HashMap<usize, u32, RandomState> {
+        std::mem::take(&mut self.freed)
+    }
+
+    /// Invocations that may run at once.
+    pub(super) fn capacity(&self, index: usize) -> u32 {
+        let queue = &self.queues[index];
+        if queue.served { queue.service.concurrency } else { 0 }
+    }
+
+    /// Slots that are free and not promised to the coordinator.
+    pub(super) fn free_beside_credits(&self, index: usize) -> u32 {
+        self.capacity(index).saturating_sub(self.queues[index].running + self.queues[index].told)
+    }
+
+    /// Says whether the queue's offers come from a broker.
+    pub(super) fn set_pulled(&mut self, index: usize, is_pulled: bool) {
+        self.queues[index].is_pulled = is_pulled;
+    }
+
+    /// As [`set_pulled`](Self::set_pulled), of all queues.
+    pub(super) fn set_all_pulled(&mut self, is_pulled: bool) {
+        self.queues.iter_mut().for_each(|queue| queue.is_pulled = is_pulled);
+    }
+
+    /// The queues that `Hello` names, in its order.
+    pub(super) fn served(&self) -> Vec<usize> {
+        (0..self.queues.len()).filter(|index| self.queues[*index].served).collect()
     }
 
     /// True if another invocation could run now.
@@ -114,7 +163,7 @@ impl Queues {
         let served = self.queues.iter_mut().filter(|queue| queue.served);
         served
             .map(|queue| {
-                queue.told = if draining { 0 } else { queue.service.concurrency.saturating_sub(queue.running) };
+                queue.told = if draining || queue.is_pulled { 0 } else { queue.service.concurrency.saturating_sub(queue.running) };
                 Queue { name: queue.service.queue.clone(), credits: queue.told, timeout_seconds: queue.service.timeout_seconds }
             })
             .collect()
@@ -139,7 +188,7 @@ impl Queues {
 
 impl QueueState {
     fn owed(&self) -> u32 {
-        if self.served { self.service.concurrency.saturating_sub(self.running + self.told) } else { 0 }
+        if self.served && !self.is_pulled { self.service.concurrency.saturating_sub(self.running + self.told) } else { 0 }
     }
 }
 

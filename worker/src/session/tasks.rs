@@ -14,9 +14,9 @@ use crate::invocation::{Completion, FunctionError, Invocation};
 
 impl Session {
     pub(super) fn on_granted(&mut self, granted: Granted) {
-        let claimed = self.offers.answered(&granted.token, granted.claim_id);
+        let claimed = self.answered(&granted.token, granted.claim_id);
         let queue = match self.config.dispatch {
-            Dispatch::Grant => self.queues.index_of(&granted.queue),
+            Dispatch::Grant => claimed.or_else(|| self.queues.index_of(&granted.queue)),
             // In this mode only what was claimed, with the id that it was claimed with, is ours.
             Dispatch::Offer if claimed.is_none() => return,
             Dispatch::Offer => claimed,
@@ -47,22 +47,38 @@ impl Session {
     }
 
     pub(super) fn on_offer(&mut self, offer: TaskOffer) {
-        let queue = self.queues.index_of(&offer.queue).filter(|&queue| self.queues.has_room(queue));
-        if let Some(queue) = queue.filter(|_| !self.is_draining()) {
-            self.queues.take_slot(queue);
-            self.offers.claim(offer.token, queue);
+        let queue = self.queues.index_of(&offer.queue);
+        match queue.filter(|&queue| self.queues.has_room(queue) && !self.is_draining()) {
+            Some(queue) => {
+                self.queues.take_slot(queue);
+                self.offers.claim(offer.token, queue, None);
+            }
+            None => {
+                queue.into_iter().for_each(|queue| self.queues.spend_credit(queue));
+                self.offers.release(offer.token);
+            }
         }
     }
 
     pub(super) fn on_denied(&mut self, denied: &Denied) {
-        if let Some(queue) = self.offers.answered(&denied.token, denied.claim_id) {
+        if let Some(queue) = self.answered(&denied.token, denied.claim_id) {
+            self.claims.denied(&denied.token, denied.claim_id);
             self.queues.free_slot(queue);
         }
     }
 
+    /// A claim is answered, and with it the offer in the broker's message. Gives the queue whose slot was kept for it.
+    fn answered(&mut self, token: &Bytes, claim_id: u64) -> Option<usize> {
+        let pending = self.offers.answered(token, claim_id)?;
+        if let Some(delivery) = pending.delivery {
+            self.pulls.settle(delivery);
+        }
+        Some(pending.queue)
+    }
+
     /// Ends a claim without an outcome: it was cancelled, or is no longer ours.
     pub(super) fn give_up(&mut self, token: &Bytes, claim_id: u64) {
-        let pending = self.offers.answered(token, claim_id);
+        let pending = self.answered(token, claim_id);
         if let Some(queue) = pending.or_else(|| self.claims.give_up(token, claim_id)) {
             self.queues.free_slot(queue);
         }

@@ -41,6 +41,8 @@ pub struct Session {
     pub lines: Vec<LogLine>,
     pub heartbeats: Vec<Vec<ClaimRef>>,
     pub messages_with_outcomes: usize,
+    /// As the hello named them, and as the broker does.
+    queues: Vec<String>,
 }
 
 struct Service(mpsc::UnboundedSender<Session>);
@@ -59,6 +61,7 @@ impl WorkerService for Service {
             lines: Vec::new(),
             heartbeats: Vec::new(),
             messages_with_outcomes: 0,
+            queues: Vec::new(),
         };
         self.0.send(session).map_err(|_| Status::unavailable("the test is over"))?;
         Ok(Response::new(Box::pin(UnboundedReceiverStream::new(receiver))))
@@ -91,7 +94,10 @@ impl Coordinator {
     pub async fn session(&mut self) -> (Session, Hello) {
         let mut session = within(self.sessions.recv()).await.expect("a session");
         match session.next().await {
-            Some(FromWorker::Hello(hello)) => (session, hello),
+            Some(FromWorker::Hello(hello)) => {
+                session.queues = hello.queues.iter().map(|queue| queue.name.clone()).collect();
+                (session, hello)
+            }
             other => panic!("a session begins with a hello, not {other:?}"),
         }
     }
@@ -110,7 +116,7 @@ impl Session {
     }
 
     pub fn welcome(&self, heartbeat_interval_ms: u32, lost: Vec<ClaimRef>) {
-        self.send(ToWorker::Welcome(Welcome { session_id: 1, heartbeat_interval_ms, lost }));
+        self.send(ToWorker::Welcome(Welcome { session_id: 1, heartbeat_interval_ms, lost, broker_queues: self.queues.clone() }));
     }
 
     pub fn grant(&self, granted: Granted) {

@@ -1,7 +1,9 @@
 //! Does what shards ask for.
 
 use std::ops::Bound;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Instant;
 
 use baton_engine::{Holder, Rejected, Verdict};
 use baton_proto::worker::v1::Code;
@@ -10,8 +12,8 @@ use futures_util::FutureExt;
 
 use super::{Asked, Host, HostMessage};
 use crate::cluster::world::ReplyTo;
-use crate::dispatch::{SessionItem, Slot};
-use crate::shard::{Answer, ExecutionId, Grant, Output, SendError, ShardInput, StoredEnded};
+use crate::dispatch::{GRACE, Session, SessionItem, Slot};
+use crate::shard::{Answer, ExecutionId, Grant, HeldClaim, Output, SendError, ShardInput, StoredEnded};
 use crate::store::keys::{ExecutionKey, HistoryKey};
 use crate::store::{Append, Checkpoint, ShardId, ShardStore, StoreError, Table, Token};
 
@@ -87,13 +89,23 @@ impl Host {
     fn grant(&mut self, index: usize, slot: Slot, grant: Box<Grant>) {
         let (execution, task, claim_id) = (grant.execution, grant.activation.task, grant.claim.claim_id);
         let lost = match slot {
-            Slot::Session { session, queue } => session.push(SessionItem::Grant { grant, queue }).is_err(),
+            Slot::Session { session, queue } => session.push(SessionItem::Grant { grant, queue, is_claimed: false }).is_err(),
             Slot::Poller(poller) => poller.reply.send(grant).is_err(),
-            Slot::Claimant(reply) => reply.send(Some(grant)).is_err(),
+            Slot::Asked(session) => return self.answer_claim(&session, grant),
+            // Whoever has gone away may have asked again, and been answered.
+            Slot::Claimant(reply) => return drop(reply.send(Some(grant))),
         };
         if lost {
             // It has provably not left: the session was gone before.
             self.next.push_back((index, ShardInput::GrantLost { id: execution, task, claim_id }));
+        }
+    }
+
+    /// That a session has ended does not say that its worker does not get the task: it may have claimed again over another, under the same id.
+    fn answer_claim(&mut self, session: &Arc<Session>, grant: Box<Grant>) {
+        if let Err(SessionItem::Grant { grant, .. }) = session.push(SessionItem::Grant { grant, queue: "".into(), is_claimed: true }) {
+            let held = HeldClaim { execution: grant.execution, task: grant.activation.task, claim: grant.claim };
+            self.shared.sessions.disconnect(session, vec![held], Instant::now() + GRACE);
         }
     }
 
@@ -102,7 +114,7 @@ impl Host {
             Slot::Session { queue, .. } => self.world.queue_name(queue),
             Slot::Poller(poller) => poller.queue.to_string(),
             // It comes again.
-            Slot::Claimant(_) => return,
+            Slot::Asked(_) | Slot::Claimant(_) => return,
         };
         self.shared.queues.give_back(slot, &name);
     }
@@ -110,7 +122,7 @@ impl Host {
     fn deny(&mut self, slot: Slot, execution: ExecutionId, task: baton_engine::TaskRef, claim_id: u64) {
         match slot {
             // A session that is gone needs no answer.
-            Slot::Session { session, .. } => drop(session.push(SessionItem::Denied { execution, task, claim_id })),
+            Slot::Session { session, .. } | Slot::Asked(session) => drop(session.push(SessionItem::Denied { execution, task, claim_id })),
             Slot::Poller(_) => self.give_back(slot),
             // Who has gone away asks again.
             Slot::Claimant(reply) => drop(reply.send(None)),
@@ -120,8 +132,8 @@ impl Host {
     /// A claim has come to a shard that is not here.
     pub(super) fn stray(&mut self, slot: Slot, execution: ExecutionId, task: baton_engine::TaskRef, claim: baton_engine::Claim) {
         match slot {
-            // One that came from elsewhere looks for the owner by itself.
-            Slot::Claimant(_) => {}
+            // One that came from elsewhere looks for the owner by itself, and a worker claims again.
+            Slot::Asked(_) | Slot::Claimant(_) => {}
             // Not granted here; whoever has the shard offers the task again.
             Slot::Session { .. } | Slot::Poller(_) => self.deny(slot, execution, task, claim.claim_id),
         }

@@ -21,7 +21,7 @@ fn join(queue: &mut Queue, session_id: u64, credits: u32) -> Arc<Session> {
 fn session_of(slot: &Slot) -> u64 {
     match slot {
         Slot::Session { session, .. } => session.info().session_id,
-        Slot::Poller(_) | Slot::Claimant(_) => panic!("not a session's slot"),
+        Slot::Poller(_) | Slot::Asked(_) | Slot::Claimant(_) => panic!("not a session's slot"),
     }
 }
 
@@ -61,7 +61,7 @@ fn what_waits_comes_before_what_comes_later() {
 fn what_was_withdrawn_is_passed_over_and_does_not_pile_up() {
     let mut queue = Queue::default();
     (0..1_000).for_each(|number| queue.wait(task(number), 0));
-    (0..999).for_each(|number| queue.withdraw(task(number).execution, task(number).task));
+    (0..999).for_each(|number| queue.withdraw(task(number).execution, task(number).task, 0));
     assert!(queue.waiting.len() < 300, "{} wait", queue.waiting.len());
     let _session = join(&mut queue, 1, 9);
     assert_eq!(numbers(&queue.pair(0)), [999]);
@@ -116,9 +116,9 @@ fn an_offer_is_claimed_by_the_session_that_it_was_made_to() {
     queue.wait(task(7), 0);
     let (items, _) = session.close();
     assert!(matches!(items.as_slice(), [SessionItem::Offer { execution, .. }] if *execution == task(7).execution));
-    assert!(queue.claim(task(7).execution, task(7).task, 2).is_none());
-    assert!(queue.claim(task(7).execution, task(7).task, 1).is_some());
-    assert!(queue.claim(task(7).execution, task(7).task, 1).is_none(), "once");
+    assert!(!queue.claim(task(7).execution, task(7).task, 2));
+    assert!(queue.claim(task(7).execution, task(7).task, 1));
+    assert!(!queue.claim(task(7).execution, task(7).task, 1), "once");
 }
 
 #[test]
@@ -147,6 +147,6 @@ fn an_offer_that_was_withdrawn_cannot_be_claimed() {
     let mut queue = Queue::default();
     let _session = offering(&mut queue, 1, 1);
     queue.wait(task(7), 0);
-    queue.withdraw(task(7).execution, task(7).task);
-    assert!(queue.claim(task(7).execution, task(7).task, 1).is_none());
+    queue.withdraw(task(7).execution, task(7).task, 0);
+    assert!(!queue.claim(task(7).execution, task(7).task, 1));
 }

@@ -1,0 +1,301 @@
+//! Tasks that go through a broker, to both kinds of workers: those that read the broker, and those that speak gRPC alone. Whatever the broker
+//! does, each attempt runs once.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use baton_coordinator::store::memory::MemoryStore;
+use baton_task_queue::{Faults, MemoryQueue, TaskQueue};
+use baton_worker::{CancellationToken, Worker, WorkerHandle};
+use parking_lot::Mutex;
+use serde_json::json;
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+
+use crate::support::*;
+
+/// How a worker gets offers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// It reads the broker.
+    Broker,
+    /// A member of the cluster reads it for the worker.
+    Grpc,
+}
+
+const KINDS: [Kind; 2] = [Kind::Broker, Kind::Grpc];
+
+/// What ran, and how often: executions and attempts.
+type Ledger = Arc<Mutex<BTreeMap<(String, u32), u32>>>;
+
+struct Running {
+    handle: WorkerHandle,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+struct Site {
+    system: System,
+    broker: MemoryQueue,
+    ledger: Ledger,
+    /// Handlers end as permits come.
+    gate: Arc<Semaphore>,
+}
+
+impl Site {
+    async fn new(seed: u64) -> Self {
+        Self::with(seed, &task_machine(FUNCTION)).await
+    }
+
+    async fn with(seed: u64, machine: &serde_json::Value) -> Self {
+        let broker = MemoryQueue::new(seed);
+        let queue: Arc<dyn TaskQueue> = Arc::new(broker.clone());
+        let system = System::with(Arc::new(MemoryStore::new(8)), machine, |config| config.queue = Some(queue)).await;
+        Self { system, broker, ledger: Ledger::default(), gate: Arc::new(Semaphore::new(0)) }
+    }
+
+    /// A worker whose handler ends when the gate lets it.
+    fn worker(&self, kind: Kind, concurrency: u32) -> Running {
+        let (ledger, gate) = (self.ledger.clone(), self.gate.clone());
+        let builder = Worker::builder().coordinator([&*self.system.url]).function("f", concurrency, move |invocation| {
+            *ledger.lock().entry((invocation.execution_arn().to_owned(), invocation.attempt())).or_default() += 1;
+            let gate = gate.clone();
+            async move {
+                gate.acquire().await.expect("the gate is never closed").forget();
+                Ok(invocation.input().clone())
+            }
+        });
+        let builder = match kind {
+            Kind::Broker => builder.queue(Arc::new(self.broker.clone())),
+            Kind::Grpc => builder,
+        };
+        let worker = builder.build().expect("a worker");
+        let (handle, stop) = (worker.handle(), CancellationToken::new());
+        Running { handle, task: tokio::spawn(worker.run(stop.clone())), stop }
+    }
+
+    fn open_gate(&self) {
+        self.gate.add_permits(1_000_000);
+    }
+
+    async fn start(&self, count: usize) {
+        for number in 0..count {
+            self.system.start(&format!("e{number}"), &number.to_string()).await;
+        }
+    }
+
+    /// All have succeeded, each by one run of its only attempt.
+    async fn all_have_run_once(&self, count: usize) {
+        for number in 0..count {
+            assert_eq!(self.system.succeeded(&format!("e{number}")).await, number.to_string());
+        }
+        let ledger = self.ledger.lock();
+        assert!(ledger.len() == count && ledger.values().all(|runs| *runs == 1), "{ledger:?}");
+    }
+
+    async fn have_begun(&self, count: usize) {
+        within(async {
+            while self.ledger.lock().len() < count {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        })
+        .await;
+    }
+
+    async fn are_in_broker(&self, queue: &str, messages: u64) {
+        within(async {
+            while self.broker.depth(queue).await.expect("the broker is there").is_none_or(|depth| depth.ready != messages) {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        })
+        .await;
+    }
+
+    async fn unclaimed(&self) -> usize {
+        self.system.cluster.queues().iter().map(|queue| queue.waiting).sum()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tasks_find_workers_through_the_broker() {
+    for kind in KINDS {
+        let site = Site::new(1).await;
+        site.open_gate();
+        let worker = site.worker(kind, 8);
+        within(worker.handle.ready()).await;
+        site.start(100).await;
+        site.all_have_run_once(100).await;
+        assert_eq!(site.unclaimed().await, 0, "{kind:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tasks_wait_for_workers_that_come_later() {
+    for kind in KINDS {
+        let site = Site::new(2).await;
+        site.open_gate();
+        site.start(600).await;
+        assert_eq!(site.unclaimed().await, 600);
+        site.are_in_broker("lambda:f", 256).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        site.are_in_broker("lambda:f", 256).await;
+        let _workers = [site.worker(kind, 4), site.worker(kind, 16)];
+        site.all_have_run_once(600).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn both_kinds_of_workers_share_a_queue() {
+    let site = Site::new(3).await;
+    let _workers = [site.worker(Kind::Broker, 3), site.worker(Kind::Grpc, 3)];
+    site.start(20).await;
+    site.have_begun(6).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(site.ledger.lock().len(), 6, "no more than there are slots");
+    site.open_gate();
+    site.all_have_run_once(20).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_busy_worker_cannot_take_goes_to_another() {
+    for kind in KINDS {
+        let site = Site::new(4).await;
+        let _busy = site.worker(kind, 1);
+        site.start(3).await;
+        site.have_begun(1).await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let _other = site.worker(kind, 2);
+        site.have_begun(3).await;
+        site.open_gate();
+        site.all_have_run_once(3).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broker_that_repeats_reorders_and_refuses_makes_nothing_run_twice() {
+    for kind in KINDS {
+        let site = Site::new(5).await;
+        site.open_gate();
+        site.broker.set_faults(Faults { repeated: 300, reordered: 300, refused: 200, unconfirmed: 200, ..Faults::default() });
+        let _workers = [site.worker(kind, 4), site.worker(kind, 4)];
+        site.start(150).await;
+        site.all_have_run_once(150).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broker_that_goes_away_loses_nothing() {
+    for kind in KINDS {
+        let site = Site::new(6).await;
+        site.open_gate();
+        let _workers = [site.worker(kind, 4), site.worker(kind, 4)];
+        for number in 0..120 {
+            site.system.start(&format!("e{number}"), &number.to_string()).await;
+            match number % 40 {
+                10 => site.broker.go_away(),
+                30 => {
+                    site.broker.empty();
+                    site.broker.come_back();
+                }
+                _ => {}
+            }
+        }
+        site.all_have_run_once(120).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_the_broker_is_away_sessions_get_tasks_directly() {
+    for kind in KINDS {
+        let site = Site::new(7).await;
+        site.start(10).await;
+        site.are_in_broker("lambda:f", 10).await;
+        site.broker.go_away();
+        site.open_gate();
+        let _worker = site.worker(kind, 4);
+        site.all_have_run_once(10).await;
+        site.broker.come_back();
+        for number in 10..30 {
+            site.system.start(&format!("e{number}"), &number.to_string()).await;
+        }
+        site.all_have_run_once(30).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_that_drains_gives_back_what_it_has_not_begun() {
+    for kind in KINDS {
+        let site = Site::new(8).await;
+        let mut leaving = site.worker(kind, 2);
+        site.start(10).await;
+        site.have_begun(2).await;
+        let handle = leaving.handle.clone();
+        let drained = tokio::spawn(async move { handle.drain(PATIENCE).await });
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let _staying = site.worker(kind, 8);
+        site.have_begun(10).await;
+        site.open_gate();
+        let report = within(drained).await.expect("no panic");
+        assert_eq!((report.unfinished, report.unacknowledged), (0, 0));
+        within(&mut leaving.task).await.expect("the worker has ended");
+        site.all_have_run_once(10).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_worker_fails_its_attempt_and_the_next_one_runs() {
+    let machine = json!({"StartAt": "T", "States": {"T": {"Type": "Task", "Resource": FUNCTION, "End": true,
+        "Retry": [{"ErrorEquals": ["Lambda.ServiceException"], "IntervalSeconds": 1}]}}});
+    for kind in KINDS {
+        let site = Site::with(9, &machine).await;
+        let lost = site.worker(kind, 1);
+        site.start(1).await;
+        site.have_begun(1).await;
+        drop(lost);
+        site.open_gate();
+        let _other = site.worker(kind, 1);
+        assert_eq!(site.system.succeeded("e0").await, "0");
+        let ledger = site.ledger.lock();
+        assert_eq!(ledger.iter().map(|((_, attempt), runs)| (*attempt, *runs)).collect::<Vec<_>>(), [(1, 1), (2, 1)], "{kind:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stopped_execution_is_not_offered_any_more() {
+    for kind in KINDS {
+        let site = Site::new(10).await;
+        site.start(2).await;
+        let stop = baton_engine::Input::Stop { error: None, cause: None };
+        within(site.system.cluster.send(id("e0"), stop)).await.expect("it is stopped");
+        assert_eq!(site.unclaimed().await, 1);
+        site.open_gate();
+        let _worker = site.worker(kind, 4);
+        assert_eq!(site.system.succeeded("e1").await, "1");
+        assert_eq!(site.ledger.lock().len(), 1, "its offer is still in the broker, and its claim is denied");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pollers_get_tasks_through_the_broker() {
+    let site = Site::with(11, &task_machine(ACTIVITY)).await;
+    site.system.start("e", "{\"n\":1}").await;
+    let queue = format!("activity:{ACTIVITY}");
+    site.are_in_broker(&queue, 1).await;
+    let task = within(site.system.cluster.poll_activity(ACTIVITY, Some("w"), PATIENCE)).await.expect("no error").expect("a task");
+    assert_eq!(task.input.text(), "{\"n\":1}");
+    let none = within(site.system.cluster.poll_activity(ACTIVITY, None, Duration::from_millis(50))).await.expect("no error");
+    assert!(none.is_none());
+    within(async {
+        while site.broker.depth(&queue).await.expect("the broker is there").is_none_or(|depth| depth.consumers > 0) {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    })
+    .await;
+}
