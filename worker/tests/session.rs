@@ -248,6 +248,7 @@ async fn offers_are_claimed_with_fresh_ids_and_run_only_when_granted() {
     );
     session.grant(granted("lambda:Echo", "t1", 999, "1"));
     assert!(session.is_quiet(Duration::from_millis(200)).await, "nobody claimed with that id");
+    assert_eq!(session.released, [Bytes::from_static(b"t2")], "an offer without a slot is handed back");
     session.send(ToWorker::Denied(Denied { token: claims[0].token.clone(), claim_id: claims[0].claim_id }));
     session.grant(granted("lambda:Echo", "t1", claims[1].claim_id, "7"));
     session.grant(granted("lambda:Echo", "t1", claims[1].claim_id, "7"));

@@ -40,6 +40,8 @@ pub struct Session {
     pub credits: Vec<(String, u32)>,
     pub lines: Vec<LogLine>,
     pub heartbeats: Vec<Vec<ClaimRef>>,
+    /// Offers that were handed back.
+    pub released: Vec<Bytes>,
     pub messages_with_outcomes: usize,
     /// As the hello named them, and as the broker does.
     queues: Vec<String>,
@@ -60,6 +62,7 @@ impl WorkerService for Service {
             credits: Vec::new(),
             lines: Vec::new(),
             heartbeats: Vec::new(),
+            released: Vec::new(),
             messages_with_outcomes: 0,
             queues: Vec::new(),
         };
@@ -149,6 +152,7 @@ impl Session {
             }
             Some(FromWorker::Logs(logs)) => self.lines.extend(logs.lines),
             Some(FromWorker::Heartbeats(heartbeats)) => self.heartbeats.push(heartbeats.claims),
+            Some(FromWorker::Release(release)) => self.released.extend(release.tokens),
             Some(other) => panic!("not expected here: {other:?}"),
             None => return false,
         }
