@@ -216,9 +216,11 @@ def test_dashboards_are_where_the_sidecar_looks(resources):
     assert sum(map(len, dashboards["data"].values())) < 1_000_000, "a ConfigMap holds a mebibyte"
 
 
-def test_passwords_are_the_same_wherever_they_stand():
+def test_passwords_and_policies_are_the_same_wherever_they_stand():
     folder = DEPLOY / "k8s/overlays/cluster"
+    definitions = json.loads((folder / "definitions.json").read_text())
+    assert definitions["policies"] == json.loads((DEPLOY / "rabbitmq/definitions.json").read_text())["policies"]
     secrets = dict(line.split("=", 1) for line in (folder / "secrets.env").read_text().splitlines())
-    user = json.loads((folder / "definitions.json").read_text())["users"][0]
+    user, = definitions["users"]
     assert secrets["BATON_QUEUE"] == f"amqp://{user['name']}:{user['password']}@rabbitmq:5672/%2f"
     assert secrets["BATON_STORE"] == f"redis://:{secrets['REDIS_PASSWORD']}@redis:6379"
