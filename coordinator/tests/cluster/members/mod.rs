@@ -4,6 +4,7 @@ mod lost_answers;
 mod owners;
 mod partial_store;
 mod through_the_other;
+mod workers;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
