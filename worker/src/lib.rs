@@ -15,6 +15,7 @@ mod watchdog;
 pub mod worker;
 
 pub use baton_proto::worker::v1::Dispatch;
+pub use baton_task_queue::{RabbitMqQueue, TaskQueue};
 pub use bytes::Bytes;
 pub use invocation::{FunctionError, Invocation};
 pub use session::WorkerStatus;

@@ -1,9 +1,10 @@
 //! `baton worker`: runs the functions of a folder for coordinators elsewhere.
 
 use std::io::Write;
+use std::sync::Arc;
 use std::time::Duration;
 
-use baton_worker::Worker;
+use baton_worker::{RabbitMqQueue, Worker};
 use tokio_util::sync::CancellationToken;
 
 use crate::args::WorkerArgs;
@@ -56,8 +57,12 @@ fn worker(args: WorkerArgs) -> CliResult<Worker> {
         return Err(CliError::new(Exit::Usage, message).next("add baton.toml or template.yaml there; docs/functions.md shows both"));
     }
     let mut builder = Worker::builder().coordinator(coordinator).functions(table);
+    let name_shown = name.clone();
     if let Some(name) = name {
         builder = builder.name(name);
+    }
+    if let Some(settings) = config.queue.settings(name_shown.as_deref().unwrap_or("worker"))? {
+        builder = builder.queue(Arc::new(RabbitMqQueue::start(settings)));
     }
     if let Some(token) = token {
         builder = builder.token(token.reveal());

@@ -229,6 +229,7 @@ impl Server {
         let listeners = outlets.listeners();
         let mut cluster_config = ClusterConfig { deliver, listeners, ..cluster_config(&config, store.clone(), &catalog, token_key) };
         let broker = config.queue.clone().map(|settings| Arc::new(RabbitMqQueue::start(settings)) as Arc<dyn TaskQueue>);
+        cluster_config.queue = broker.clone();
         let mut form = Form { policy: form::policy_of(&config.storage), member: None, broker };
         let mut listening = None;
         if let Some(Joining { member, peers, listener, address }) = member {
