@@ -26,7 +26,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock;
-use crate::dispatch::{Queues, Random, Router, Sessions, TaskServices, TokenKey};
+use crate::dispatch::{Queues, Random, Router, Sessions, TaskServices, TokenKey, new_claim_id};
 use crate::shard::{Activities, Functions, HeldClaim, ShardInput};
 use crate::store::{ShardId, ShardStore, Token};
 
@@ -181,7 +181,7 @@ impl Parts {
         let incarnation = random.next_u64();
         let claims = AtomicU64::new(random.next_u64());
         queues.connect(move |task, slot| {
-            let claim_id = Random::from_seed(claims.fetch_add(1, std::sync::atomic::Ordering::Relaxed)).next_u64();
+            let claim_id = new_claim_id(Random::from_seed(claims.fetch_add(1, std::sync::atomic::Ordering::Relaxed)).next_u64());
             let claim = slot.claim(claim_id);
             let input = ShardInput::SlotFree { id: task.execution, task: task.task, slot, claim };
             into[usize::from(task.shard.0) % into.len()].push(HostMessage::Shard(task.shard, input));

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use super::route::NotAsked;
 use super::{CLOSING, Cluster, ExecutionId, PollError, Question, SendError, TaskError, sent};
-use crate::dispatch::{Poller, QueueFull, Shape, TaskToken, activity_queue};
+use crate::dispatch::{Poller, QueueFull, Shape, TaskToken, activity_queue, is_of_worker};
 use crate::shard::{Answer, Grant, ShardInput};
 
 /// A token may come back before the answer to the request that it went out with. It is tried again after this time,
@@ -122,8 +122,11 @@ impl Cluster {
         }
     }
 
-    /// A task has provably not reached whoever it was granted to.
+    /// A task has provably not reached whoever it was granted to. A worker's own claim is never lost so: the worker asks until it is answered.
     pub(crate) fn grant_lost(&self, id: ExecutionId, task: TaskRef, claim_id: u64) {
+        if is_of_worker(claim_id) {
+            return;
+        }
         if self.is_alone() {
             return self.push(self.shard_of(id), ShardInput::GrantLost { id, task, claim_id });
         }

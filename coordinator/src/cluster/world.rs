@@ -12,7 +12,7 @@ use super::figures::HostFigures;
 use super::host::{Pace, Turn};
 use super::listener::{Announcement, Listeners};
 use super::watch::Watcher;
-use crate::dispatch::{Queues, Random, Route, Router, Session, SharedQueue, Slot, TaskServices};
+use crate::dispatch::{Queues, Random, Route, Router, Session, SharedQueue, Slot, TaskServices, new_claim_id};
 use crate::shard::{Answer, ExecutionId, ExpressPool, PlaceRequest, Placement, QueuedTask, Revision, Revisions, StepEvents, World};
 
 /// Entries of a host's memory of revisions and of ways; it is emptied when it is full.
@@ -213,8 +213,12 @@ impl World for HostWorld {
         let queue = match self.way(request) {
             Way::Queue(queue) => queue,
             Way::Endpoint => {
-                let claim =
-                    Claim { worker_name: None, claim_id: self.random.next_u64(), incarnation: self.incarnation, holder: Holder::Process };
+                let claim = Claim {
+                    worker_name: None,
+                    claim_id: new_claim_id(self.random.next_u64()),
+                    incarnation: self.incarnation,
+                    holder: Holder::Process,
+                };
                 return Placement::Delivery { claim };
             }
             Way::Refused { started, error, cause } => return Placement::Refused { started, error: error.into(), cause: cause.into() },
@@ -222,7 +226,7 @@ impl World for HostWorld {
         let queued = || QueuedTask { shard: request.shard, execution: request.execution, task: request.activation.task };
         match self.queues.place(&queue, queued) {
             Some(slot) => {
-                let claim = slot.claim(self.random.next_u64());
+                let claim = slot.claim(new_claim_id(self.random.next_u64()));
                 Placement::Slot { slot, claim }
             }
             None => Placement::Queued(queue.name.clone()),

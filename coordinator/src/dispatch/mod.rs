@@ -6,6 +6,7 @@
 //! the executions.
 
 mod call;
+mod claim_id;
 mod function_name;
 mod invoke;
 mod json;
@@ -22,6 +23,7 @@ mod sessions;
 mod token;
 
 pub use call::TaskCall;
+pub(crate) use claim_id::{is_of_worker, new_claim_id};
 pub use function_name::FunctionName;
 pub use invoke::{InvocationType, InvokeRequest, InvokeResult};
 pub(crate) use json::compacted;

@@ -12,6 +12,8 @@ use tokio::time::Instant;
 
 use super::pull::DeliveryNumber;
 
+/// Says that this worker claims again until it is answered; see `Claim` in the contract.
+const OF_WORKER: u64 = 1 << 63;
 /// A claim that a living session has not answered for so long is asked again.
 const UNANSWERED_MAX: Duration = Duration::from_secs(5);
 
@@ -39,7 +41,7 @@ pub(super) struct Pending {
 impl PendingClaims {
     /// Claims an offered task.
     pub(super) fn claim(&mut self, token: Bytes, queue: usize, delivery: Option<DeliveryNumber>) {
-        let claim_id = getrandom::u64().expect("the system has random numbers");
+        let claim_id = getrandom::u64().expect("the system has random numbers") | OF_WORKER;
         let asked = Instant::now();
         self.pending.insert((token.clone(), claim_id), Pending { queue, delivery, asked });
         self.to_send.push(Claim { token, claim_id });

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::figures::ClaimFigures;
 use crate::cluster::{ClaimName, Cluster};
-use crate::dispatch::{Random, SessionItem, SharedQueue, Slot, TaskToken};
+use crate::dispatch::{Random, SessionItem, SharedQueue, Slot, TaskToken, new_claim_id};
 use crate::shard::Grant;
 
 /// An offer that has found no slot in this time goes back.
@@ -172,7 +172,7 @@ impl<'a> Reader<'a> {
     }
 
     fn claim(&mut self, slot: Slot, token: TaskToken, message: Arc<Message>) {
-        let token = TaskToken { claim_id: self.random.next_u64(), ..token };
+        let token = TaskToken { claim_id: new_claim_id(self.random.next_u64()), ..token };
         let claimed = Claimed { cluster: self.cluster.clone(), queue: self.queue.clone(), figures: self.figures.clone() };
         tokio::spawn(claimed.run(slot, token, message));
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Host, HostMessage, Owned};
+use crate::dispatch::is_of_worker;
 use crate::shard::{HeldClaim, ShardInput};
 use crate::store::ShardId;
 
@@ -48,9 +49,13 @@ impl Host {
         held
     }
 
-    /// These tasks go to somebody else. One after another with what else comes: there may be many.
+    /// These tasks go to somebody else; but a worker's own claim is repeated by it until it is answered, and may be at any moment. One after another with what else comes: there may be many.
     pub(super) fn not_held(&mut self, claims: Vec<HeldClaim>) {
-        let names: BTreeSet<_> = claims.iter().map(|held| (held.execution, held.task, held.claim.claim_id)).collect();
+        let names: BTreeSet<_> = claims
+            .iter()
+            .filter(|held| !is_of_worker(held.claim.claim_id))
+            .map(|held| (held.execution, held.task, held.claim.claim_id))
+            .collect();
         let is_named = |held: &HeldClaim| names.contains(&(held.execution, held.task, held.claim.claim_id));
         self.take_held(is_named, |HeldClaim { execution: id, task, claim }| ShardInput::GrantLost { id, task, claim_id: claim.claim_id });
     }
