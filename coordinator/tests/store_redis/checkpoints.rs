@@ -49,6 +49,40 @@ fn an_interrupted_checkpoint_never_moves_the_mark() {
 }
 
 #[test]
+fn a_piece_that_arrives_late_sets_nothing_back() {
+    run(async {
+        let server = RedisServer::start();
+        let proxy = Proxy::to(server.port).await;
+        let options = RedisOptions { lease: Duration::from_secs(20), ..options(proxy.port) };
+        let store = RedisStore::connect(options).await.unwrap();
+        let owner = Owner::of(&store, ONE).await;
+        let (token, key) = (owner.acquired.token, MetaKey { shard: ONE, name: "key" }.encode());
+        let put = |value: &'static str| vec![KvOp::put(Table::Meta, key.clone(), value)];
+        assert_eq!(store.checkpoint(ONE, token, 0, put("first")).await, Ok(()));
+        // The connection breaks with the second one in it; it is made again over another, and a third one follows.
+        proxy.set(Way::Late);
+        assert_eq!(store.checkpoint(ONE, token, 0, put("second")).await, Ok(()));
+        assert_eq!(store.checkpoint(ONE, token, 0, put("third")).await, Ok(()));
+        let calls = |server: &RedisServer| -> u64 {
+            let stats: String = server.ask(redis::cmd("INFO").arg("commandstats"));
+            let line = stats.lines().find(|line| line.starts_with("cmdstat_fcall:calls=")).expect("functions were called");
+            line["cmdstat_fcall:calls=".len()..].split(',').next().unwrap().parse().unwrap()
+        };
+        let before = calls(&server);
+        proxy.set(Way::Open);
+        // Now the network delivers what it had kept.
+        for _ in 0..500 {
+            if calls(&server) > before {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert!(calls(&server) > before, "the late piece has arrived");
+        assert_eq!(store.get(Table::Meta, &key).await, Ok(Some("third".into())));
+    });
+}
+
+#[test]
 fn a_log_that_is_covered_takes_no_memory_any_more() {
     run(async {
         let server = RedisServer::start();

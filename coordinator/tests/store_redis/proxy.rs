@@ -20,6 +20,8 @@ pub(crate) enum Way {
     Closed,
     /// What is asked passes up to so many more bytes; then nothing does, and nobody is told.
     Only(usize),
+    /// Who asks is hung up on, and what was asked arrives when the way is open again. New connections are as always.
+    Late,
 }
 
 /// Listens on a port of its own and passes everything on.
@@ -40,12 +42,13 @@ impl Proxy {
         tokio::spawn(async move {
             loop {
                 let Ok((client, _)) = listener.accept().await else { return };
-                if *ways.borrow() == Way::Closed {
+                let way = *ways.borrow();
+                if way == Way::Closed {
                     continue;
                 }
                 let server = TcpStream::connect((Ipv4Addr::LOCALHOST, server_port)).await;
                 let Ok(server) = server else { continue };
-                tokio::spawn(join(client, server, ways.clone(), counted.clone()));
+                tokio::spawn(join(client, server, ways.clone(), counted.clone(), way != Way::Late));
             }
         });
         Self { port, way, asked }
@@ -65,33 +68,46 @@ impl Proxy {
 }
 
 /// Both directions, until one of them ends.
-async fn join(client: TcpStream, server: TcpStream, ways: watch::Receiver<Way>, asked: Arc<AtomicUsize>) {
+async fn join(client: TcpStream, server: TcpStream, mut ways: watch::Receiver<Way>, asked: Arc<AtomicUsize>, is_old: bool) {
     let (from_client, to_client) = client.into_split();
-    let (from_server, to_server) = server.into_split();
-    let mut closing = ways.clone();
-    tokio::select! {
-        () = questions(from_client, to_server, ways.clone(), asked) => {}
-        () = answers(from_server, to_client, ways) => {}
-        _ = closing.wait_for(|way| *way == Way::Closed) => {}
+    let (from_server, mut to_server) = server.into_split();
+    let (mut closing, passing) = (ways.clone(), ways.clone());
+    let late = tokio::select! {
+        late = questions(from_client, &mut to_server, passing.clone(), asked, is_old) => late,
+        () = answers(from_server, to_client, passing) => Vec::new(),
+        _ = closing.wait_for(|way| *way == Way::Closed) => Vec::new(),
+    };
+    if !late.is_empty() && ways.wait_for(|way| *way == Way::Open).await.is_ok() {
+        to_server.write_all(&late).await.expect("the server is there");
+        to_server.flush().await.expect("the server is there");
     }
 }
 
-async fn questions(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, ways: watch::Receiver<Way>, asked: Arc<AtomicUsize>) {
+/// Answers with what is to arrive late.
+async fn questions(
+    mut from: OwnedReadHalf,
+    to: &mut OwnedWriteHalf,
+    ways: watch::Receiver<Way>,
+    asked: Arc<AtomicUsize>,
+    is_old: bool,
+) -> Vec<u8> {
     let mut bytes = vec![0; 16 << 10];
     while let Ok(len @ 1..) = from.read(&mut bytes).await {
         let before = asked.fetch_add(len, Ordering::Relaxed);
         let way = *ways.borrow();
         let passing = match way {
             Way::Only(max) => max.saturating_sub(before).min(len),
-            Way::Open | Way::CutAtAnswer | Way::Closed => len,
+            Way::Late if is_old => return bytes[..len].to_vec(),
+            Way::Open | Way::CutAtAnswer | Way::Closed | Way::Late => len,
         };
         if to.write_all(&bytes[..passing]).await.is_err() {
-            return;
+            break;
         }
         if passing < len {
             std::future::pending::<()>().await;
         }
     }
+    Vec::new()
 }
 
 async fn answers(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, ways: watch::Receiver<Way>) {

@@ -1,7 +1,7 @@
 //! Writing the key-value side.
 //!
-//! A checkpoint goes in pieces, one behind the other, each fenced; the last one moves the mark and lets the log go. Whatever interrupts it, the mark
-//! never says more than what is there.
+//! A checkpoint goes in pieces, one behind the other, each fenced and numbered; the last one moves the mark and lets the log go. Whatever interrupts it,
+//! the mark never says more than what is there. A piece that the network has kept and delivers late, long after it was sent again, is known by its number.
 
 use std::time::Instant;
 
@@ -38,16 +38,19 @@ impl Inner {
         }
         let pieces = pieces(&checkpoint.ops);
         let last = pieces.len() - 1;
-        for (number, ops) in pieces.into_iter().enumerate() {
-            self.write_piece(index, &checkpoint, ops, number == last).await?;
+        // In the order of their numbers, or one would be taken for a late repetition of another.
+        let mut piece_number = self.pieces[index].lock().await;
+        for (place, ops) in pieces.into_iter().enumerate() {
+            *piece_number += 1;
+            self.write_piece(index, &checkpoint, *piece_number, ops, place == last).await?;
         }
         Ok(())
     }
 
-    async fn write_piece(&self, index: usize, checkpoint: &Checkpoint, ops: &[KvOp], is_last: bool) -> Result<(), StoreError> {
+    async fn write_piece(&self, index: usize, checkpoint: &Checkpoint, number: u64, ops: &[KvOp], is_last: bool) -> Result<(), StoreError> {
         let Checkpoint { shard, token, upto_seq, .. } = *checkpoint;
         let mut command = self.server.library.call(Function::Checkpoint, &self.shards[index].of_checkpoint());
-        command.arg(&token_bytes(token)[..]).arg(self.lease_ms()).arg(upto_seq).arg(u8::from(is_last));
+        command.arg(&token_bytes(token)[..]).arg(self.lease_ms()).arg(upto_seq).arg(number).arg(u8::from(is_last));
         ops.iter().for_each(|op| push(&mut command, op));
         let asked_at = Instant::now();
         let answer = self.data.query(command, Patience::DATA).await?;

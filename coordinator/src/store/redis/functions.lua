@@ -7,6 +7,7 @@
 --   until       end of the lease, milliseconds of the server's clock
 --   seq         number of the last batch
 --   checkpoint  everything up to this batch is in the tables
+--   piece       number of the last piece of a checkpoint that this token has written
 -- Its log is a stream; batch n has the id n-0.
 --
 -- Answers begin with one of these. The same numbers are in functions.rs.
@@ -46,7 +47,7 @@ local function acquire(keys, args)
   local seq, checkpoint = record[4] or '0', record[5] or '0'
   local token = struct.pack('>I8', epoch) .. incarnation
   redis.call('HSET', keys[1], 'token', token, 'holder', holder, 'epoch', whole(epoch), 'until', whole(now + ttl_ms), 'seq', seq,
-    'checkpoint', checkpoint)
+    'checkpoint', checkpoint, 'piece', '0')
   return { DONE, epoch, tonumber(seq), tonumber(checkpoint) }
 end
 
@@ -93,10 +94,10 @@ local function append(keys, args)
   return { DONE }
 end
 
--- keys: record, log, then for each table its values and its order. args: token, lease in ms, up to which batch, whether it is the last piece, then
--- the operations: `P` table key value, `D` table key; in small letters for tables without order. Tables count from 0.
+-- keys: record, log, then for each table its values and its order. args: token, lease in ms, up to which batch, number of the piece, whether it is the
+-- checkpoint's last one, then the operations: `P` table key value, `D` table key; in small letters for tables without order. Tables count from 0.
 local function checkpoint(keys, args)
-  local record = redis.call('HMGET', keys[1], 'token', 'seq', 'checkpoint')
+  local record = redis.call('HMGET', keys[1], 'token', 'seq', 'checkpoint', 'piece')
   if record[1] ~= args[1] then
     return { FENCED }
   end
@@ -104,7 +105,11 @@ local function checkpoint(keys, args)
   if upto > tonumber(record[2]) then
     return { BEHIND, tonumber(record[2]) }
   end
-  local at, last = 5, #args
+  -- A piece that comes again, because its answer was lost, or so late that newer ones have been here: it would set values back.
+  if tonumber(args[4]) <= tonumber(record[4]) then
+    return { DONE }
+  end
+  local at, last = 6, #args
   while at <= last do
     local kind, key = args[at], args[at + 2]
     local place = 3 + 2 * tonumber(args[at + 1])
@@ -122,8 +127,8 @@ local function checkpoint(keys, args)
       at = at + 3
     end
   end
-  redis.call('HSET', keys[1], 'until', lease_end(args[2]))
-  if args[4] == '1' and upto > tonumber(record[3]) then
+  redis.call('HSET', keys[1], 'until', lease_end(args[2]), 'piece', args[4])
+  if args[5] == '1' and upto > tonumber(record[3]) then
     redis.call('HSET', keys[1], 'checkpoint', whole(upto))
     redis.call('XTRIM', keys[2], 'MINID', '~', whole(upto + 1) .. '-0')
   end

@@ -73,6 +73,8 @@ struct Inner {
     /// By the shards' places, the catalog last.
     shards: Arc<[ShardNames]>,
     heads: Arc<Heads>,
+    /// Numbers of the last pieces of checkpoints that were sent; held by the checkpoint that is under way.
+    pieces: Box<[tokio::sync::Mutex<u64>]>,
     queue: Arc<Queue>,
     room: Arc<Room>,
     /// Small calls.
@@ -104,6 +106,7 @@ impl RedisStore {
         let shards: Arc<[ShardNames]> = (0..=usize::from(count)).map(|index| server.names.shard(ShardId::at_index(index, count))).collect();
         let inner = Inner {
             heads: Arc::new(Heads::new(shards.len(), options.lease - options.lease_margin())),
+            pieces: shards.iter().map(|_| tokio::sync::Mutex::new(0)).collect(),
             queue: Arc::default(),
             room: Arc::new(Room::new(!matches!(options.durability, Durability::Managed))),
             control: Arc::new(Lane::new(server.clone())),

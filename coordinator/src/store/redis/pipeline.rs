@@ -247,7 +247,8 @@ impl Task {
             Some(Answer::Fenced) => Ok(Err(StoreError::Fenced { shard })),
             Some(Answer::Behind(last)) => Ok(Err(self.sender.heads.behind(entry.index, shard, append.token, expected, last))),
             Some(Answer::Conflict(last)) => Ok(Err(StoreError::SeqConflict { shard, expected, last })),
-            Some(Answer::Held(_)) | None => Ok(Err(reply::unexpected("an append", &value))),
+            // Sent again: whatever this was, it says nothing about the batch.
+            Some(Answer::Held(_)) | None => Err(reply::unexpected("an append", &value).to_string()),
         }
     }
 
