@@ -9,7 +9,7 @@ use crate::ServiceError;
 /// Where a server keeps its data, its log and its identity.
 #[derive(Debug)]
 pub enum Folder {
-    /// Gone with the handle of the server.
+    /// Gone with the handle of the server, and with the process while the server runs.
     Temporary(TempDir),
     /// Stays, and is used again by the next server that is started in it.
     Kept(PathBuf),
@@ -35,6 +35,14 @@ impl Folder {
         match self {
             Self::Temporary(folder) => folder.path(),
             Self::Kept(path) => path,
+        }
+    }
+
+    /// Of one that is to go even if this process is killed.
+    pub(crate) fn path_if_temporary(&self) -> Option<&Path> {
+        match self {
+            Self::Temporary(folder) => Some(folder.path()),
+            Self::Kept(_) => None,
         }
     }
 }

@@ -13,17 +13,18 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
-use crate::ServiceError;
+use crate::{Folder, ServiceError};
 
-/// `$1` is the log, the rest is the program. Prints the program's process id. When the program ends, so does the group.
+/// `$1` is the log, `$2` a folder that goes with this process, if any, the rest is the program. Prints the program's process id. When the program
+/// ends, so does the group.
 const WATCHDOG: &str = r#"
-log=$1; shift
+log=$1; folder=$2; shift 2
 exec 3<&0
 "$@" </dev/null >>"$log" 2>&1 3<&- &
 program=$!
 echo $program
 exec >/dev/null
-{ cat <&3 >/dev/null; kill -KILL 0; } &
+{ cat <&3 >/dev/null; [ -z "$folder" ] || rm -rf "$folder"; kill -KILL 0; } &
 wait $program
 kill -KILL 0
 "#;
@@ -42,15 +43,17 @@ pub(crate) struct Group {
 }
 
 impl Group {
-    /// Starts a program with nothing of this process's environment but `PATH` and what is given.
+    /// Starts a program with nothing of this process's environment but `PATH` and what is given. Its output goes into a file of the folder.
     pub(crate) fn start(
         name: &'static str,
         command: &[String],
         environment: &[(String, String)],
-        log: &Path,
+        folder: &Folder,
+        log: &str,
     ) -> Result<Self, ServiceError> {
+        let log = folder.path().join(log);
         let mut shell = Command::new("/bin/sh");
-        shell.args(["-c", WATCHDOG, name]).arg(log).args(command);
+        shell.args(["-c", WATCHDOG, name]).arg(&log).arg(folder.path_if_temporary().unwrap_or(Path::new(""))).args(command);
         shell
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
@@ -62,7 +65,7 @@ impl Group {
         let output = watchdog.stdout.take().expect("standard output was asked for");
         BufReader::new(output).read_line(&mut line).map_err(ServiceError::io(format!("the process id of the {name}")))?;
         let program = line.trim().parse().ok().and_then(Pid::from_raw).expect("the watchdog prints a process id");
-        Ok(Self { name, watchdog, program, log: log.to_owned() })
+        Ok(Self { name, watchdog, program, log })
     }
 
     /// Waits until it answers.

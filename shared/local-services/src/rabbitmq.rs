@@ -68,8 +68,8 @@ impl RabbitMq {
         let epmd = find_program("epmd", &["/usr/bin/epmd"])?.display().to_string();
         let epmd = [epmd, "-port".to_owned(), self.epmd_port.to_string(), "-address".to_owned(), "127.0.0.1".to_owned()];
         self.kill();
-        self.epmd = Some(Group::start("epmd", &epmd, &environment, &self.path("epmd.log"))?);
-        self.broker = Some(Group::start("RabbitMQ", &[program.display().to_string()], &environment, &self.path("output.log"))?);
+        self.epmd = Some(Group::start("epmd", &epmd, &environment, &self.folder, "epmd.log")?);
+        self.broker = Some(Group::start("RabbitMQ", &[program.display().to_string()], &environment, &self.folder, "output.log")?);
         Ok(())
     }
 

@@ -43,7 +43,7 @@ impl Redis {
         let own = ["--port", &port, "--bind", "127.0.0.1", "--dir", &folder, "--daemonize", "no", "--save", "", "--appendonly", "yes"];
         let own = own.iter().map(|option| (*option).to_owned());
         let command: Vec<String> = [program].into_iter().chain(own).chain(self.options.iter().cloned()).collect();
-        let mut server = Group::start("Redis", &command, &[], &self.folder.path().join("output.log"))?;
+        let mut server = Group::start("Redis", &command, &[], &self.folder, "output.log")?;
         server.wait_until(|| answers_ping(self.port), READY_PATIENCE)?;
         self.server = Some(server);
         Ok(())

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -50,7 +51,7 @@ fn a_server_ends_when_its_process_is_killed() {
     const CHILD: &str = "BATON_TEST_STARTS_A_SERVER";
     if std::env::var_os(CHILD).is_some() {
         let redis = Redis::start().expect("redis-server is installed");
-        println!("\nport {}", redis.port());
+        println!("\nport {} {}", redis.port(), redis.folder().path().display());
         std::thread::sleep(Duration::from_secs(600));
         return;
     }
@@ -58,16 +59,17 @@ fn a_server_ends_when_its_process_is_killed() {
     let arguments = ["--exact", "--nocapture", "a_server_ends_when_its_process_is_killed"];
     let mut child = Command::new(this).args(arguments).env(CHILD, "1").stdout(Stdio::piped()).spawn().expect("this program runs");
     let lines = BufReader::new(child.stdout.take().expect("its output")).lines();
-    let port: u16 = lines
-        .map_while(Result::ok)
-        .find_map(|line| line.strip_prefix("port ").map(|port| port.parse().expect("a port")))
-        .expect("the server of the other process is ready");
+    let ready = lines.map_while(Result::ok).find_map(|line| line.strip_prefix("port ").map(str::to_owned));
+    let ready = ready.expect("the server of the other process is ready");
+    let (port, folder) = ready.split_once(' ').expect("a port and a folder");
+    let (port, folder) = (port.parse().expect("a port"), Path::new(folder));
+    assert!(folder.is_dir());
     assert_eq!(answer_of(port, "PING"), "+PONG");
     child.kill().expect("it can be killed");
     child.wait().expect("it has ended");
     let patience = Instant::now() + Duration::from_secs(10);
-    while TcpStream::connect(("127.0.0.1", port)).is_ok() {
-        assert!(Instant::now() < patience, "the server outlives the process that started it");
+    while TcpStream::connect(("127.0.0.1", port)).is_ok() || folder.exists() {
+        assert!(Instant::now() < patience, "the server, or its folder, outlives the process that started it");
         std::thread::sleep(Duration::from_millis(20));
     }
 }
