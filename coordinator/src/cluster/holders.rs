@@ -206,7 +206,7 @@ mod tests {
         let lost_at: Vec<_> = (0..=50).filter(|half| holders.step(half * 500, heard(&[1], &[])) == [lost()]).collect();
         assert_eq!(lost_at, [20, 40]);
         holders.step(25_000, Input::Holding(BTreeSet::new()));
-        assert!((51..=100).all(|half| holders.step(half * 500, heard(&[1], &[])) == []));
+        assert!((51..=100).all(|half| holders.step(half * 500, heard(&[1], &[])).is_empty()));
     }
 
     #[test]
@@ -222,7 +222,7 @@ mod tests {
     fn what_a_member_calls_itself_lives_as_long_as_it() {
         let mut holders = Holders::default();
         holders.step(0, Input::Holding(BTreeSet::from([2])));
-        assert!((0..40).all(|half| holders.step(half * 500, heard(&[1, 2], &[])) == []));
+        assert!((0..40).all(|half| holders.step(half * 500, heard(&[1, 2], &[])).is_empty()));
         assert!((40..70).any(|half| holders.step(half * 500, heard(&[1], &[])) == [Action::Lost { worker: 2 }]));
     }
 

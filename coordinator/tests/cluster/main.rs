@@ -15,7 +15,6 @@ mod redrive;
 mod sessions;
 mod set_aside;
 mod sharing;
-#[allow(dead_code)]
 #[path = "../store_support/mod.rs"]
 mod store_support;
 mod support;

@@ -240,7 +240,8 @@ async fn a_member_that_comes_is_handed_its_part_while_executions_wait_for_worker
         assert_eq!(worker.succeed(&grant, "1").await, Code::Applied);
     }
     assert_all_succeed(&[&a, &b], 60).await;
-    (a.crash(), b.crash());
+    a.crash();
+    b.crash();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -249,7 +250,8 @@ async fn shards_are_spread_by_weight() {
     let (small, large) = (member(&store, &machine, "small", 1).await, member(&store, &machine, "large", 7).await);
     until_all_at_work(&[&small, &large]).await;
     until("the larger one has the most", || shard_counts(&[&large])[0] >= usize::from(SHARDS) * 3 / 4).await;
-    (small.crash(), large.crash());
+    small.crash();
+    large.crash();
 }
 
 /// While something else goes on.
@@ -347,7 +349,8 @@ async fn a_worker_at_another_member_keeps_what_it_holds_of_a_shard_that_was_hand
         assert_eq!(a.succeeded(&name).await, "7", "either answers for all");
         assert_eq!(b.succeeded(&name).await, "7");
     }
-    (roads.crash("a", a), roads.crash("b", b));
+    roads.crash("a", a);
+    roads.crash("b", b);
 }
 
 /// Every member answers for every execution while members come and go.
@@ -433,7 +436,8 @@ async fn an_owner_that_is_cut_off_falls_silent_before_another_takes_over() {
     link.cut(false);
     until_each_has_some(&[&a, &b]).await;
     assert_eq!(end_at_owner(&[&a, &b], &name).await.status, Status::Aborted);
-    (a.crash(), b.crash());
+    a.crash();
+    b.crash();
 }
 
 /// The way to a store, which can be cut: what is on its way then arrives when it is mended.

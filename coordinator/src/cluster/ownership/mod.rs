@@ -268,7 +268,8 @@ impl Ownership {
 
     /// Finds out whose each shard should be.
     fn place_shards(&mut self, now: Moment) {
-        let living = |known: &&Known| !known.member.is_leaving && !(self.is_leaving && known.member.incarnation == self.me);
+        let is_leaving = |known: &Known| known.member.is_leaving || (self.is_leaving && known.member.incarnation == self.me);
+        let living = |known: &&Known| !is_leaving(known);
         // Whoever decides about what it has counts itself in, however short it has been there.
         let settled = |known: &&Known| known.settled_at <= now || known.member.incarnation == self.me;
         let all = self.members.iter().filter(living);
