@@ -121,7 +121,7 @@ impl DecisionClock {
     fn begin(&self) {
         let count = self.count.get().wrapping_add(1);
         self.count.set(count);
-        if count % SAMPLED == 0 {
+        if count.is_multiple_of(SAMPLED) {
             self.began.set(Some(Instant::now()));
         }
     }
