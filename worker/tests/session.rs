@@ -446,7 +446,7 @@ async fn sessions_that_end_all_the_time_lose_and_repeat_nothing() {
 fn what_cannot_be_built_says_why() {
     let error = |builder: WorkerBuilder| builder.build().err().expect("an error").to_string();
     assert!(error(Worker::builder()).starts_with("no coordinator is named"));
-    assert!(error(Worker::builder().coordinator(["https://x"])).contains("only http://"));
+    assert!(error(Worker::builder().coordinator(["ftp://x"])).contains("only http:// and https://"));
     assert!(error(Worker::builder().coordinator(["not a url"])).starts_with("coordinator address not a url"));
     let twice = || Worker::builder().coordinator(["http://127.0.0.1:1"]).function("A", 1, |_| async { Ok(Bytes::new()) });
     assert!(error(twice().function("A", 1, |_| async { Ok(Bytes::new()) })).starts_with("queue lambda:A is served twice"));

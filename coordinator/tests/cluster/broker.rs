@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use baton_coordinator::store::memory::MemoryStore;
-use baton_task_queue::{Faults, MemoryQueue, TaskQueue};
+use baton_local_services::RabbitMq;
+use baton_task_queue::{Faults, MemoryQueue, RabbitMqQueue, RabbitMqSettings, TaskQueue};
 use baton_worker::{CancellationToken, Worker, WorkerHandle};
 use parking_lot::Mutex;
 use serde_json::json;
@@ -44,6 +45,8 @@ impl Drop for Running {
 struct Site {
     system: System,
     broker: MemoryQueue,
+    /// A connection to the broker for each worker that reads it.
+    connect: Box<dyn Fn() -> Arc<dyn TaskQueue>>,
     ledger: Ledger,
     /// Handlers end as permits come.
     gate: Arc<Semaphore>,
@@ -56,9 +59,14 @@ impl Site {
 
     async fn with(seed: u64, machine: &serde_json::Value) -> Self {
         let broker = MemoryQueue::new(seed);
-        let queue: Arc<dyn TaskQueue> = Arc::new(broker.clone());
+        let inside = broker.clone();
+        Self::over(machine, broker, Box::new(move || Arc::new(inside.clone()))).await
+    }
+
+    async fn over(machine: &serde_json::Value, broker: MemoryQueue, connect: Box<dyn Fn() -> Arc<dyn TaskQueue>>) -> Self {
+        let queue = connect();
         let system = System::with(Arc::new(MemoryStore::new(8)), machine, |config| config.queue = Some(queue)).await;
-        Self { system, broker, ledger: Ledger::default(), gate: Arc::new(Semaphore::new(0)) }
+        Self { system, broker, connect, ledger: Ledger::default(), gate: Arc::new(Semaphore::new(0)) }
     }
 
     /// A worker whose handler ends when the gate lets it.
@@ -73,7 +81,7 @@ impl Site {
             }
         });
         let builder = match kind {
-            Kind::Broker => builder.queue(Arc::new(self.broker.clone())),
+            Kind::Broker => builder.queue((self.connect)()),
             Kind::Grpc => builder,
         };
         let worker = builder.build().expect("a worker");
@@ -298,4 +306,25 @@ async fn pollers_get_tasks_through_the_broker() {
         }
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_real_broker_that_is_killed_and_comes_back_makes_nothing_run_twice_or_never() {
+    let mut server = RabbitMq::start().expect("rabbitmq-server is installed (scripts/services.sh)");
+    for kind in KINDS {
+        let settings = RabbitMqSettings::new(&server.url(), &format!("{kind:?}")).expect("an address");
+        let connect = move || Arc::new(RabbitMqQueue::start(settings.clone())) as Arc<dyn TaskQueue>;
+        let site = Site::over(&task_machine(FUNCTION), MemoryQueue::new(0), Box::new(connect)).await;
+        let _workers = [site.worker(kind, 4), site.worker(kind, 4)];
+        site.start(100).await;
+        site.have_begun(8).await;
+        site.gate.add_permits(40);
+        site.have_begun(40).await;
+        server.kill();
+        site.gate.add_permits(20);
+        server.restart().expect("it starts again");
+        site.open_gate();
+        site.all_have_run_once(100).await;
+        assert_eq!(site.unclaimed().await, 0, "{kind:?}");
+    }
 }
