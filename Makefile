@@ -1,6 +1,6 @@
 # The small toolbox. CI calls these targets word for word; there is no second way.
 
-.PHONY: dev test check unit examples clients clients-all clients-go clients-java clients-rust chaos chaos-short bench sim models fuzz deny conformance conformance-page setup services deploy-check
+.PHONY: dev test check unit examples clients clients-all clients-go clients-java clients-rust chaos chaos-short bench sim sim-short models fuzz deny conformance conformance-page setup services deploy-check
 
 CARGO ?= cargo
 VENV   := .venv
@@ -54,9 +54,14 @@ chaos: build-release
 chaos-short: build-debug
 	$(DEBUG)/loadtest chaos --baton $(DEBUG)/baton --kills 8 --executions 60
 
-# Long seeded simulation; SEED=n repeats one.
+# Long seeded simulations, of one site and of a cluster; SEED=n repeats one, SEEDS=n runs that many.
 sim:
 	$(CARGO) test --release -p baton-coordinator --test simulation -- --ignored --nocapture
+	$(CARGO) test --profile sim -p baton-coordinator --test cluster_simulation -- --ignored --nocapture --test-threads=1
+
+# What of it a change must pass: 2,000 clusters, and every rule that is switched off is missed.
+sim-short:
+	SEEDS=2000 $(CARGO) test --profile sim -p baton-coordinator --test cluster_simulation -- --nocapture with_faults every_mutant --include-ignored
 
 # The protocols' models, further than `unit` explores them.
 models:
