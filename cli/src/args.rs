@@ -24,6 +24,7 @@ pub(crate) struct Args {
 }
 
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "a process has one command")]
 pub(crate) enum Command {
     /// Serve a folder of workflows and functions, and reload them as they change.
     Dev(ServeArgs),
