@@ -312,7 +312,7 @@ async fn pollers_get_tasks_through_the_broker() {
 async fn a_real_broker_that_is_killed_and_comes_back_makes_nothing_run_twice_or_never() {
     let mut server = RabbitMq::start().expect("rabbitmq-server is installed (scripts/services.sh)");
     for kind in KINDS {
-        let settings = RabbitMqSettings::new(&server.url(), &format!("{kind:?}")).expect("an address");
+        let settings = RabbitMqSettings::new(&server.url(), format!("{kind:?}")).expect("an address");
         let connect = move || Arc::new(RabbitMqQueue::start(settings.clone())) as Arc<dyn TaskQueue>;
         let site = Site::over(&task_machine(FUNCTION), MemoryQueue::new(0), Box::new(connect)).await;
         let _workers = [site.worker(kind, 4), site.worker(kind, 4)];

@@ -178,7 +178,7 @@ impl Cluster {
         self.later(after, Happening::Member { member, incarnation, what });
     }
 
-    fn to_store(&mut self, member: usize, request: Request) {
+    fn ask_store(&mut self, member: usize, request: Request) {
         let (incarnation, sent_at) = (self.members[member].incarnation, self.now);
         let what = || Happening::Store { member, incarnation, sent_at, request: request.clone() };
         self.send(Place::Member(member), Place::Store, what);
@@ -188,7 +188,7 @@ impl Cluster {
         self.members[member].world.now_ms = self.now as u64;
         match what {
             ToMember::Tick => self.tick(member),
-            ToMember::FromStore { sent_at, reply } => self.from_store(member, sent_at, reply),
+            ToMember::FromStore { sent_at, reply } => self.store_answers(member, sent_at, reply),
             ToMember::Due { shard, token, id } => {
                 let until = self.now;
                 self.step_owned(member, shard, token, ShardInput::Due { id, until });
@@ -245,7 +245,7 @@ impl Cluster {
             match action {
                 Action::Acquire(shard) => {
                     self.members[member].acquiring.insert(shard, self.now);
-                    self.to_store(member, Request::Acquire(shard));
+                    self.ask_store(member, Request::Acquire(shard));
                 }
                 Action::GiveUp(shard) => {
                     if let Some(held) = self.members[member].shards.get_mut(&shard) {
@@ -276,7 +276,7 @@ impl Cluster {
             owned: mate.machine.owned(),
             sessions,
         };
-        self.to_store(member, Request::Beat(Arc::new(me)));
+        self.ask_store(member, Request::Beat(Arc::new(me)));
     }
 
     fn renew(&mut self, member: usize) {
@@ -286,7 +286,7 @@ impl Cluster {
         }
         mate.renew_at = now + 400;
         let held = mate.shards.iter().map(|(shard, held)| (*shard, held.token)).collect();
-        self.to_store(member, Request::Renew(held));
+        self.ask_store(member, Request::Renew(held));
     }
 
     fn audit(&mut self, member: usize) {
@@ -340,7 +340,7 @@ impl Cluster {
 
     // The store's answers.
 
-    fn from_store(&mut self, member: usize, sent_at: i64, reply: Reply) {
+    fn store_answers(&mut self, member: usize, sent_at: i64, reply: Reply) {
         match reply {
             Reply::Acquired { shard, token, seq, checkpoint_seq } => self.acquired(member, sent_at, shard, token, seq, checkpoint_seq),
             Reply::Held { shard, for_ms } => {
@@ -420,7 +420,7 @@ impl Cluster {
             // The answer to a request that was given up, or a second one: nobody uses the token.
             let is_ours = self.held(member, shard, token).is_some();
             if !is_ours {
-                self.to_store(member, Request::Release { shard, token });
+                self.ask_store(member, Request::Release { shard, token });
             }
             return;
         }
@@ -480,16 +480,10 @@ impl Cluster {
 
     /// An append has come to an end.
     fn appended(&mut self, member: usize, shard: ShardId, token: Token, seq: u64, result: Result<(), StoreError>) {
-        let Some(held) = self.held(member, shard, token) else { return };
-        // Batches are appended in order: what came before this one is there, too.
-        while held.pending.front().is_some_and(|pending| pending.seq <= seq) {
-            let pending = held.pending.pop_front().expect("the front was just looked at");
+        // Batches are appended in order: what came before this one is there, too. Each may cost the member its shard.
+        while let Some(held) = self.held(member, shard, token) {
+            let Some(pending) = held.pending.pop_front_if(|pending| pending.seq <= seq) else { return };
             self.step_owned(member, shard, token, ShardInput::Durable { seq: pending.seq, result: result.clone() });
-            let Some(again) = self.held(member, shard, token) else { return };
-            if again.pending.front().is_none_or(|pending| pending.seq > seq) {
-                return;
-            }
-            return self.appended(member, shard, token, seq, result);
         }
     }
 
@@ -509,7 +503,7 @@ impl Cluster {
             held.pending.iter_mut().for_each(|pending| pending.sent_at = now);
             let again: Vec<_> = held.pending.iter().map(|pending| (pending.seq - 1, pending.batch.clone())).collect();
             for (expected_seq, batch) in again {
-                self.to_store(member, Request::Append { shard, token, expected_seq, batch });
+                self.ask_store(member, Request::Append { shard, token, expected_seq, batch });
             }
         }
         let Some(held) = self.held(member, shard, token) else { return };
@@ -523,7 +517,7 @@ impl Cluster {
         if let Some(under_way) = held.checkpoint.as_mut().filter(|under_way| now - under_way.sent_at >= STORE_SILENT) {
             under_way.sent_at = now;
             let (upto_seq, ops) = (under_way.upto_seq, under_way.ops.clone());
-            self.to_store(member, Request::Checkpoint { shard, token, upto_seq, ops });
+            self.ask_store(member, Request::Checkpoint { shard, token, upto_seq, ops });
         }
         self.resume(member, shard);
         self.look_for_holders(member, shard);
@@ -542,12 +536,12 @@ impl Cluster {
             }
             Some((first_at, at)) if now - at >= APPEND_AGAIN => {
                 held.release_sent_at = Some((first_at, now));
-                self.to_store(member, Request::Release { shard, token });
+                self.ask_store(member, Request::Release { shard, token });
             }
             Some(_) => {}
             None if at_once || (held.shard.is_settled() && held.checkpoint.is_none()) => {
                 held.release_sent_at = Some((now, now));
-                self.to_store(member, Request::Release { shard, token });
+                self.ask_store(member, Request::Release { shard, token });
             }
             None => {}
         }
@@ -609,7 +603,7 @@ impl Cluster {
                     if let Some(held) = self.held(member, shard, token) {
                         held.checkpoint = Some(CheckpointUnderWay { sent_at: now, upto_seq, ops: ops.clone() });
                     }
-                    self.to_store(member, Request::Checkpoint { shard, token, upto_seq, ops });
+                    self.ask_store(member, Request::Checkpoint { shard, token, upto_seq, ops });
                 }
                 Output::Reply(asker, answer) => self.answer(member, shard, asker, answer),
                 Output::Grant(slot, grant) => {
@@ -619,9 +613,11 @@ impl Cluster {
                         held.holders.entry(slot.claim_id).or_insert(holder);
                     }
                     let what = ToWorker::Granted { slot, grant };
-                    self.to_worker(member, slot.worker, slot.incarnation, what);
+                    self.tell_worker(member, slot.worker, slot.incarnation, what);
                 }
-                Output::Deny { slot, claim_id, .. } => self.to_worker(member, slot.worker, slot.incarnation, ToWorker::Denied { claim_id }),
+                Output::Deny { slot, claim_id, .. } => {
+                    self.tell_worker(member, slot.worker, slot.incarnation, ToWorker::Denied { claim_id })
+                }
                 Output::Timer { due, id } => self.member_later(member, (due - self.now).max(0), ToMember::Due { shard, token, id }),
                 Output::Deliver(_) => panic!("nothing is delivered here"),
                 Output::Return(_)
@@ -639,7 +635,7 @@ impl Cluster {
         let now = self.now;
         let Some(held) = self.held(member, shard, token) else { return };
         held.pending.push_back(Pending { seq: expected_seq + 1, batch: batch.clone(), sent_at: now, first_at: now });
-        self.to_store(member, Request::Append { shard, token, expected_seq, batch });
+        self.ask_store(member, Request::Append { shard, token, expected_seq, batch });
         if self.has(Mutant::AcknowledgesEarly) {
             let mate = &mut self.members[member];
             let Some(held) = mate.shards.get_mut(&shard) else { return };
@@ -649,7 +645,7 @@ impl Cluster {
         }
     }
 
-    fn to_worker(&mut self, member: usize, worker: usize, incarnation: u64, what: ToWorker) {
+    fn tell_worker(&mut self, member: usize, worker: usize, incarnation: u64, what: ToWorker) {
         let what = || Happening::Worker { worker, incarnation, what: what.clone() };
         self.send(Place::Member(member), Place::Worker(worker), what);
     }
@@ -686,7 +682,7 @@ impl Cluster {
                     if let Some(held) = self.members[member].shards.get_mut(&shard) {
                         held.holders.remove(&claim_id);
                     }
-                    self.to_worker(member, worker, incarnation, ToWorker::Acknowledged { claim_id });
+                    self.tell_worker(member, worker, incarnation, ToWorker::Acknowledged { claim_id });
                 }
             }
         }
@@ -808,7 +804,7 @@ impl Cluster {
         }
         for (claim_id, question, incarnation) in asked {
             let Some(worker) = self.workers.iter().position(|worker| worker.incarnation == incarnation) else { continue };
-            self.to_worker(member, worker, incarnation, ToWorker::Holding { member, shard, claim_id, question });
+            self.tell_worker(member, worker, incarnation, ToWorker::Holding { member, shard, claim_id, question });
         }
     }
 
