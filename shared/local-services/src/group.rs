@@ -100,10 +100,15 @@ impl Group {
         }
     }
 
-    /// To every process of the group; the watchdog goes on when it is continued.
+    /// To every process of the group; the watchdog goes on when it is continued. One that stops it has done so when this returns: a program of
+    /// many threads answers for a moment longer.
     pub(crate) fn signal(&self, signal: Signal) {
         // A group that has ended by itself needs no signal.
         let _ = kill_process_group(Pid::from_child(&self.watchdog), signal);
+        let started = Instant::now();
+        while signal == Signal::STOP && has_running_thread(self.watchdog.id()) && started.elapsed() < KILL_PATIENCE {
+            sleep(LOOK);
+        }
     }
 }
 
@@ -122,8 +127,20 @@ impl Drop for Group {
 }
 
 fn has_living_member(group: u32) -> bool {
-    let processes = fs::read_dir("/proc").into_iter().flatten().flatten().map(|process| process.path());
-    processes.filter(|process| group_and_state(process).is_some_and(|(of, _)| of == group)).any(|process| lives(&process))
+    members(group).any(|process| lives(&process))
+}
+
+fn has_running_thread(group: u32) -> bool {
+    let threads = members(group).flat_map(|process| paths(&process.join("task")));
+    threads.filter_map(|thread| group_and_state(&thread)).any(|(_, state)| !matches!(state, 'T' | 'Z'))
+}
+
+fn members(group: u32) -> impl Iterator<Item = PathBuf> {
+    paths(Path::new("/proc")).filter(move |process| group_and_state(process).is_some_and(|(of, _)| of == group))
+}
+
+fn paths(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path())
 }
 
 /// Zombies do not count, nobody may be there to ask for their status: unless a thread is left, which still has the sockets.
