@@ -100,17 +100,14 @@ impl Cluster {
 
     pub(crate) fn try_operation(&mut self, operation: usize) {
         let id = self.clients.id_of(operation);
-        let (anew, each_try) = (self.has(Mutant::StartsAnew), self.has(Mutant::RedrivesEachTry));
+        let each_try = self.has(Mutant::RedrivesEachTry);
         let Operation { n, kind, told, tries, .. } = &mut self.clients.operations[operation];
         if told.is_some() {
             return;
         }
         *tries += 1;
         let what = match kind {
-            Kind::Start => {
-                let is_again = *tries > 1 && !anew;
-                What::Start { n: *n, is_again, seed: if anew { *tries } else { *n }, operation }
-            }
+            Kind::Start => What::Start { n: *n, is_again: *tries > 1, seed: *n, operation },
             Kind::Stop => What::Stop { operation },
             Kind::Redrive(token) if each_try => What::Redrive { token: format!("{token}-{tries}").into(), operation },
             Kind::Redrive(token) => What::Redrive { token: token.clone(), operation },

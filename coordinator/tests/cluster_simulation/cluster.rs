@@ -243,6 +243,10 @@ impl Cluster {
     /// Something goes wrong, and something else soon.
     fn fault(&mut self) {
         if !self.is_rough() {
+            // The last thing that goes wrong is one of which nobody is told.
+            if self.has_faults {
+                self.broker.lose_everything();
+            }
             return;
         }
         let next = 500 + self.random.below(12_000) as i64;

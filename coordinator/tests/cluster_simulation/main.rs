@@ -32,6 +32,8 @@ mod store {
 
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use cluster::Cluster;
 use mutants::Mutant;
@@ -66,16 +68,30 @@ fn a_cluster_without_faults_loses_nothing_and_does_nothing_twice() {
     }
 }
 
+/// All cores take seeds from one end; what they have seen is added up.
 fn with_faults(seeds: std::ops::Range<u64>) {
-    let mut faults = BTreeMap::<_, u64>::new();
-    let (mut steps, mut operations, count) = (0, 0, seeds.end - seeds.start);
-    for seed in seeds {
-        let cluster = run_telling(seed, true);
-        cluster.faults.iter().for_each(|(name, times)| *faults.entry(*name).or_default() += times);
-        steps += cluster.steps;
-        operations += cluster.clients.operations.len();
-    }
-    println!("{count} seeds, {steps} steps, {operations} answers of clients checked, faults: {faults:#?}");
+    let (next, end) = (AtomicU64::new(seeds.start), seeds.end);
+    let total = Mutex::new((BTreeMap::<_, u64>::new(), 0, 0));
+    let take = || {
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= end {
+                return;
+            }
+            let cluster = run_telling(seed, true);
+            let (faults, steps, operations) = &mut *total.lock().expect("whoever fails ends the test");
+            cluster.faults.iter().for_each(|(name, times)| *faults.entry(*name).or_default() += times);
+            *steps += cluster.steps;
+            *operations += cluster.clients.operations.len();
+        }
+    };
+    std::thread::scope(|scope| (0..cores()).for_each(|_| drop(scope.spawn(take))));
+    let (faults, steps, operations) = total.into_inner().expect("whoever fails ends the test");
+    println!("{} seeds, {steps} steps, {operations} answers of clients checked, faults: {faults:#?}", seeds.end - seeds.start);
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 #[test]
@@ -90,7 +106,7 @@ fn thousands_of_seeds() {
 }
 
 /// How many seeds a mutant may survive.
-const SEEDS_PER_MUTANT: u64 = 100;
+const SEEDS_PER_MUTANT: u64 = 300;
 
 #[test]
 #[ignore = "long: make sim-short"]

@@ -106,7 +106,6 @@ struct Holder {
     id: ExecutionId,
     task: TaskRef,
     claim: Claim,
-    slot: Option<Slot>,
     /// Since when no member has had a session of its worker.
     gone_since: Option<i64>,
     /// The session over which the worker was known to hold it, and since when it is not known.
@@ -295,7 +294,7 @@ impl Cluster {
             return;
         }
         mate.audit_at = now + 10_000;
-        let ignores = self.mutant == Some(Mutant::NeverOffersAgain);
+        let ignores = matches!(self.mutant, Some(Mutant::NeverOffersAgain | Mutant::NeverAudits));
         for (name, queue) in mate.world.queues.iter_mut().filter(|_| !ignores) {
             queue.outbox.audited(self.broker.depth(name), now as u64);
         }
@@ -356,10 +355,11 @@ impl Cluster {
                 // Something before it was overtaken: it comes again by itself.
                 let _ = (shard, token, last_seq);
             }
+            Reply::Fenced { .. } if self.has(Mutant::StaysAfterFence) => {}
             Reply::Fenced { shard, token } => self.fenced(member, shard, token),
             Reply::Renewed(answers) => {
                 for (shard, token, is_owner) in answers {
-                    if is_owner {
+                    if is_owner || self.has(Mutant::StaysAfterFence) {
                         self.prolong(member, shard, token, sent_at);
                     } else {
                         self.fenced(member, shard, token);
@@ -445,14 +445,20 @@ impl Cluster {
             recovering.replay(seq, &batch, &mut self.members[member].world).expect("a batch can be replayed");
         }
         let mut out = Vec::new();
-        let (read, claims) = recovering.finish(&mut self.members[member].world, &mut out);
+        let (read, mut claims) = recovering.finish(&mut self.members[member].world, &mut out);
         if self.has(Mutant::ForgetsTasks) {
             self.members[member].world.drop_shard(shard);
             out.clear();
         }
+        if self.has(Mutant::ForgetsHolders) {
+            claims.clear();
+        }
+        if self.has(Mutant::ForgetsTimers) {
+            out.retain(|output| !matches!(output, Output::Timer { .. }));
+        }
         let holders = claims.into_iter().map(|held| {
             let claim_id = held.claim.claim_id;
-            (claim_id, Holder::new(held.execution, held.task, held.claim, None, self.now))
+            (claim_id, Holder::new(held.execution, held.task, held.claim, self.now))
         });
         let held = Held {
             token,
@@ -466,11 +472,12 @@ impl Cluster {
             holders: holders.collect(),
         };
         self.members[member].shards.insert(shard, held);
+        let forgets_timers = self.has(Mutant::ForgetsTimers);
         let due: Vec<_> = rows(&self.store.table, Table::Timers, TimerKey::due(shard, i64::MIN, i64::MAX))
             .filter_map(|((_, key), _)| TimerKey::decode(key))
             .map(|row| (row.due_ms, ExecutionId(row.execution)))
             .collect();
-        for (due, id) in due {
+        for (due, id) in due.into_iter().filter(|_| !forgets_timers) {
             self.member_later(member, (due - self.now).max(0), ToMember::Due { shard, token, id });
         }
         self.carry_out(member, shard, token, out);
@@ -526,7 +533,7 @@ impl Cluster {
 
     /// A shard that is to go goes when everything that it has decided is durable.
     fn give_up_if_settled(&mut self, member: usize, shard: ShardId) {
-        let (now, at_once) = (self.now, self.has(Mutant::ReleasesUnsettled));
+        let now = self.now;
         let Some(held) = self.members[member].shards.get_mut(&shard).filter(|held| held.is_leaving) else { return };
         let token = held.token;
         match held.release_sent_at {
@@ -539,7 +546,7 @@ impl Cluster {
                 self.ask_store(member, Request::Release { shard, token });
             }
             Some(_) => {}
-            None if at_once || (held.shard.is_settled() && held.checkpoint.is_none()) => {
+            None if held.shard.is_settled() && held.checkpoint.is_none() => {
                 held.release_sent_at = Some((now, now));
                 self.ask_store(member, Request::Release { shard, token });
             }
@@ -609,7 +616,7 @@ impl Cluster {
                 Output::Grant(slot, grant) => {
                     let now = self.now;
                     if let Some(held) = self.held(member, shard, token) {
-                        let holder = Holder::new(grant.execution, grant.activation.task, grant.claim.clone(), Some(slot), now);
+                        let holder = Holder::new(grant.execution, grant.activation.task, grant.claim.clone(), now);
                         held.holders.entry(slot.claim_id).or_insert(holder);
                     }
                     let what = ToWorker::Granted { slot, grant };
@@ -694,7 +701,9 @@ impl Cluster {
         self.members[member].world.now_ms = self.now as u64;
         let shard = Self::shard_of(ask.id);
         let mate = &self.members[member];
-        let here = mate.shards.get(&shard).filter(|held| mate.mine.contains(shard) && !held.is_leaving && held.shard.lost().is_none());
+        let ignores_lease = self.has(Mutant::ReadsWithoutLease);
+        let is_at_work = |held: &&Held| !held.is_leaving && held.shard.lost().is_none() && (self.now < held.lease_until || ignores_lease);
+        let here = mate.shards.get(&shard).filter(|_| mate.mine.contains(shard)).filter(is_at_work);
         if let Some(held) = here {
             let token = held.token;
             return self.ask_shard(member, shard, token, ask);
@@ -723,8 +732,14 @@ impl Cluster {
             What::Redrive { token, operation } => ShardInput::Redrive { id, client_token: Some(token), reply: client(operation) },
             What::Describe { operation } => ShardInput::Describe { id, reply: client(operation) },
             What::Claim { task, claim, slot } => {
-                self.heard_of(member, shard, claim.claim_id, slot);
+                self.heard_of(member, shard, claim.claim_id);
                 ShardInput::Claim { id, task, slot, claim }
+            }
+            What::Report { claim_id, asker: Asker::Worker { worker, incarnation, .. }, input }
+                if self.has(Mutant::AcknowledgesReportsEarly) =>
+            {
+                self.tell_worker(member, worker, incarnation, ToWorker::Acknowledged { claim_id });
+                ShardInput::Send { id, input, claim_id: Some(claim_id), reply: None }
             }
             What::Report { input, claim_id, asker } => ShardInput::Send { id, input, claim_id: Some(claim_id), reply: Some(asker) },
         };
@@ -735,16 +750,9 @@ impl Cluster {
     // Who holds what.
 
     /// A claim has come again: what is being asked about it is out of date.
-    fn heard_of(&mut self, member: usize, shard: ShardId, claim_id: u64, slot: Slot) {
-        let (believes, proves) = (self.has(Mutant::BelievesStaleAnswers), self.has(Mutant::ClaimsProveThemselves));
+    fn heard_of(&mut self, member: usize, shard: ShardId, claim_id: u64) {
         let Some(holder) = self.members[member].shards.get_mut(&shard).and_then(|held| held.holders.get_mut(&claim_id)) else { return };
-        if !believes {
-            holder.question = None;
-        }
-        holder.slot = Some(slot);
-        if proves {
-            holder.confirmed = Some(slot.session);
-        }
+        holder.question = None;
     }
 
     /// A worker's session has ended: whoever listens hears of it once.
@@ -760,7 +768,7 @@ impl Cluster {
     /// Whether each claim's worker lives, and still holds it.
     fn look_for_holders(&mut self, member: usize, shard: ShardId) {
         let now = self.now;
-        let (is_edge, proves) = (self.has(Mutant::EdgeTriggeredLoss), self.has(Mutant::ClaimsProveThemselves));
+        let is_edge = self.has(Mutant::EdgeTriggeredLoss);
         let regrants = self.has(Mutant::RegrantsHeldClaims);
         let mate = &mut self.members[member];
         let mine =
@@ -783,9 +791,7 @@ impl Cluster {
                 Some(session) => {
                     holder.gone_since = None;
                     let is_known = holder.confirmed == Some(session);
-                    if proves && holder.slot.is_some_and(|slot| slot.session == session) {
-                        holder.confirmed = Some(session);
-                    } else if regrants && now - holder.since >= CONFIRM_AFTER {
+                    if regrants && now - holder.since >= CONFIRM_AFTER {
                         unheld.push(*claim_id);
                     } else if !is_known && now - holder.since >= CONFIRM_AFTER {
                         holder.since = now;
@@ -797,7 +803,8 @@ impl Cluster {
             }
         }
         for claim_id in lost {
-            self.holder_is(member, shard, token, claim_id, true);
+            let is_lost = !self.has(Mutant::RegrantsOfTheLost);
+            self.holder_is(member, shard, token, claim_id, is_lost);
         }
         for claim_id in unheld {
             self.holder_is(member, shard, token, claim_id, false);
@@ -837,8 +844,8 @@ impl Cluster {
 }
 
 impl Holder {
-    fn new(id: ExecutionId, task: TaskRef, claim: Claim, slot: Option<Slot>, now: i64) -> Self {
-        Self { id, task, claim, slot, gone_since: None, confirmed: None, since: now, question: None, heard_of_loss: false }
+    fn new(id: ExecutionId, task: TaskRef, claim: Claim, now: i64) -> Self {
+        Self { id, task, claim, gone_since: None, confirmed: None, since: now, question: None, heard_of_loss: false }
     }
 }
 

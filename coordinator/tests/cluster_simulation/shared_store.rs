@@ -125,13 +125,13 @@ impl Store {
     fn acquire(&mut self, now: i64, shard: ShardId) -> Reply {
         self.incarnations += 1;
         let incarnation = self.incarnations;
-        let ignores_leases = self.has(Mutant::IgnoresLeases);
+        let repeats_tokens = self.has(Mutant::TokensComeAgain);
         let log = self.log(shard);
-        if log.token.is_some() && log.lease_until > now && !ignores_leases {
+        if log.token.is_some() && log.lease_until > now {
             return Reply::Held { shard, for_ms: (log.lease_until - now) as u64 };
         }
         log.epoch += 1;
-        let token = Token { epoch: log.epoch, incarnation };
+        let token = if repeats_tokens { Token { epoch: 1, incarnation: 1 } } else { Token { epoch: log.epoch, incarnation } };
         log.token = Some(token);
         log.lease_until = now + TTL;
         Reply::Acquired { shard, token, seq: log.batches.len() as u64, checkpoint_seq: log.checkpoint_seq }
@@ -139,7 +139,7 @@ impl Store {
 
     fn append(&mut self, now: i64, shard: ShardId, token: Token, expected_seq: u64, batch: Bytes) -> Reply {
         let is_fenced = !self.is_owner(shard, token) && !self.has(Mutant::AppendUnfenced);
-        let (ignores_seq, forgets_repeats) = (self.has(Mutant::AppendIgnoresSeq), self.has(Mutant::RepeatsRefused));
+        let ignores_seq = self.has(Mutant::AppendIgnoresSeq);
         if is_fenced {
             return Reply::Fenced { shard, token };
         }
@@ -153,7 +153,7 @@ impl Store {
         if expected_seq > last_seq {
             return Reply::Behind { shard, token, last_seq };
         }
-        match log.batches[expected_seq as usize] == (token, batch) && !forgets_repeats {
+        match log.batches[expected_seq as usize] == (token, batch) {
             true => Reply::Appended { shard, token, seq: expected_seq + 1 },
             false => Reply::Fenced { shard, token },
         }
@@ -173,6 +173,7 @@ impl Store {
             return Reply::Checkpointed { shard, token, is_done: false };
         }
         // One that was held up on its way would put back what a later one has written.
+        let marks_too_much = self.has(Mutant::MarksTooMuch);
         let takes_old = self.has(Mutant::OldCheckpointsCount) || self.has(Mutant::CheckpointUnfenced);
         let log = self.log(shard);
         if upto_seq < log.newest_checkpoint && !takes_old {
@@ -186,12 +187,12 @@ impl Store {
             }
         }
         let log = self.log(shard);
-        log.checkpoint_seq = log.checkpoint_seq.max(upto_seq);
+        log.checkpoint_seq = if marks_too_much { log.batches.len() as u64 } else { log.checkpoint_seq.max(upto_seq) };
         Reply::Checkpointed { shard, token, is_done: true }
     }
 
     fn release(&mut self, shard: ShardId, token: Token) -> Reply {
-        if self.is_owner(shard, token) || self.has(Mutant::ReleaseUnfenced) {
+        if self.is_owner(shard, token) {
             self.log(shard).token = None;
         }
         Reply::Released { shard, token }

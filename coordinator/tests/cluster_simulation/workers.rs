@@ -110,8 +110,11 @@ impl Cluster {
             ToWorker::Tick => self.worker_tick(worker),
             ToWorker::Granted { slot, grant } => self.granted(worker, slot, &grant),
             ToWorker::Denied { claim_id } => {
-                if self.workers[worker].claims.get(&claim_id).is_some_and(|taken| matches!(taken.state, State::Claiming)) {
-                    self.forget(worker, claim_id);
+                let is_waiting = self.workers[worker].claims.get(&claim_id).is_some_and(|taken| matches!(taken.state, State::Claiming));
+                match is_waiting {
+                    true if self.has(Mutant::RunsWhatIsDenied) => self.run_task(worker, claim_id),
+                    true => self.forget(worker, claim_id),
+                    false => {}
                 }
             }
             ToWorker::Acknowledged { claim_id } => drop(self.workers[worker].claims.remove(&claim_id)),
@@ -132,9 +135,6 @@ impl Cluster {
             && let Some(message) = self.broker.take(worker, &mut self.random)
         {
             self.workers[worker].open.insert(message.number, message.offers.len());
-            if self.has(Mutant::AcknowledgesOffersEarly) {
-                self.broker.acknowledge(message.number);
-            }
             for task in message.offers {
                 self.take_offer(worker, message.number, task);
             }
@@ -163,18 +163,14 @@ impl Cluster {
             let worker = &self.workers[worker];
             (worker.incarnation, worker.session, worker.member)
         };
-        let (forgets, reports_once) = (self.has(Mutant::ForgetsClaims), self.has(Mutant::ReportsOnce));
-        let (mut asks, mut forgotten) = (Vec::new(), Vec::new());
+        let reports_once = self.has(Mutant::ReportsOnce);
+        let mut asks = Vec::new();
         for (claim_id, taken) in self.workers[worker].claims.iter_mut() {
             let Some(taken) = Some(taken).filter(due) else { continue };
             (taken.sent_at, taken.session) = (now, session);
             taken.tries += 1;
             let (id, task) = (taken.task.execution, taken.task.task);
             let what = match &taken.state {
-                State::Claiming if forgets && taken.tries > 1 => {
-                    forgotten.push(*claim_id);
-                    continue;
-                }
                 State::Claiming => {
                     let claim = Claim { worker_name: Some("worker".into()), claim_id: *claim_id, incarnation, holder: Holder::Session };
                     What::Claim { task, claim, slot: Slot { worker, incarnation, session, claim_id: *claim_id } }
@@ -188,7 +184,6 @@ impl Cluster {
             };
             asks.push(Ask { id, what });
         }
-        forgotten.into_iter().for_each(|claim_id| self.forget(worker, claim_id));
         for ask in asks {
             self.send(Place::Worker(worker), Place::Member(member), || Happening::Ask { member, ask: ask.clone(), hops: 0 });
         }
@@ -217,6 +212,9 @@ impl Cluster {
         let Some(taken) = self.workers[worker].claims.get(&slot.claim_id) else { return };
         let is_it = taken.task.execution == grant.execution && taken.task.task == grant.activation.task;
         let is_worker_id = self.has(Mutant::ClaimIdIsWorker);
+        if self.has(Mutant::RunsUnaskedGrants) {
+            return self.run_task(worker, slot.claim_id);
+        }
         if matches!(taken.state, State::Claiming) && (is_it || is_worker_id) && slot.session == session {
             let message = taken.message;
             self.offer_is_over(worker, message);
