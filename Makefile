@@ -14,7 +14,7 @@ dev:
 	$(RELEASE)/baton dev examples/order-processing
 
 # Everything that a change must pass, with what it needs installed first.
-test: setup check unit examples clients deploy-check chaos-short
+test: setup check unit sim-short examples clients deploy-check chaos-short
 	@echo "all tests passed"
 
 # Formatting and lints.

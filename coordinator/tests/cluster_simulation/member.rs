@@ -289,12 +289,12 @@ impl Cluster {
     }
 
     fn audit(&mut self, member: usize) {
+        let ignores = self.has(Mutant::NeverOffersAgain);
         let (now, mate) = (self.now, &mut self.members[member]);
         if now < mate.audit_at || !self.broker.is_up {
             return;
         }
         mate.audit_at = now + 10_000;
-        let ignores = matches!(self.mutant, Some(Mutant::NeverOffersAgain | Mutant::NeverAudits));
         for (name, queue) in mate.world.queues.iter_mut().filter(|_| !ignores) {
             queue.outbox.audited(self.broker.depth(name), now as u64);
         }

@@ -46,8 +46,6 @@ pub(crate) enum Mutant {
     ForgetsHolders,
     /// An owner whose append is refused goes on.
     StaysAfterFence,
-    /// What the broker has lost without a word is never made again.
-    NeverAudits,
     /// The attempt of a worker that is lost is given to another one, as the same attempt.
     RegrantsOfTheLost,
     /// A report is acknowledged when it comes.
@@ -59,7 +57,7 @@ pub(crate) enum Mutant {
 }
 
 impl Mutant {
-    pub(crate) const ALL: [Mutant; 26] = [
+    pub(crate) const ALL: [Mutant; 25] = [
         Mutant::AppendUnfenced,
         Mutant::AppendIgnoresSeq,
         Mutant::CheckpointUnfenced,
@@ -81,7 +79,6 @@ impl Mutant {
         Mutant::ForgetsTimers,
         Mutant::ForgetsHolders,
         Mutant::StaysAfterFence,
-        Mutant::NeverAudits,
         Mutant::RegrantsOfTheLost,
         Mutant::AcknowledgesReportsEarly,
         Mutant::RunsUnaskedGrants,
