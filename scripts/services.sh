@@ -1,12 +1,16 @@
 #!/usr/bin/env bash
-# Installs the servers that tests of the cluster start for themselves, each on a free port with a folder of its own that goes with the test. Nothing is
-# left running: the system's own services of these packages are neither started nor enabled. Quick when everything is there.
+# Installs the servers that tests of the cluster start for themselves, each on a free port with a folder of its own that goes with the test, and the tools that
+# give them networks whose links can be cut. Nothing is left running: the system's own services of these packages are neither started nor enabled. Quick when everything is there.
 set -euo pipefail
 
 # A program, and the package of Debian and Ubuntu that has it.
-servers="
+programs="
 redis-server redis-server
 rabbitmq-server rabbitmq-server
+ip iproute2
+unshare util-linux
+nsenter util-linux
+setpriv util-linux
 "
 
 missing=()
@@ -14,7 +18,7 @@ while read -r program package; do
   [ -n "$program" ] || continue
   # Servers are in folders that not every user's PATH names.
   PATH="$PATH:/usr/sbin:/usr/local/sbin" command -v "$program" > /dev/null || missing+=("$package")
-done <<< "$servers"
+done <<< "$programs"
 [ ${#missing[@]} -gt 0 ] || exit 0
 
 as_root=()

@@ -79,6 +79,9 @@ impl Execution {
 pub(crate) struct HistoryEvent {
     pub(crate) id: u64,
     pub(crate) previous_event_id: u64,
+    /// Epoch seconds.
+    #[serde(default)]
+    pub(crate) timestamp: f64,
     #[serde(rename = "type")]
     pub(crate) kind: String,
     #[serde(flatten)]
@@ -160,6 +163,13 @@ impl Api {
         let of_status = metrics.lines().filter(|line| line.starts_with("baton_executions_total{") && line.contains(&label));
         let count = |line: &str| line.rsplit(' ').next()?.parse::<u64>().ok();
         of_status.map(|line| count(line).ok_or_else(|| ApiError::Shape(line.to_owned()))).sum()
+    }
+
+    /// `GET` of something that is JSON, `/health` say.
+    pub(crate) async fn get_json(&mut self, path: &str) -> Result<Value, ApiError> {
+        let request = Request::get(&self.endpoint, path);
+        let answer = self.connection.exchange(request.bytes()).await?;
+        serde_json::from_slice(answer.body).map_err(|error| ApiError::Shape(error.to_string()))
     }
 
     pub(crate) async fn start_execution(&mut self, state_machine_arn: &str, name: &str, input: &str) -> Result<String, ApiError> {

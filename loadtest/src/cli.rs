@@ -26,6 +26,8 @@ pub(crate) enum Command {
     Broker(BrokerArgs),
     /// Kill a real baton and a real worker again and again, and prove that nothing was lost or done twice
     Chaos(ChaosArgs),
+    /// Break a real cluster in every way, one after the other, and prove that nothing was lost or done twice, and how soon it was whole again
+    ChaosCluster(ClusterChaosArgs),
 }
 
 #[derive(Clone, Debug, Args)]
@@ -144,6 +146,52 @@ pub(crate) struct ChaosArgs {
     /// Write the report here as JSON
     #[arg(long)]
     pub(crate) json: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ClusterChaosArgs {
+    /// The baton binary
+    #[arg(long)]
+    pub(crate) baton: PathBuf,
+    /// The example whose orders are run
+    #[arg(long, default_value = "examples/order-processing")]
+    pub(crate) example: PathBuf,
+    /// How many faults
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) faults: u32,
+    /// Orders to run
+    #[arg(long, default_value_t = 4000)]
+    pub(crate) executions: u32,
+    /// Repeats the schedule of the run that printed it: the same orders, faults and pauses
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// Only these kinds of faults, of those that the report names
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) only: Vec<String>,
+    /// For how long a coordinator stands still that is stopped, seconds
+    #[arg(long, default_value_t = 30)]
+    pub(crate) pause: u64,
+    /// 99 of 100 take-overs must take less, seconds
+    #[arg(long, default_value_t = 3.0)]
+    pub(crate) take_over_max: f64,
+    /// 99 of 100 shards that are handed over must stand still for less, seconds
+    #[arg(long, default_value_t = 0.2)]
+    pub(crate) hand_over_max: f64,
+    /// Tasks that are outstanding when the broker comes back must be with workers after this time, seconds
+    #[arg(long, default_value_t = 15.0)]
+    pub(crate) re_offer_max: f64,
+    /// Say how long everything took, and judge by what was lost or done twice alone: for machines that are busy
+    #[arg(long)]
+    pub(crate) no_limits: bool,
+    /// Keep the data and logs even if all went well
+    #[arg(long)]
+    pub(crate) keep: bool,
+    /// Write the report here as JSON
+    #[arg(long)]
+    pub(crate) json: Option<PathBuf>,
+    /// This process has a network of its own already
+    #[arg(long, hide = true)]
+    pub(crate) inside: bool,
 }
 
 #[cfg(test)]

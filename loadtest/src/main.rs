@@ -70,6 +70,13 @@ fn carry_out(command: Command) -> anyhow::Result<bool> {
             write_json(args.json.as_deref(), &report)?;
             Ok(report.is_sound())
         }
+        Command::ChaosCluster(args) => {
+            let cuts = chaos::cluster::enter_own_network(args.inside)?;
+            let report = on_one_thread(chaos::cluster::run(&args, cuts))?;
+            println!("{}", report.text());
+            write_json(args.json.as_deref(), &report)?;
+            Ok(report.is_sound())
+        }
     }
 }
 

@@ -19,7 +19,7 @@ const STOP_PATIENCE: Duration = Duration::from_secs(45);
 /// A program with its arguments, and its running process, if there is one.
 #[derive(Debug)]
 pub(super) struct Process {
-    name: &'static str,
+    name: String,
     program: PathBuf,
     arguments: Vec<String>,
     environment: Vec<(String, PathBuf)>,
@@ -30,13 +30,17 @@ pub(super) struct Process {
 }
 
 impl Process {
-    pub(super) fn new(name: &'static str, program: PathBuf, arguments: Vec<String>, log: PathBuf, ready: &'static str) -> Self {
-        Self { name, program, arguments, environment: Vec::new(), log, ready, running: None }
+    pub(super) fn new(name: &str, program: PathBuf, arguments: Vec<String>, log: PathBuf, ready: &'static str) -> Self {
+        Self { name: name.to_owned(), program, arguments, environment: Vec::new(), log, ready, running: None }
     }
 
     pub(super) fn env(mut self, name: &str, value: PathBuf) -> Self {
         self.environment.push((name.to_owned(), value));
         self
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
     }
 
     /// Starts it; it need not be ready yet.
@@ -78,17 +82,28 @@ impl Process {
         child.kill().await.with_context(|| format!("the {} cannot be killed", self.name))
     }
 
+    /// SIGSTOP, or SIGCONT after it.
+    pub(super) fn signal(&self, signal: Signal) -> anyhow::Result<()> {
+        let (child, _) = self.running.as_ref().expect("only a started process is signalled");
+        send(&self.name, child, signal)
+    }
+
     /// SIGTERM; it must end with status 0.
     pub(super) async fn stop(&mut self) -> anyhow::Result<()> {
         let Some((mut child, _)) = self.running.take() else {
             return Ok(());
         };
-        let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        kill_process(pid.with_context(|| format!("the {} had ended before it was stopped", self.name))?, Signal::TERM)?;
+        send(&self.name, &child, Signal::TERM)?;
         match timeout(STOP_PATIENCE, child.wait()).await {
             Ok(status) if status.as_ref().is_ok_and(std::process::ExitStatus::success) => Ok(()),
             Ok(status) => bail!("the {} ended with {:?} at SIGTERM, see {}", self.name, status, self.log.display()),
             Err(_) => bail!("the {} has not ended {} s after SIGTERM, see {}", self.name, STOP_PATIENCE.as_secs(), self.log.display()),
         }
     }
+}
+
+fn send(name: &str, child: &Child, signal: Signal) -> anyhow::Result<()> {
+    let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+    kill_process(pid.with_context(|| format!("the {name} had ended before it was signalled"))?, signal)?;
+    Ok(())
 }

@@ -46,6 +46,13 @@ impl Site {
         self.root.join("ledger")
     }
 
+    /// A folder of this name, made if it is not there.
+    pub(super) fn folder(&self, name: &str) -> anyhow::Result<PathBuf> {
+        let folder = self.root.join(name);
+        fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        Ok(folder)
+    }
+
     pub(super) fn log(&self, process: &str) -> PathBuf {
         self.root.join(format!("{process}.log"))
     }

@@ -6,7 +6,6 @@ use std::path::Path;
 use serde::Serialize;
 use tokio::time::Duration;
 
-use super::killer::KillCounts;
 use super::ledger::{self, Entry, Ledger};
 use super::orders::Order;
 use crate::api::{Api, ApiError, Execution, HistoryEvent};
@@ -22,12 +21,9 @@ const TRANSIENT_ATTEMPTS: usize = 4;
 /// What an attempt fails with whose worker is gone.
 const WORKER_LOST: &str = "Lambda.ServiceException";
 
-/// What the suite found.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct ChaosReport {
-    pub(crate) seed: u64,
-    pub(crate) seconds: f64,
-    pub(crate) kills: KillCounts,
+/// What was found.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct Findings {
     pub(crate) executions: usize,
     pub(crate) as_expected: usize,
     /// Executions in one of whose states every attempt that the definition allows was killed. Failing then is what the definition says.
@@ -38,7 +34,16 @@ pub(crate) struct ChaosReport {
     pub(crate) problems: Vec<String>,
 }
 
-impl ChaosReport {
+/// When what happened, in seconds since 1970, as the histories tell.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Timeline {
+    /// Of each attempt that was started: when it was scheduled, and when it was started.
+    pub(super) starts: Vec<(f64, f64)>,
+    /// When attempts were lost with their worker.
+    pub(super) losses: Vec<f64>,
+}
+
+impl Findings {
     pub(crate) fn is_sound(&self) -> bool {
         self.problems.is_empty()
             && self.executions > 0
@@ -47,14 +52,9 @@ impl ChaosReport {
             && self.attempts_in_ledger > 0
     }
 
-    pub(crate) fn text(&self) -> String {
-        let KillCounts { server, worker, both, before_ready } = self.kills;
-        let mut lines = vec![
-            format!("seed {}, {:.1} s", self.seed, self.seconds),
-            format!(
-                "{} kills: server {server}, worker {worker}, both {both}; {before_ready} killed again while starting",
-                server + worker + both
-            ),
+    /// For people.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = String> {
+        let told = [
             format!(
                 "{} of {} orders ended as expected, {} used up their retries in kills",
                 self.as_expected, self.executions, self.retries_used_up_by_kills
@@ -62,37 +62,37 @@ impl ChaosReport {
             format!("{} histories whole", self.histories_sound),
             format!("{} attempts in the ledger, {} lost with a worker", self.attempts_in_ledger, self.attempts_lost_with_a_worker),
         ];
-        lines.extend(self.problems.iter().map(|problem| format!("PROBLEM {problem}")));
-        lines.join("\n")
+        told.into_iter().chain(self.problems.iter().map(|problem| format!("PROBLEM {problem}")))
     }
 }
 
-/// Waits for every order's end and checks everything.
+/// Waits for every order's end and checks everything, at each of the servers in turn.
 pub(super) async fn reach(
-    endpoint: &Endpoint,
+    endpoints: &[Endpoint],
     orders: &[Order],
     accepted: &BTreeSet<String>,
     ledger_folder: &Path,
-    seed: u64,
-    kills: KillCounts,
-) -> anyhow::Result<ChaosReport> {
-    let mut verdict = Verdict { api: Api::new(endpoint), attempts: BTreeMap::new(), report: ChaosReport::new(seed, kills, accepted.len()) };
+) -> anyhow::Result<(Findings, Timeline)> {
+    let mut verdict = Verdict::new(endpoints, accepted.len());
+    let orders: BTreeMap<&str, &Order> = orders.iter().map(|order| (order.name.as_str(), order)).collect();
     for arn in accepted {
         let name = arn.rsplit(':').next().unwrap_or_default();
-        let order = orders.iter().find(|order| order.name == name).expect("only planned orders are started");
+        let order = orders.get(name).expect("only planned orders are started");
+        verdict.apis.rotate_left(1);
         if let Err(problem) = verdict.judge(arn, order).await {
-            verdict.report.problems.push(format!("{name}: {problem}"));
+            verdict.findings.problems.push(format!("{name}: {problem}"));
         }
     }
     verdict.judge_ledger(&ledger::read(ledger_folder)?);
-    Ok(verdict.report)
+    Ok((verdict.findings, verdict.timeline))
 }
 
 struct Verdict {
-    api: Api,
+    apis: Vec<Api>,
     /// Attempts by execution and state, as the histories tell.
     attempts: BTreeMap<(String, String), StateAttempts>,
-    report: ChaosReport,
+    timeline: Timeline,
+    findings: Findings,
 }
 
 /// What a history tells of one state's attempts.
@@ -105,19 +105,25 @@ struct StateAttempts {
 }
 
 impl Verdict {
+    fn new(endpoints: &[Endpoint], executions: usize) -> Self {
+        let findings = Findings { executions, ..Findings::default() };
+        Self { apis: endpoints.iter().map(Api::new).collect(), attempts: BTreeMap::new(), timeline: Timeline::default(), findings }
+    }
+
     async fn judge(&mut self, arn: &str, order: &Order) -> Result<(), String> {
-        let execution = end_of(&mut self.api, arn).await?;
-        let events = self.api.history(arn).await.map_err(|error| error.to_string())?;
+        let execution = end_of(&mut self.apis[0], arn).await?;
+        let events = self.apis[0].history(arn).await.map_err(|error| error.to_string())?;
         check_history(&events, &execution.status).map_err(|fault| format!("history: {fault}"))?;
         let attempts = attempts_by_state(&events);
         check_attempts(&attempts)?;
-        self.report.histories_sound += 1;
-        self.report.attempts_lost_with_a_worker += attempts.values().map(|state| state.lost).sum::<usize>();
+        self.timeline.add(&events);
+        self.findings.histories_sound += 1;
+        self.findings.attempts_lost_with_a_worker += attempts.values().map(|state| state.lost).sum::<usize>();
         let used_up = attempts.values().any(|state| state.lost >= TRANSIENT_ATTEMPTS);
         self.attempts.extend(attempts.into_iter().map(|(state, attempts)| ((arn.to_owned(), state), attempts)));
         match order.expectation.check(&execution) {
-            Ok(()) => self.report.as_expected += 1,
-            Err(_) if used_up && execution.error.as_deref() == Some(WORKER_LOST) => self.report.retries_used_up_by_kills += 1,
+            Ok(()) => self.findings.as_expected += 1,
+            Err(_) if used_up && execution.error.as_deref() == Some(WORKER_LOST) => self.findings.retries_used_up_by_kills += 1,
             Err(difference) => return Err(difference.to_string()),
         }
         Ok(())
@@ -125,16 +131,16 @@ impl Verdict {
 
     /// No attempt twice; none that the history does not know; none missing that succeeded.
     fn judge_ledger(&mut self, ledger: &Ledger) {
-        self.report.attempts_in_ledger = ledger.len();
+        self.findings.attempts_in_ledger = ledger.len();
         let mut ran: BTreeMap<(String, String), usize> = BTreeMap::new();
         for (Entry { execution, state, attempt }, times) in ledger {
             if *times > 1 {
-                self.report.problems.push(format!("{execution}: attempt {attempt} of {state} ran {times} times"));
+                self.findings.problems.push(format!("{execution}: attempt {attempt} of {state} ran {times} times"));
             }
             let key = (execution.clone(), state.clone());
             let known = self.attempts.get(&key).copied().unwrap_or_default();
             if *attempt >= known.started as u64 {
-                self.report
+                self.findings
                     .problems
                     .push(format!("{execution}: attempt {attempt} of {state} ran, and the history has {} starts", known.started));
             }
@@ -142,27 +148,31 @@ impl Verdict {
         }
         for (key, attempts) in &self.attempts {
             if attempts.succeeded > ran.get(key).copied().unwrap_or_default() {
-                self.report.problems.push(format!("{}: {} succeeded and never ran", key.0, key.1));
+                self.findings.problems.push(format!("{}: {} succeeded and never ran", key.0, key.1));
             }
         }
     }
 }
 
-impl ChaosReport {
-    fn new(seed: u64, kills: KillCounts, executions: usize) -> Self {
-        Self {
-            seed,
-            seconds: 0.0,
-            kills,
-            executions,
-            as_expected: 0,
-            retries_used_up_by_kills: 0,
-            histories_sound: 0,
-            attempts_in_ledger: 0,
-            attempts_lost_with_a_worker: 0,
-            problems: Vec::new(),
+impl Timeline {
+    fn add(&mut self, events: &[HistoryEvent]) {
+        let scheduled: BTreeMap<u64, f64> =
+            events.iter().filter(|event| event.kind.ends_with("Scheduled")).map(|event| (event.id, event.timestamp)).collect();
+        for event in events {
+            match event.kind.as_str() {
+                "LambdaFunctionStarted" | "TaskStarted" => {
+                    self.starts.extend(scheduled.get(&event.previous_event_id).map(|since| (*since, event.timestamp)));
+                }
+                _ if is_loss(event) => self.losses.push(event.timestamp),
+                _ => {}
+            }
         }
     }
+}
+
+/// An attempt has failed because its worker is gone.
+fn is_loss(event: &HistoryEvent) -> bool {
+    matches!(event.kind.as_str(), "LambdaFunctionFailed" | "TaskFailed") && event.detail("error") == Some(WORKER_LOST)
 }
 
 async fn end_of(api: &mut Api, arn: &str) -> Result<Execution, String> {
@@ -199,7 +209,7 @@ fn attempts_by_state(events: &[HistoryEvent]) -> BTreeMap<String, StateAttempts>
             "LambdaFunctionScheduled" | "TaskScheduled" => state.scheduled += 1,
             "LambdaFunctionStarted" | "TaskStarted" => state.started += 1,
             "LambdaFunctionSucceeded" | "TaskSucceeded" => state.succeeded += 1,
-            "LambdaFunctionFailed" | "TaskFailed" if event.detail("error") == Some(WORKER_LOST) => state.lost += 1,
+            _ if is_loss(event) => state.lost += 1,
             _ => {}
         }
     }
@@ -239,7 +249,7 @@ mod tests {
     fn verdict() -> Verdict {
         let attempts = attempts_by_state(&events()).into_iter().map(|(state, attempts)| (("e".to_owned(), state), attempts)).collect();
         let endpoint = "http://127.0.0.1:1".parse().expect("an endpoint");
-        Verdict { api: Api::new(&endpoint), attempts, report: ChaosReport::new(1, KillCounts::default(), 1) }
+        Verdict { attempts, ..Verdict::new(&[endpoint], 1) }
     }
 
     fn ledger(attempts: &[(&str, u64, u32)]) -> Ledger {
@@ -259,7 +269,7 @@ mod tests {
         for sound in [ledger(&[("Pay", 0, 1), ("Pay", 1, 1)]), ledger(&[("Pay", 1, 1)])] {
             let mut verdict = verdict();
             verdict.judge_ledger(&sound);
-            assert_eq!(verdict.report.problems, [""; 0]);
+            assert_eq!(verdict.findings.problems, [""; 0]);
         }
     }
 
@@ -274,7 +284,7 @@ mod tests {
         for (ledger, problem) in cases {
             let mut verdict = verdict();
             verdict.judge_ledger(&ledger);
-            assert!(verdict.report.problems.iter().any(|found| found.contains(problem)), "{problem}: {:?}", verdict.report.problems);
+            assert!(verdict.findings.problems.iter().any(|found| found.contains(problem)), "{problem}: {:?}", verdict.findings.problems);
         }
     }
 }

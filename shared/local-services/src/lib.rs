@@ -6,6 +6,7 @@
 
 mod folder;
 mod group;
+mod place;
 mod ports;
 mod rabbitmq;
 mod redis;
@@ -13,9 +14,12 @@ mod redis;
 use std::path::PathBuf;
 
 pub use folder::Folder;
+pub use place::Place;
 pub use ports::free_port;
 pub use rabbitmq::{RabbitMq, RabbitMqOptions};
 pub use redis::Redis;
+
+pub(crate) const LOOPBACK: &str = "127.0.0.1";
 
 /// Why there is no server.
 #[derive(Debug, thiserror::Error)]

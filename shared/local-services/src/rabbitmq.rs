@@ -11,7 +11,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::group::Group;
-use crate::{Folder, ServiceError, find_program, free_port};
+use crate::{Folder, LOOPBACK, ServiceError, find_program, free_port};
 
 /// On two busy processors a start takes ten seconds.
 const READY_PATIENCE: Duration = Duration::from_secs(90);
@@ -26,12 +26,15 @@ pub struct RabbitMqOptions {
     pub plugins: Vec<String>,
     /// Lines of `rabbitmq.conf`, after our own.
     pub config: Vec<String>,
+    /// The address that it listens on, if not loopback; guest may come in there too. It must be one of this process's network.
+    pub host: Option<String>,
 }
 
-/// A RabbitMQ broker on loopback, with the user guest, ended when it is dropped.
+/// A RabbitMQ broker, on loopback unless told otherwise, with the user guest, ended when it is dropped.
 #[derive(Debug)]
 pub struct RabbitMq {
     folder: Folder,
+    host: String,
     amqp_port: u16,
     distribution_port: u16,
     epmd_port: u16,
@@ -49,7 +52,8 @@ impl RabbitMq {
     /// One whose data are, or stay, in this folder, ready.
     pub fn start_with(folder: Folder, options: &RabbitMqOptions) -> Result<Self, ServiceError> {
         let (amqp_port, distribution_port, epmd_port) = (free_port(), free_port(), free_port());
-        let mut server = Self { folder, amqp_port, distribution_port, epmd_port, epmd: None, broker: None };
+        let host = options.host.clone().unwrap_or_else(|| LOOPBACK.to_owned());
+        let mut server = Self { folder, host, amqp_port, distribution_port, epmd_port, epmd: None, broker: None };
         server.write_files(options)?;
         server.restart()?;
         Ok(server)
@@ -58,8 +62,8 @@ impl RabbitMq {
     /// Starts it again after [`kill`](Self::kill) or [`stop`](Self::stop), with the same port and data; ready when this returns.
     pub fn restart(&mut self) -> Result<(), ServiceError> {
         self.launch()?;
-        let port = self.amqp_port;
-        self.broker.as_mut().expect("it has just been launched").wait_until(|| speaks_amqp(port), READY_PATIENCE)
+        let (host, port) = (self.host.clone(), self.amqp_port);
+        self.broker.as_mut().expect("it has just been launched").wait_until(|| speaks_amqp(&host, port), READY_PATIENCE)
     }
 
     /// As [`restart`](Self::restart), without waiting until it is ready.
@@ -77,6 +81,13 @@ impl RabbitMq {
     pub fn kill(&mut self) {
         self.broker = None;
         self.epmd = None;
+    }
+
+    /// While it is killed or stopped: takes from it all that it has kept, queues and users; it comes back as a new one.
+    pub fn forget(&mut self) -> Result<(), ServiceError> {
+        assert!(self.broker.is_none(), "what runs cannot be made to forget");
+        let data = self.path("data");
+        fs::remove_dir_all(&data).map_err(ServiceError::io(data.display().to_string()))
     }
 
     /// Lets it end in order.
@@ -104,7 +115,7 @@ impl RabbitMq {
 
     /// As `--queue` takes it.
     pub fn url(&self) -> String {
-        format!("amqp://guest:guest@127.0.0.1:{}/%2f", self.amqp_port)
+        format!("amqp://guest:guest@{}:{}/%2f", self.host, self.amqp_port)
     }
 
     /// Its data and logs.
@@ -145,7 +156,8 @@ impl RabbitMq {
             Ok::<PathBuf, ServiceError>(path)
         };
         let own = [
-            format!("listeners.tcp.local = 127.0.0.1:{}", self.amqp_port),
+            format!("listeners.tcp.local = {}:{}", self.host, self.amqp_port),
+            format!("loopback_users.guest = {}", self.host == LOOPBACK),
             // Machines for tests have small disks and much on them.
             "disk_free_limit.absolute = 64MB".to_owned(),
             "log.file.level = warning".to_owned(),
@@ -197,9 +209,9 @@ impl RabbitMq {
 }
 
 /// Whether somebody greets there as a broker does who is ready: it answers the protocol's header with a method.
-fn speaks_amqp(port: u16) -> bool {
+fn speaks_amqp(host: &str, port: u16) -> bool {
     let greet = || {
-        let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+        let mut stream = TcpStream::connect((host, port))?;
         stream.set_read_timeout(Some(Duration::from_secs(2)))?;
         stream.write_all(b"AMQP\x00\x00\x09\x01")?;
         let mut kind = [0];

@@ -7,15 +7,16 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::group::Group;
-use crate::{Folder, ServiceError, find_program, free_port};
+use crate::{Folder, Place, ServiceError, find_program, free_port};
 
 const READY_PATIENCE: Duration = Duration::from_secs(30);
 const STOP_PATIENCE: Duration = Duration::from_secs(15);
 
-/// A Redis server on loopback, ended when it is dropped. By default it keeps an append-only file that is flushed each second.
+/// A Redis server, on loopback unless another place is asked for, ended when it is dropped. By default it keeps an append-only file that is flushed each second.
 #[derive(Debug)]
 pub struct Redis {
     folder: Folder,
+    place: Place,
     port: u16,
     options: Vec<String>,
     server: Option<Group>,
@@ -29,8 +30,13 @@ impl Redis {
 
     /// One whose data are, or stay, in this folder, ready. Options are those of the command line, `["--appendfsync", "always"]`; later ones win.
     pub fn start_with(folder: Folder, options: &[&str]) -> Result<Self, ServiceError> {
+        Self::start_at(Place::default(), folder, options)
+    }
+
+    /// As [`start_with`](Self::start_with), elsewhere than on loopback.
+    pub fn start_at(place: Place, folder: Folder, options: &[&str]) -> Result<Self, ServiceError> {
         let options = options.iter().map(|option| (*option).to_owned()).collect();
-        let mut server = Self { folder, port: free_port(), options, server: None };
+        let mut server = Self { folder, place, port: free_port(), options, server: None };
         server.restart()?;
         Ok(server)
     }
@@ -40,11 +46,29 @@ impl Redis {
         self.kill();
         let program = find_program("redis-server", &["/usr/bin/redis-server"])?.display().to_string();
         let (folder, port) = (self.folder.path().display().to_string(), self.port.to_string());
-        let own = ["--port", &port, "--bind", "127.0.0.1", "--dir", &folder, "--daemonize", "no", "--save", "", "--appendonly", "yes"];
+        // Nobody else reaches a place that is not loopback; the server would ask for a password there.
+        let (host, protected) = (self.place.host.as_str(), if self.place.is_loopback() { "yes" } else { "no" });
+        let own = [
+            "--port",
+            &port,
+            "--bind",
+            host,
+            "--protected-mode",
+            protected,
+            "--dir",
+            &folder,
+            "--daemonize",
+            "no",
+            "--save",
+            "",
+            "--appendonly",
+            "yes",
+        ];
         let own = own.iter().map(|option| (*option).to_owned());
-        let command: Vec<String> = [program].into_iter().chain(own).chain(self.options.iter().cloned()).collect();
+        let command: Vec<String> =
+            self.place.entrance.iter().cloned().chain([program]).chain(own).chain(self.options.iter().cloned()).collect();
         let mut server = Group::start("Redis", &command, &[], &self.folder, "output.log")?;
-        server.wait_until(|| answers_ping(self.port), READY_PATIENCE)?;
+        server.wait_until(|| answers_ping(host, self.port), READY_PATIENCE)?;
         self.server = Some(server);
         Ok(())
     }
@@ -78,7 +102,7 @@ impl Redis {
 
     /// As `--store` takes it.
     pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
+        format!("redis://{}:{}", self.place.host, self.port)
     }
 
     /// Its data and log.
@@ -99,9 +123,9 @@ impl Redis {
 }
 
 /// Ready is who says PONG: a server that still loads its data answers with an error.
-fn answers_ping(port: u16) -> bool {
+fn answers_ping(host: &str, port: u16) -> bool {
     let ping = || {
-        let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+        let mut stream = TcpStream::connect((host, port))?;
         stream.set_read_timeout(Some(Duration::from_secs(2)))?;
         stream.write_all(b"PING\r\n")?;
         let mut answer = [0; 5];

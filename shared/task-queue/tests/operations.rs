@@ -23,7 +23,7 @@ fn broker() -> &'static (RabbitMq, u16) {
     BROKER.get_or_init(|| {
         let port = free_port();
         let config = vec!["management.tcp.ip = 127.0.0.1".to_owned(), format!("management.tcp.port = {port}")];
-        let options = RabbitMqOptions { plugins: vec!["rabbitmq_management".to_owned()], config };
+        let options = RabbitMqOptions { plugins: vec!["rabbitmq_management".to_owned()], config, ..RabbitMqOptions::default() };
         let broker = RabbitMq::start_with(Folder::temporary().expect("a folder"), &options);
         (broker.expect("rabbitmq-server is installed (scripts/services.sh)"), port)
     })
