@@ -129,7 +129,7 @@ def engine():
             Panel("State transitions", (rate("baton_transitions_total", "instance"), "{{instance}}"), "ops", stacked=True),
             Panel("Deciding a transition", quantiles("baton_transition_duration_seconds"), "s"),
             Panel("Inputs that wait", (gauge("sum", "baton_inbox_length", "instance"), "{{instance}}")),
-            Panel("Executions in memory", (gauge("sum", "baton_executions_in_memory", "instance"), "{{instance}}"), stacked=True),
+            Panel("Executions open, and those of them in memory", [(gauge("sum", "baton_executions_open"), "open"), (gauge("sum", "baton_executions_in_memory"), "in memory")]),
             Panel("CPU", (rate("process_cpu_seconds_total", "instance"), "{{instance}}"), "short"),
             Panel("Memory", (gauge("sum", "process_resident_memory_bytes", "instance"), "{{instance}}"), "bytes")),
         Row("Timers",

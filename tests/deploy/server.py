@@ -39,8 +39,8 @@ class Server:
         config = Config(inject_host_prefix=False, retries={"max_attempts": 5}, read_timeout=70)
         return boto3.client("stepfunctions", endpoint_url=self.url, region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test", config=config)
 
-    def get(self, path, headers=None):
-        return urllib.request.urlopen(urllib.request.Request(self.url + path, headers=headers or {}), timeout=70).read().decode()
+    def get(self, path, headers=None, url=None):
+        return urllib.request.urlopen(urllib.request.Request((url or self.url) + path, headers=headers or {}), timeout=70).read().decode()
 
     def metrics(self):
         return self.get("/metrics")

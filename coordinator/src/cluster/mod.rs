@@ -45,6 +45,7 @@ pub use watch::Watch;
 
 pub(crate) use apart::check_parameters;
 pub(crate) use catalog::NOT_THE_OWNER;
+pub(crate) use figures::{ClaimOutcome, count_claim};
 pub(crate) use host::report_code;
 pub(crate) use sessions::SessionReport;
 use world::ReplyTo;

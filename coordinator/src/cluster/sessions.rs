@@ -12,7 +12,9 @@ use parking_lot::Mutex;
 
 use super::route::NotAsked;
 use super::world::HostWorld;
-use super::{ClaimName, Cluster, ExecutionId, Notice, Owner, PeerAnswer, Question, ReplyTo, SendError, report_code, sent};
+use super::{
+    ClaimName, ClaimOutcome, Cluster, ExecutionId, Notice, Owner, PeerAnswer, Question, ReplyTo, SendError, count_claim, report_code, sent,
+};
 use crate::dispatch::{Session, SessionItem, Slot};
 use crate::shard::{Grant, ShardInput};
 
@@ -91,8 +93,14 @@ impl Cluster {
         let claim_id = claim.claim_id;
         let _listed = self.list_claim(claim.incarnation, ClaimName { execution: id, task, claim_id });
         let item = match self.claim_at_owner(id, task, claim).await {
-            Ok(Some(grant)) => SessionItem::Grant { grant, queue: "".into(), is_claimed: true },
-            Ok(None) => SessionItem::Denied { execution: id, task, claim_id },
+            Ok(Some(grant)) => {
+                count_claim(ClaimOutcome::Granted);
+                SessionItem::Grant { grant, queue: "".into(), is_claimed: true }
+            }
+            Ok(None) => {
+                count_claim(ClaimOutcome::Denied);
+                SessionItem::Denied { execution: id, task, claim_id }
+            }
             Err(error) => return tracing::warn!(execution = %id, %error, "a claim has no answer; its worker asks again"),
         };
         // A session that has ended needs no answer: its worker asks again over another.

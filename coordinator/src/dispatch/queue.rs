@@ -48,6 +48,19 @@ pub struct Poller {
     pub reply: oneshot::Sender<Box<Grant>>,
 }
 
+/// How the offers of a queue stand.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct QueueFigures {
+    /// Those that the broker has.
+    pub(crate) unclaimed: usize,
+    /// How long it has had the oldest, milliseconds.
+    pub(crate) oldest_ms: u64,
+    /// Those that were made again since the last look.
+    pub(crate) repeated: Repeated,
+    /// Tasks that went to a session or a poller while the broker was away, since the last look.
+    pub(crate) direct: u64,
+}
+
 /// Too many pollers wait already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QueueFull;
@@ -86,6 +99,8 @@ pub(super) struct Queue {
     outbox: Option<Box<Outbox>>,
     /// Whoever publishes has been told that there is something to do, and has not looked yet.
     pub(super) is_noted: bool,
+    /// Tasks that found a session or a poller while the broker was away, since this was looked at last.
+    direct: u64,
     /// Somebody takes offers out of the broker for those who serve this queue here.
     pub(super) is_consumed: bool,
 }
@@ -132,7 +147,15 @@ impl Queue {
         if !self.waiting.is_empty() {
             return None;
         }
-        self.take_slot()
+        let slot = self.take_slot();
+        self.count_direct(usize::from(slot.is_some()));
+        slot
+    }
+
+    fn count_direct(&mut self, tasks: usize) {
+        if self.outbox.as_ref().is_some_and(|outbox| !outbox.is_link_up()) {
+            self.direct += tasks as u64;
+        }
     }
 
     /// Reserves a slot for a task of any queue of this name.
@@ -179,6 +202,7 @@ impl Queue {
                 }
             }
         }
+        self.count_direct(pairs.len());
         self.offer(now_ms);
         pairs
     }
@@ -381,11 +405,12 @@ impl Queue {
         self.outbox.as_ref().is_some_and(|outbox| outbox.len() > 0)
     }
 
-    /// Offers that the broker has, since when it has the oldest, and how often some were made again since the last call.
-    pub(super) fn take_figures(&mut self) -> (usize, Option<u64>, Repeated) {
-        let Some(outbox) = &mut self.outbox else { return Default::default() };
-        let (count, oldest) = outbox.unclaimed();
-        (count, oldest, outbox.take_repeated())
+    /// How its offers stand, and what has come of some since the last call.
+    pub(super) fn take_figures(&mut self, now_ms: u64) -> QueueFigures {
+        let Some(outbox) = &mut self.outbox else { return QueueFigures::default() };
+        let (unclaimed, oldest) = outbox.unclaimed();
+        let oldest_ms = oldest.map_or(0, |at| now_ms.saturating_sub(at));
+        QueueFigures { unclaimed, oldest_ms, repeated: outbox.take_repeated(), direct: std::mem::take(&mut self.direct) }
     }
 
     /// Slots that can be granted tasks: free ones of sessions, and pollers. `None` if nobody is here who could have any.

@@ -11,8 +11,8 @@ use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
 
 use super::noted::Noted;
-use super::offers::{Batch, Outbox, Published, Repeated};
-use super::queue::Queue;
+use super::offers::{Batch, Outbox, Published};
+use super::queue::{Queue, QueueFigures};
 use super::{Poller, QueueFull, Random, Session, Slot};
 use crate::shard::{ExecutionId, QueuedTask};
 
@@ -248,12 +248,10 @@ impl Queues {
         queue.state.lock().has_offers()
     }
 
-    /// Of the queue's offers in the broker: how many, how long the oldest has been there in milliseconds, and how often some were made again since
-    /// the last call.
-    pub(crate) fn take_figures(&self, queue: &SharedQueue) -> (usize, u64, Repeated) {
+    /// How the queue's offers stand, and what has come of some since the last call.
+    pub(crate) fn take_figures(&self, queue: &SharedQueue) -> QueueFigures {
         let now_ms = self.now_ms();
-        let (count, oldest, repeated) = queue.state.lock().take_figures();
-        (count, oldest.map_or(0, |at| now_ms.saturating_sub(at)), repeated)
+        queue.state.lock().take_figures(now_ms)
     }
 
     /// These tasks wait elsewhere from now on, and are claimed there if they were offered.

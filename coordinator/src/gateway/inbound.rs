@@ -13,7 +13,7 @@ use super::connection::Connection;
 use super::hello::{self, Opened};
 use super::outcome;
 use super::silence::unless_silent;
-use crate::cluster::{Cluster, SessionReport};
+use crate::cluster::{ClaimOutcome, Cluster, SessionReport, count_claim};
 use crate::dispatch::{GRACE, Random, SessionItem, Shape, TaskToken};
 
 /// A session begins with its hello within this time.
@@ -164,7 +164,10 @@ impl<'a> Reader<'a> {
     fn release(&self, tokens: &[prost::bytes::Bytes]) {
         let cluster = &self.connection.cluster;
         let tokens = tokens.iter().filter_map(|token| cluster.token_key().open(token));
-        tokens.for_each(|token| cluster.hand_back(token.execution, token.task));
+        tokens.for_each(|token| {
+            count_claim(ClaimOutcome::HandedBack);
+            cluster.hand_back(token.execution, token.task);
+        });
     }
 
     fn logs(&self, logs: &Logs) {

@@ -14,8 +14,8 @@ use super::live::{Ended, Live, Rows};
 use super::log::is_passing;
 use super::start::CLOSED;
 use super::stored::{
-    Retained, Stored, StoredEnded, StoredExpress, StoredIndexEntry, StoredRetention, encode_value, express_row_name, given_up_row_name,
-    tasks_row_name,
+    OPEN_COUNT_ROW, Retained, Stored, StoredEnded, StoredExpress, StoredIndexEntry, StoredOpenCount, StoredRetention, encode_value,
+    express_row_name, given_up_row_name, tasks_row_name,
 };
 use super::{Answer, EVICT_IF_DUE_AFTER, ExecutionId, Output, Shard, World};
 use crate::store::keys::{ExecutionIndexKey, ExecutionKey, HistoryKey, MetaKey, RetentionKey, TimerKey};
@@ -151,6 +151,9 @@ impl<W: World> Shard<W> {
             }
         }
         let upto_seq = self.log.closed_seq;
+        if let Some(count) = self.open_count.take_unstored(upto_seq) {
+            ops.open_count(&count);
+        }
         let ops = ops.finish(upto_seq);
         self.checkpoint.under_way = Some(UnderWay { upto_seq, bytes, ops: Some(ops), executions });
         self.send_checkpoint(out);
@@ -309,6 +312,11 @@ impl Ops {
     fn given_up(&mut self, id: ExecutionId, value: Bytes) {
         let name = given_up_row_name(id.0);
         self.ops.push(KvOp::put(Table::Meta, MetaKey { shard: self.shard, name: &name }.encode(), value));
+    }
+
+    fn open_count(&mut self, count: &StoredOpenCount) {
+        let key = MetaKey { shard: self.shard, name: OPEN_COUNT_ROW }.encode();
+        self.ops.push(KvOp::put(Table::Meta, key, encode_value(count)));
     }
 
     fn ended(&mut self, id: ExecutionId, ended: &mut Ended) {

@@ -21,6 +21,7 @@ mod input;
 mod list;
 mod live;
 mod log;
+mod open_count;
 mod output;
 mod quarantine;
 mod read;
@@ -66,6 +67,7 @@ use express::ExpressTimers;
 use given_up::GivenUp;
 use live::{Ended, Live};
 use log::Log;
+use open_count::OpenCount;
 use step::Scratch;
 
 type Map<K, V> = HashMap<K, V, FixedState>;
@@ -98,6 +100,7 @@ pub struct Shard<W: World> {
     backlog: VecDeque<ShardInput<W>>,
     /// The shard's own inputs for the next batch.
     own: VecDeque<ShardInput<W>>,
+    open_count: OpenCount,
     checkpoint: CheckpointState,
     /// Timers before this time are asked for at once; later ones are read from their rows in time.
     horizon: Timestamp,
@@ -128,6 +131,7 @@ impl<W: World> Shard<W> {
             express_timers: ExpressTimers::default(),
             backlog: VecDeque::new(),
             own: VecDeque::new(),
+            open_count: OpenCount::default(),
             checkpoint: CheckpointState::default(),
             horizon,
             forgotten_before: Timestamp::MIN,
@@ -153,6 +157,11 @@ impl<W: World> Shard<W> {
     /// Executions in memory that run.
     pub fn live_count(&self) -> usize {
         self.live.len()
+    }
+
+    /// Standard executions that have begun and not ended, in memory or not.
+    pub fn open_count(&self) -> u64 {
+        self.open_count.get()
     }
 
     /// Inputs that it holds back.

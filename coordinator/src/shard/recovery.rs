@@ -13,8 +13,8 @@ use super::given_up::GivenUp;
 use super::live::{Ended, History, Live, LoadError, Remains, TaskHolder};
 use super::step::{Panicked, ask_for_timer, catching};
 use super::stored::{
-    Stored, StoredEnded, StoredExpress, StoredGivenUp, StoredTasks, decode_value, execution_of_express_row, execution_of_given_up_row,
-    execution_of_tasks_row,
+    OPEN_COUNT_ROW, Stored, StoredEnded, StoredExpress, StoredGivenUp, StoredTasks, decode_value, execution_of_express_row,
+    execution_of_given_up_row, execution_of_tasks_row,
 };
 use super::{ExecutionId, ExpressStart, Map, Output, Shard, ShardInput, World};
 use crate::store::ShardId;
@@ -115,6 +115,9 @@ impl<W: World> Recovering<W> {
             let StoredGivenUp { reason, start } = decode_value(value).map_err(|source| self.codec(source))?;
             tracing::error!(execution = %ExecutionId(execution), %reason, "an execution is still set aside and does not go on");
             self.shard.given_up.insert(ExecutionId(execution), GivenUp::of_start(start, &reason));
+        } else if key.name == OPEN_COUNT_ROW {
+            let count = decode_value(value).map_err(|source| self.codec(source))?;
+            self.shard.open_count.restore(count);
         }
         Ok(())
     }
@@ -172,8 +175,12 @@ impl<W: World> Recovering<W> {
     pub fn replay(&mut self, seq: u64, batch: &[u8], world: &mut W) -> Result<(), RecoveryError> {
         let entries = read_batch(batch).map_err(|source| self.codec(source))?;
         self.shard.log.bytes_since_checkpoint += batch.len();
+        let is_counted = self.shard.open_count.is_new(seq);
         for entry in entries {
             let id = entry.id;
+            if is_counted && entry.kind() == EntryKind::Events(0) {
+                self.shard.open_count.opened();
+            }
             if self.shard.given_up.contains_key(&id) {
                 continue;
             }
@@ -215,18 +222,20 @@ impl<W: World> Recovering<W> {
             }
         };
         let Entry { id, chunk, .. } = entry;
+        let is_counted = self.shard.open_count.is_new(seq);
         // What has ended has seen everything up to its end.
         if self.over.get(&id).is_some_and(|stored| position < stored.position)
             || self.shard.ended.get(&id).is_some_and(|ended| position < ended.history.events)
         {
-            return Ok(());
+            return if is_counted { self.pass_over(chunk) } else { Ok(()) };
         }
         let revived = self.shard.ended.remove(&id).and_then(|ended| Live::of_ended(*ended)).map(Box::new);
+        let is_redriven = revived.is_some();
         let mut live = match self.shard.live.remove(&id).or(revived) {
             // A checkpoint of which only a part was written has seen these events already.
             Some(live) if position < live.history.events => {
                 self.shard.live.insert(id, live);
-                return Ok(());
+                return if is_counted { self.pass_over(chunk) } else { Ok(()) };
             }
             Some(mut live) if position == live.history.events => {
                 if let Err(error) = self.apply(id, &mut live, chunk) {
@@ -245,15 +254,26 @@ impl<W: World> Recovering<W> {
         live.history.push(chunk.bytes, chunk.event_count);
         live.last_seq = seq;
         self.shard.checkpoint.touch(id, &mut live.is_dirty, self.shard.now);
+        if is_counted && is_redriven {
+            self.shard.open_count.opened();
+        }
         match live.execution.status() {
             Status::Running => {
                 self.shard.live.insert(id, live);
             }
             Status::Succeeded | Status::Failed | Status::TimedOut | Status::Aborted => {
+                if is_counted {
+                    self.shard.open_count.ended();
+                }
                 self.shard.ended.insert(id, Box::new(Ended::of(*live)));
             }
         }
         Ok(())
+    }
+
+    /// The execution has seen these events, the count of open ones has not.
+    fn pass_over(&mut self, chunk: Chunk<'_>) -> Result<(), RecoveryError> {
+        self.shard.open_count.passed_over(chunk).map_err(|source| self.codec(source))
     }
 
     fn begin(&self, id: ExecutionId, chunk: Chunk<'_>, world: &mut W) -> Result<Box<Live>, RecoveryError> {

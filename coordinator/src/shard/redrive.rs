@@ -60,6 +60,7 @@ impl<W: World> Shard<W> {
         let ended = self.ended.remove(&id).expect("it was looked at just now");
         live.told_as = Some(Box::new((self.log.open_seq(), ended.summary(id, self.log.durable_seq))));
         live.take_over(*ended);
+        self.open_count.opened();
         let announcement = self.scratch.notice(&live, world);
         self.commit(id, live, announcement, out);
         Ok(redriven_at)

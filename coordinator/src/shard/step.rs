@@ -64,6 +64,9 @@ impl<W: World> Shard<W> {
         // Nothing of it was logged, so there is nothing to set aside: the start is answered and forgotten.
         outcome.inspect_err(|_| scratch.returned_all(out))?;
         let announcement = self.scratch.notice(&live, world);
+        if live.express.is_none() {
+            self.open_count.opened();
+        }
         self.commit(id, live, announcement, out);
         Ok(())
     }
@@ -188,6 +191,7 @@ impl<W: World> Shard<W> {
 
     /// The execution has ended: what is left of it is its record and its history.
     fn end(&mut self, id: ExecutionId, live: Live, out: &mut Vec<Output<W>>) {
+        self.open_count.ended();
         let ended = Box::new(Ended::of(live));
         let replies = self.waiting_for_end.remove(&id).unwrap_or_default();
         for reply in replies {

@@ -195,6 +195,18 @@ pub(crate) fn execution_of_given_up_row(name: &str) -> Option<u128> {
     u128::from_str_radix(name.strip_prefix("given-up/")?, 16).ok()
 }
 
+/// Name of the record with the number of open executions (a record of the shard's own).
+pub(crate) const OPEN_COUNT_ROW: &str = "open";
+
+/// Its value: how many Standard executions had begun and not ended after this batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, bincode::Encode, bincode::Decode)]
+pub(crate) struct StoredOpenCount {
+    /// Number of the batch.
+    pub seq: u64,
+    /// How many.
+    pub count: u64,
+}
+
 /// Value in the index of executions.
 #[derive(Clone, Debug, PartialEq, bincode::Encode, bincode::Decode)]
 pub(crate) struct StoredIndexEntry {
@@ -265,6 +277,7 @@ mod tests {
             let _ = decode_value::<StoredTasks>(&bytes);
             let _ = decode_value::<StoredExpress>(&bytes);
             let _ = decode_value::<StoredGivenUp>(&bytes);
+            let _ = decode_value::<StoredOpenCount>(&bytes);
             let _ = decode_value::<StoredIndexEntry>(&bytes);
             let _ = decode_value::<StoredRetention>(&bytes);
         }

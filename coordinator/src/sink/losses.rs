@@ -22,6 +22,8 @@ impl Losses {
     /// Of `what` on its way to `destination`. `sent` is counted by destination, `dropped` by destination and reason.
     pub(crate) fn new(what: &'static str, destination: &'static str, sent: &CounterFamily, dropped: &'static CounterFamily) -> Self {
         let sent = sent.counter([destination]);
+        // So that the first of them is seen as a rise.
+        dropped.counter([destination, "queue_full"]).increment(0);
         Self { what, dropped, destination, sent, is_said: AtomicBool::new(false) }
     }
 

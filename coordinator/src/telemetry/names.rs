@@ -86,6 +86,8 @@ sections! {
             "From the start of an execution, or its last redrive, to its end." ["ExecutionTime"];
         counter EXECUTION_ERRORS "baton_execution_errors_total" ["state_machine", "error_class"]
             "Executions that have failed or timed out, by the kind of error: a reserved `States.` name, `Lambda`, `application`, `none`." [];
+        gauge EXECUTIONS_OPEN "baton_executions_open" []
+            "Standard executions that have begun and not ended, of the shards that this coordinator has." ["OpenExecutionCount"];
         gauge EXECUTIONS_IN_MEMORY "baton_executions_in_memory" []
             "Executions that are in memory; those that only wait for something far away are not." [];
         gauge EXECUTIONS_STALLED "baton_executions_stalled" []
@@ -160,7 +162,7 @@ sections! {
         gauge STORE_SETTING_UNSAFE "baton_store_setting_unsafe" ["setting"]
             "1 for a setting of the store's server that may lose what was acknowledged: `maxmemory-policy`, `appendonly`, `appendfsync`, …" [];
         counter STORE_ERRORS "baton_store_errors_total" ["operation"]
-            "Calls of the store that have failed or were not answered in time; they are made again." [];
+            "Calls of the store that have failed or were not answered in time; they are made again: `append`, `acquire`, `renew`, `release`, `checkpoint`, `read`, `beat`, `info`." [];
     }
     CLUSTER "Cluster" {
         gauge MEMBERS "baton_members" [] "Coordinators that this one believes to be alive, itself included." [];
@@ -183,14 +185,14 @@ sections! {
     DISPATCH "Dispatch through the broker" {
         counter OFFERS_PUBLISHED "baton_offers_published_total" [] "Offers of tasks that the broker has confirmed." [];
         counter OFFERS_REFUSED "baton_offers_refused_total" ["reason"]
-            "Offers that the broker did not take: `nack`, `returned` (no queue), `unconfirmed` (the link went before the answer)." [];
+            "Offers that the broker did not take: `nack` (full, blocked, or without a queue), `foreign` (the queue is somebody else's), `unconfirmed` (the link went before the answer)." [];
         counter OFFERS_REPEATED "baton_offers_repeated_total" ["reason"]
             "Offers that were made again: `nack`, `link`, `audit`, `handed_back`." [];
         counter OFFERS_ANSWERED "baton_offers_answered_total" ["outcome"]
-            "What became of claims: `granted`, `denied`, `handed_back`." [];
+            "What became of offers at the coordinator that was asked for them: claims `granted` and `denied`, offers `handed_back`." [];
         gauge OFFERS_UNCLAIMED "baton_offers_unclaimed" ["queue"] "Offers in the broker that nobody has claimed." [];
         gauge OFFERS_OLDEST_AGE "baton_offers_oldest_age_seconds" ["queue"] "How long the oldest of them has been there." [];
-        counter OFFERS_DIRECT "baton_offers_direct_total" [] "Offers that went straight to a worker's coordinator while the broker was away." [];
+        counter OFFERS_DIRECT "baton_offers_direct_total" [] "Tasks that went straight to a worker's session, here or at another coordinator, while the broker was away." [];
         gauge DISPATCH_STALLED "baton_dispatch_stalled" []
             "1 while offers cannot be made: the broker is away, blocks, or does not confirm." [];
         gauge BROKER_CONNECTED "baton_broker_connected" [] "1 while there is a link to the broker." [];

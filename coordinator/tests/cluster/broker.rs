@@ -309,6 +309,20 @@ async fn pollers_get_tasks_through_the_broker() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_poller_has_got_does_not_come_back_to_the_next() {
+    let site = Site::with(12, &task_machine(ACTIVITY)).await;
+    let queue = format!("activity:{ACTIVITY}");
+    for number in 0..5 {
+        site.system.start(&format!("e{number}"), "1").await;
+        site.are_in_broker(&queue, 1).await;
+        let task = within(site.system.cluster.poll_activity(ACTIVITY, None, PATIENCE)).await.expect("no error");
+        assert!(task.is_some());
+        // Nobody has asked since, so nobody else can have taken it out.
+        site.are_in_broker(&queue, 0).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_real_broker_that_is_killed_and_comes_back_makes_nothing_run_twice_or_never() {
     let mut server = RabbitMq::start().expect("rabbitmq-server is installed (scripts/services.sh)");
     for kind in KINDS {

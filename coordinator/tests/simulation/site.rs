@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use baton_coordinator::shard::codec::read_batch;
+use baton_coordinator::shard::codec::{EntryKind, read_batch};
 use baton_coordinator::shard::{
     Answer, ExecutionId, Grant, HeldClaim, Output, Recovering, Shard, ShardInput, StartError, Started, StoredEnded, read_events,
 };
@@ -99,6 +99,8 @@ pub(crate) struct Site {
     under_way: Vec<(u64, Bytes)>,
     /// Public events of each execution that were ever durable.
     durable_events: BTreeMap<ExecutionId, u64>,
+    /// Standard executions that have begun and not ended, as the log says.
+    open: BTreeSet<ExecutionId>,
     refusing: bool,
     pub(crate) table: BTreeMap<(Table, Vec<u8>), Bytes>,
     checkpoint_seq: u64,
@@ -129,6 +131,7 @@ impl Site {
             log: Vec::new(),
             under_way: Vec::new(),
             durable_events: BTreeMap::new(),
+            open: BTreeSet::new(),
             refusing: false,
             table: BTreeMap::new(),
             checkpoint_seq: 0,
@@ -402,18 +405,28 @@ impl Site {
 
     // Crashes.
 
-    /// kill -9: memory is gone, and of what was not flushed yet any first part may have reached the disk. A checkpoint that was being
-    /// written may have got any part of it done, but does not count.
     /// The batch is durable.
     fn keep(&mut self, seq: u64, batch: Bytes) {
         for entry in read_batch(&batch).expect("a batch that was just written") {
             self.express.logged(&entry);
             let events = entry.chunk.events().expect("a batch that was just written");
+            if matches!(entry.kind(), EntryKind::Events(_)) {
+                self.note_open(entry.id, &events);
+            }
             *self.durable_events.entry(entry.id).or_default() += events.iter().filter(|event| event.kind.is_public()).count() as u64;
         }
         self.log.push((seq, batch));
     }
 
+    fn note_open(&mut self, id: ExecutionId, events: &[baton_engine::Event]) {
+        for change in events.iter().filter_map(|event| event.kind.execution_change()) {
+            let has_changed = if change.is_end() { self.open.remove(&id) } else { self.open.insert(id) };
+            assert!(has_changed, "an execution ends once, and goes on once");
+        }
+    }
+
+    /// kill -9: memory is gone, and of what was not flushed yet any first part may have reached the disk. A checkpoint that was being
+    /// written may have got any part of it done, but does not count.
     fn crash(&mut self) {
         self.crashes += 1;
         let kept = self.random.below(self.under_way.len() as u64 + 1) as usize;
@@ -469,6 +482,7 @@ impl Site {
         }
         let mut out = Vec::new();
         let (shard, held) = recovering.finish(&mut self.world, &mut out);
+        assert_eq!(shard.open_count(), self.open.len() as u64, "open executions are counted, whatever part of a checkpoint was written");
         self.shard = Some(shard);
         self.unasserted = held;
         let rows: Vec<_> =
@@ -611,6 +625,7 @@ impl Site {
     /// Every accepted order has come to what it must, by a history without gaps that replays to the same end.
     pub(crate) fn verify(&self) {
         self.verify_express();
+        assert_eq!(self.shard.as_ref().map(Shard::open_count), Some(0), "all have ended");
         let revision = machine::revision();
         for n in self.acknowledged.keys() {
             let events = self.events(*n);

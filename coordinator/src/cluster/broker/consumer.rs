@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use baton_task_queue::{Consumer, Delivery, Offer, TaskQueue};
+use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::figures::ClaimFigures;
-use crate::cluster::{ClaimName, Cluster};
+use crate::cluster::{ClaimName, ClaimOutcome, Cluster, count_claim};
 use crate::dispatch::{Random, SessionItem, SharedQueue, Slot, TaskToken, new_claim_id};
 use crate::shard::Grant;
 
@@ -39,7 +39,9 @@ pub(super) async fn run(cluster: Cluster, broker: Arc<dyn TaskQueue>, queue: Arc
         match broker.consume(&queue.name, prefetch_for(free)).await {
             Ok(consumer) => {
                 pause = PAUSE_FIRST;
-                Reader::new(&cluster, &queue, prefetch_for(free)).read(consumer).await;
+                if Reader::new(&cluster, &queue, prefetch_for(free)).read(consumer).await == End::Unserved {
+                    return;
+                }
             }
             Err(error) => {
                 tracing::debug!(queue = %queue.name, %error, "the broker does not give a queue");
@@ -54,18 +56,25 @@ fn prefetch_for(slots: u64) -> u16 {
     slots.min(PREFETCH_MAX) as u16
 }
 
+/// Why nothing more is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// The connection is gone.
+    Disconnected,
+    /// Nobody serves the queue here any more. If somebody does by now, it is consumed anew by another.
+    Unserved,
+}
+
 struct Reader<'a> {
     cluster: &'a Cluster,
     queue: &'a Arc<SharedQueue>,
-    figures: Arc<ClaimFigures>,
     random: Random,
     /// Offers without a slot, oldest first.
     waiting: VecDeque<Waiting>,
     /// What the broker was told, and since when.
     prefetch: u16,
     changed_at: Instant,
-    /// Messages that are not settled.
-    messages: Arc<AtomicUsize>,
+    in_hand: Arc<InHand>,
 }
 
 struct Waiting {
@@ -74,11 +83,18 @@ struct Waiting {
     since: Instant,
 }
 
+/// Messages that are not settled.
+#[derive(Default)]
+struct InHand {
+    count: AtomicUsize,
+    fewer: Notify,
+}
+
 /// A message in hand. The last of its offers that is settled acknowledges it; without that it goes back.
 struct Message {
     delivery: parking_lot::Mutex<Option<Delivery>>,
     open: AtomicUsize,
-    messages: Arc<AtomicUsize>,
+    in_hand: Arc<InHand>,
 }
 
 impl Message {
@@ -94,7 +110,8 @@ impl Message {
 
 impl Drop for Message {
     fn drop(&mut self) {
-        self.messages.fetch_sub(1, Ordering::AcqRel);
+        self.in_hand.count.fetch_sub(1, Ordering::AcqRel);
+        self.in_hand.fewer.notify_one();
     }
 }
 
@@ -103,26 +120,28 @@ impl<'a> Reader<'a> {
         Self {
             cluster,
             queue,
-            figures: Arc::new(ClaimFigures::new()),
             random: Random::from_system(),
             waiting: VecDeque::new(),
             prefetch,
             changed_at: Instant::now(),
-            messages: Arc::default(),
+            in_hand: Arc::default(),
         }
     }
 
     /// Reads until the connection is gone or nobody serves the queue here any more.
-    async fn read(mut self, mut consumer: Box<dyn Consumer>) {
+    async fn read(mut self, mut consumer: Box<dyn Consumer>) -> End {
         loop {
             self.claim_waiting();
             self.give_back();
-            let Some(wanted) = self.wanted() else { return };
+            let Some(wanted) = self.wanted() else {
+                self.settle_rest(consumer).await;
+                return End::Unserved;
+            };
             let may_change = self.changed_at + CHANGE_PAUSE;
             if wanted != self.prefetch && Instant::now() >= may_change {
                 (self.prefetch, self.changed_at) = (wanted, Instant::now());
                 if consumer.set_prefetch(wanted).await.is_err() {
-                    return;
+                    return End::Disconnected;
                 }
             }
             let overdue = self.waiting.front().map(|waiting| waiting.since + HOLD_MAX);
@@ -130,7 +149,7 @@ impl<'a> Reader<'a> {
             tokio::select! {
                 delivery = consumer.next() => match delivery {
                     Some(delivery) => self.take(delivery),
-                    None => return,
+                    None => return End::Disconnected,
                 },
                 () = self.queue.demand.notified() => {}
                 () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {}
@@ -138,10 +157,20 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Nobody serves the queue here any more. What has no slot goes back; what is being claimed is acknowledged when the claims are answered: a
+    /// message whose consumer has gone before goes to others, who would claim it in vain, and each of them anew if they do the same.
+    async fn settle_rest(mut self, consumer: Box<dyn Consumer>) {
+        self.give_back_before(Instant::now() + HOLD_MAX);
+        while self.in_hand.count.load(Ordering::Acquire) > 0 {
+            self.in_hand.fewer.notified().await;
+        }
+        drop(consumer);
+    }
+
     /// As many messages as slots are free, beside those whose claims are under way; `None` if nobody serves the queue any more.
     fn wanted(&self) -> Option<u16> {
         let free = self.cluster.inner.queues.free_slots(self.queue)?.saturating_sub(self.waiting.len() as u64);
-        Some(prefetch_for(free + self.messages.load(Ordering::Acquire) as u64))
+        Some(prefetch_for(free + self.in_hand.count.load(Ordering::Acquire) as u64))
     }
 
     fn take(&mut self, mut delivery: Delivery) {
@@ -149,8 +178,8 @@ impl<'a> Reader<'a> {
         if offers.is_empty() {
             return delivery.acknowledge();
         }
-        self.messages.fetch_add(1, Ordering::AcqRel);
-        let message = Message { delivery: Some(delivery).into(), open: offers.len().into(), messages: self.messages.clone() };
+        self.in_hand.count.fetch_add(1, Ordering::AcqRel);
+        let message = Message { delivery: Some(delivery).into(), open: offers.len().into(), in_hand: self.in_hand.clone() };
         let (message, since) = (Arc::new(message), Instant::now());
         self.waiting.extend(offers.into_iter().map(|offer| Waiting { offer, message: message.clone(), since }));
     }
@@ -173,17 +202,21 @@ impl<'a> Reader<'a> {
 
     fn claim(&mut self, slot: Slot, token: TaskToken, message: Arc<Message>) {
         let token = TaskToken { claim_id: new_claim_id(self.random.next_u64()), ..token };
-        let claimed = Claimed { cluster: self.cluster.clone(), queue: self.queue.clone(), figures: self.figures.clone() };
+        let claimed = Claimed { cluster: self.cluster.clone(), queue: self.queue.clone() };
         tokio::spawn(claimed.run(slot, token, message));
     }
 
     /// Gives back what has waited too long: with its message, or by a word to the owner when others of the message have been claimed.
     fn give_back(&mut self) {
-        let now = Instant::now();
-        while self.waiting.front().is_some_and(|waiting| waiting.since + HOLD_MAX <= now)
+        self.give_back_before(Instant::now());
+    }
+
+    /// As [`give_back`](Self::give_back) would then.
+    fn give_back_before(&mut self, then: Instant) {
+        while self.waiting.front().is_some_and(|waiting| waiting.since + HOLD_MAX <= then)
             && let Some(Waiting { offer, message, .. }) = self.waiting.pop_front()
         {
-            self.figures.handed_back.increment(1);
+            count_claim(ClaimOutcome::HandedBack);
             let others = self.waiting.iter().filter(|waiting| Arc::ptr_eq(&waiting.message, &message)).count();
             if message.open.load(Ordering::Acquire) == others + 1 && Arc::strong_count(&message) == others + 1 {
                 // Nobody has claimed any of it: dropped, it goes back whole.
@@ -202,7 +235,6 @@ impl<'a> Reader<'a> {
 struct Claimed {
     cluster: Cluster,
     queue: Arc<SharedQueue>,
-    figures: Arc<ClaimFigures>,
 }
 
 impl Claimed {
@@ -212,11 +244,11 @@ impl Claimed {
         let _listed = self.cluster.list_claim(claim.incarnation, ClaimName { execution, task, claim_id });
         match self.cluster.claim_at_owner(execution, task, claim).await {
             Ok(Some(grant)) => {
-                self.figures.granted.increment(1);
+                count_claim(ClaimOutcome::Granted);
                 self.grant(slot, grant);
             }
             Ok(None) => {
-                self.figures.denied.increment(1);
+                count_claim(ClaimOutcome::Denied);
                 self.cluster.inner.queues.give_back(slot, &self.queue.name);
             }
             Err(error) => {

@@ -13,6 +13,7 @@ use super::Cluster;
 /// Publishes and consumes until the cluster closes, if it has a broker.
 pub(super) fn start(cluster: &Cluster) {
     let Some(broker) = cluster.inner.broker.clone() else { return };
+    super::figures::show_claims();
     let publisher = publisher::Publisher::new(broker.clone(), cluster.inner.queues.clone(), cluster.inner.key.clone());
     let closing = cluster.inner.closing.clone();
     tokio::spawn(closing.clone().run_until_cancelled_owned(publisher.run()));

@@ -34,12 +34,15 @@ pub(super) struct Publisher {
     due: BTreeMap<Arc<str>, Instant>,
     /// The last messages were not taken.
     is_refused: bool,
+    /// There has been a connection.
+    was_connected: bool,
 }
 
 struct Sent {
     queue: Arc<SharedQueue>,
     batch: Batch,
     result: Result<(), QueueError>,
+    took: Duration,
 }
 
 impl Publisher {
@@ -53,6 +56,7 @@ impl Publisher {
             under_way: FuturesUnordered::new(),
             due: BTreeMap::new(),
             is_refused: false,
+            was_connected: false,
         }
     }
 
@@ -89,7 +93,9 @@ impl Publisher {
             self.queues.link_changed(is_up);
         }
         self.is_refused = false;
-        self.show_stalled(!is_up);
+        self.show_link(is_up);
+        let is_another = is_up && std::mem::replace(&mut self.was_connected, true);
+        self.figures.reconnects.increment(u64::from(is_another));
         self.publish_all();
     }
 
@@ -126,19 +132,24 @@ impl Publisher {
     }
 
     fn sent(&mut self, sent: Sent) {
-        let Sent { queue, batch, result } = sent;
+        let Sent { queue, batch, result, took } = sent;
         let count = batch.offers.len() as u64;
         let outcome = match &result {
             Ok(()) => {
                 self.figures.published.increment(count);
+                self.figures.publish_duration.observe(took);
                 Published::Confirmed
             }
             Err(QueueError::Away(_)) => {
                 self.figures.unconfirmed.increment(count);
                 Published::Unknown
             }
-            Err(QueueError::Refused { .. } | QueueError::Foreign { .. }) => {
+            Err(QueueError::Refused { .. }) => {
                 self.figures.refused.increment(count);
+                Published::Refused
+            }
+            Err(QueueError::Foreign { .. }) => {
+                self.figures.foreign.increment(count);
                 Published::Refused
             }
         };
@@ -154,21 +165,23 @@ impl Publisher {
 
     fn show(&self) {
         for queue in self.queues.all() {
-            let (unclaimed, oldest_ms, repeated) = self.queues.take_figures(&queue);
-            self.figures.queue(&queue.name, unclaimed, Duration::from_millis(oldest_ms), repeated);
+            self.figures.queue(&queue.name, self.queues.take_figures(&queue));
         }
-        self.show_stalled(!self.broker.link().borrow().is_up);
+        self.show_link(self.broker.link().borrow().is_up);
     }
 
-    fn show_stalled(&self, is_away: bool) {
-        self.figures.stalled.set(f64::from(u8::from(is_away || self.is_refused)));
+    fn show_link(&self, is_up: bool) {
+        let gauge = |is_so: bool| f64::from(u8::from(is_so));
+        self.figures.connected.set(gauge(is_up));
+        self.figures.stalled.set(gauge(!is_up || self.is_refused));
     }
 }
 
 async fn send(broker: Arc<dyn TaskQueue>, queue: Arc<SharedQueue>, batch: Batch, offers: Vec<Offer>) -> Sent {
+    let began = Instant::now();
     let published = timeout(CONFIRM_MAX, broker.publish(&queue.name, offers)).await;
     let result = published.unwrap_or_else(|_| Err(QueueError::Away("it has not confirmed in time".to_owned())));
-    Sent { queue, batch, result }
+    Sent { queue, batch, result, took: began.elapsed() }
 }
 
 /// Asks the broker from time to time what it has of each queue with offers in it.

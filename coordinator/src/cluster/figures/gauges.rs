@@ -11,6 +11,7 @@ use crate::telemetry::names;
 #[derive(Debug)]
 pub(crate) struct HostGauges {
     pub(crate) in_memory: AtomicUsize,
+    pub(crate) open: AtomicUsize,
     pub(crate) timers: AtomicUsize,
     pub(crate) unsaved_bytes: AtomicUsize,
     pub(crate) inbox: AtomicUsize,
@@ -21,7 +22,14 @@ pub(crate) struct HostGauges {
 impl Default for HostGauges {
     fn default() -> Self {
         let zero = || AtomicUsize::new(0);
-        Self { in_memory: zero(), timers: zero(), unsaved_bytes: zero(), inbox: zero(), next_timer: AtomicI64::new(Timestamp::MAX) }
+        Self {
+            in_memory: zero(),
+            open: zero(),
+            timers: zero(),
+            unsaved_bytes: zero(),
+            inbox: zero(),
+            next_timer: AtomicI64::new(Timestamp::MAX),
+        }
     }
 }
 
@@ -36,6 +44,7 @@ impl HostGauges {
     pub(crate) fn show(all: &[HostGauges]) {
         let sum = |of: fn(&HostGauges) -> &AtomicUsize| all.iter().map(|gauges| of(gauges).load(Ordering::Relaxed)).sum::<usize>() as f64;
         names::EXECUTIONS_IN_MEMORY.gauge([]).set(sum(|gauges| &gauges.in_memory));
+        names::EXECUTIONS_OPEN.gauge([]).set(sum(|gauges| &gauges.open));
         names::TIMERS_PENDING.gauge([]).set(sum(|gauges| &gauges.timers));
         names::UNSAVED_BYTES.gauge([]).set(sum(|gauges| &gauges.unsaved_bytes));
         names::INBOX_LENGTH.gauge([]).set(sum(|gauges| &gauges.inbox));

@@ -3,6 +3,7 @@
 //! One pass over the events of a step collects in plain numbers of the host's own; they are handed over once a round. Nothing here is ever
 //! waited for, and nothing depends on it.
 
+mod claims;
 mod gauges;
 mod machine;
 mod questions;
@@ -10,6 +11,8 @@ mod show;
 mod tally;
 mod task;
 
+pub(in crate::cluster) use claims::show_claims;
+pub(crate) use claims::{ClaimOutcome, count_claim};
 pub(crate) use gauges::HostGauges;
 pub(in crate::cluster) use questions::{Outcome, count_question};
 

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::{Host, Input, Owned};
-use crate::shard::ShardInput;
+use crate::shard::{Shard, ShardInput};
 
 impl Owned {
     /// A batch goes to the store. One of each shard is measured at a time.
@@ -38,6 +38,9 @@ impl Host {
     pub(super) fn show_care(&self, unsaved_bytes: usize) {
         let gauges = &self.shared.gauges[self.number];
         gauges.unsaved_bytes.store(unsaved_bytes, Ordering::Relaxed);
-        gauges.in_memory.store(self.shards.iter().flatten().map(|owned| owned.shard.live_count()).sum(), Ordering::Relaxed);
+        let shards = || self.shards.iter().flatten().map(|owned| &owned.shard);
+        gauges.in_memory.store(shards().map(Shard::live_count).sum(), Ordering::Relaxed);
+        let open: u64 = shards().map(Shard::open_count).sum();
+        gauges.open.store(usize::try_from(open).unwrap_or(usize::MAX), Ordering::Relaxed);
     }
 }

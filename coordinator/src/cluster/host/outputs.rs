@@ -12,6 +12,7 @@ use futures_util::FutureExt;
 
 use super::{Asked, Host, HostMessage};
 use crate::cluster::world::ReplyTo;
+use crate::cluster::{ClaimOutcome, count_claim};
 use crate::dispatch::{GRACE, Session, SessionItem, Slot};
 use crate::shard::{Answer, ExecutionId, Grant, HeldClaim, Output, SendError, ShardInput, StoredEnded};
 use crate::store::keys::{ExecutionKey, HistoryKey};
@@ -103,6 +104,7 @@ impl Host {
 
     /// That a session has ended does not say that its worker does not get the task: it may have claimed again over another, under the same id.
     fn answer_claim(&mut self, session: &Arc<Session>, grant: Box<Grant>) {
+        count_claim(ClaimOutcome::Granted);
         if let Err(SessionItem::Grant { grant, .. }) = session.push(SessionItem::Grant { grant, queue: "".into(), is_claimed: true }) {
             let held = HeldClaim { execution: grant.execution, task: grant.activation.task, claim: grant.claim };
             self.shared.sessions.disconnect(session, vec![held], Instant::now() + GRACE);
@@ -122,7 +124,11 @@ impl Host {
     fn deny(&mut self, slot: Slot, execution: ExecutionId, task: baton_engine::TaskRef, claim_id: u64) {
         match slot {
             // A session that is gone needs no answer.
-            Slot::Session { session, .. } | Slot::Asked(session) => drop(session.push(SessionItem::Denied { execution, task, claim_id })),
+            Slot::Session { session, .. } => drop(session.push(SessionItem::Denied { execution, task, claim_id })),
+            Slot::Asked(session) => {
+                count_claim(ClaimOutcome::Denied);
+                drop(session.push(SessionItem::Denied { execution, task, claim_id }));
+            }
             Slot::Poller(_) => self.give_back(slot),
             // Who has gone away asks again.
             Slot::Claimant(reply) => drop(reply.send(None)),

@@ -7,6 +7,7 @@ use futures_util::future::BoxFuture;
 use redis::Value;
 
 use super::connection::Patience;
+use super::figures::{Operation, counted};
 use super::functions::Function;
 use super::{RedisStore, reply};
 use crate::store::{Member, MemberSession, Membership, ShardSet, StoreError};
@@ -77,7 +78,7 @@ impl Membership for RedisStore {
             let names = &self.inner.server.names;
             let mut command = self.inner.server.library.call(Function::Beat, &[names.members.as_str(), names.heard.as_str()]);
             command.arg(me.incarnation).arg(encode(me)).arg(self.inner.options.member_lifetime.as_millis() as u64);
-            let answer = self.inner.control.query(command, Patience::BEAT).await?;
+            let answer = counted(Operation::Beat, self.inner.control.query(command, Patience::BEAT)).await?;
             let Value::Array(records) = answer else { return Err(reply::unexpected("a beat", &answer)) };
             let mut members = Vec::with_capacity(records.len());
             for record in records {

@@ -17,6 +17,7 @@ mod checkpoint;
 mod clock;
 mod connection;
 mod error;
+mod figures;
 mod functions;
 mod heads;
 mod leases;
@@ -49,6 +50,7 @@ use tokio::sync::watch;
 
 use super::{Acquired, Append, BATCH_BYTES_MAX, Checkpoint, KeyRange, ShardId, ShardStore, StoreError, StoreId, Table, Token, Usage};
 use connection::{Lane, Server};
+use figures::{Operation, counted, counted_all};
 use heads::Heads;
 use names::{ClusterNames, ShardNames};
 use queue::{Entry, Queue};
@@ -102,6 +104,7 @@ impl RedisStore {
     }
 
     fn start(server: Arc<Server>, settings: Settings, options: RedisOptions, checked: policy::Checked) -> RedisStore {
+        figures::show();
         let count = settings.shard_count;
         let shards: Arc<[ShardNames]> = (0..=usize::from(count)).map(|index| server.names.shard(ShardId::at_index(index, count))).collect();
         let inner = Inner {
@@ -222,11 +225,11 @@ impl ShardStore for RedisStore {
     }
 
     fn acquire(&self, shard: ShardId) -> BoxFuture<'_, Result<Acquired, StoreError>> {
-        Box::pin(self.inner.acquire(shard))
+        Box::pin(counted(Operation::Acquire, self.inner.acquire(shard)))
     }
 
     fn renew(&self, held: Vec<(ShardId, Token)>) -> BoxFuture<'_, Vec<Result<(), StoreError>>> {
-        Box::pin(self.inner.renew(held))
+        Box::pin(counted_all(Operation::Renew, self.inner.renew(held)))
     }
 
     fn is_held(&self, shard: ShardId, token: Token) -> bool {
@@ -234,7 +237,7 @@ impl ShardStore for RedisStore {
     }
 
     fn release(&self, shard: ShardId, token: Token) -> BoxFuture<'_, Result<(), StoreError>> {
-        Box::pin(self.inner.release(shard, token))
+        Box::pin(counted(Operation::Release, self.inner.release(shard, token)))
     }
 
     fn append(&self, append: Append) {
@@ -254,20 +257,20 @@ impl ShardStore for RedisStore {
     }
 
     fn last_seq(&self, shard: ShardId) -> BoxFuture<'_, Result<u64, StoreError>> {
-        Box::pin(self.inner.last_seq(shard))
+        Box::pin(counted(Operation::Read, self.inner.last_seq(shard)))
     }
 
     fn checkpoint_many(&self, checkpoints: Vec<Checkpoint>) -> BoxFuture<'_, Vec<Result<(), StoreError>>> {
-        Box::pin(self.inner.checkpoint_many(checkpoints))
+        Box::pin(counted_all(Operation::Checkpoint, self.inner.checkpoint_many(checkpoints)))
     }
 
     fn get(&self, table: Table, key: &[u8]) -> BoxFuture<'_, Result<Option<Bytes>, StoreError>> {
         let key = key.to_vec();
-        Box::pin(async move { self.inner.get(table, &key).await })
+        Box::pin(async move { counted(Operation::Read, self.inner.get(table, &key)).await })
     }
 
     fn scan(&self, table: Table, range: KeyRange, limit: usize, reverse: bool) -> BoxFuture<'_, Result<Vec<(Bytes, Bytes)>, StoreError>> {
-        Box::pin(self.inner.scan(table, range, limit, reverse))
+        Box::pin(counted(Operation::Read, self.inner.scan(table, range, limit, reverse)))
     }
 
     fn accepts_intake(&self) -> bool {

@@ -16,6 +16,7 @@ use redis::{Pipeline, RedisResult, Value};
 use tokio::time::{sleep, sleep_until};
 
 use super::connection::{Backoff, Server};
+use super::figures::{self, Operation};
 use super::functions::{Answer, Function};
 use super::heads::Heads;
 use super::names::ShardNames;
@@ -291,6 +292,9 @@ impl Task {
 
     /// The connection is of no use any more: what is under way over it has no outcome.
     fn broken(&mut self, why: String) {
+        let without_outcome: usize = self.flights.iter().map(|flight| flight.entries.len()).sum();
+        // A connection that is not made has nothing under way, and is a call all the same.
+        figures::count_failed(Operation::Append, without_outcome.max(1) as u64);
         for flight in std::mem::take(&mut self.flights).into_iter().rev() {
             for entry in flight.entries.into_iter().rev() {
                 self.unsent.push_front(entry);

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::connection::{Lane, Patience};
+use super::figures::{self, Operation};
 use super::reply;
 use crate::store::Usage;
 use crate::telemetry::names;
@@ -131,7 +132,7 @@ async fn look(lane: &Lane, watches_settings: bool) -> Option<Look> {
             Some(Look { want: want(&info), usage: usage(&info) })
         }
         Err(_) => {
-            names::STORE_ERRORS.counter(["info"]).increment(1);
+            figures::count_failed(Operation::Info, 1);
             None
         }
     }

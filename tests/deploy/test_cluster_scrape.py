@@ -1,0 +1,117 @@
+"""A cluster under load, three coordinators and two workers over RabbitMQ and Redis, shows every metric of the table; and what happens to the broker."""
+import json
+import os
+import re
+import signal
+
+import pytest
+from rules import all_expressions
+from server import Server
+from services import until
+from test_scrape import drive, parse, total
+
+ROLE = "arn:aws:iam::123456789012:role/test"
+FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:Echo"
+BATON_TOML = """
+[functions.Echo]
+runtime = "command"
+code = ["/bin/cat"]
+
+[functions.Fail]
+runtime = "command"
+code = ["/bin/false"]
+"""
+
+
+class Cluster:
+    """`baton up --cluster`, and what it says of its processes."""
+
+    def __init__(self, binary, folder):
+        (folder / "baton.toml").write_text(BATON_TOML)
+        # Nobody listens there: spans are made, and dropped.
+        environment = {**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"}
+        self.server = Server(binary, folder, "--cluster", "--execution-logs", "file", "--status-events", "file", environment=environment).start()
+        said = until(self.said_all, 20, lambda: self.server.log.read_text())
+        self.coordinators = re.findall(r"coordinator-\d \(process \d+\)\s+(http://\S+)", said)
+        self.broker = int(re.search(r"RabbitMQ \(process (\d+)\)", said)[1])
+        assert len(self.coordinators) == 3, said
+
+    def said_all(self):
+        text = self.server.log.read_text()
+        return text if "AWS_ENDPOINT_URL_SFN=" in text else None
+
+    def scrapes(self):
+        """Of each coordinator: samples and types."""
+        return [parse(self.server.get("/metrics", url=url)) for url in self.coordinators]
+
+    def figures(self, name, **labels):
+        return [total(scrape, name, **labels) for scrape in self.scrapes()]
+
+
+@pytest.fixture(scope="module")
+def cluster(request, tmp_path_factory):
+    cluster = Cluster(request.config.getoption("--baton"), tmp_path_factory.mktemp("cluster"))
+    try:
+        drive(cluster.server)
+        yield cluster
+    finally:
+        cluster.server.stop()
+
+
+def test_every_metric_of_the_table_is_there(cluster, metrics):
+    scrapes = cluster.scrapes()
+    shown = {metrics.family(name) for samples, _ in scrapes for name, _, _ in samples}
+    assert set(metrics.kinds) - shown == set(), "docs/metrics.md names what no coordinator shows"
+    assert shown - set(metrics.kinds) == set(), "docs/metrics.md does not have what a coordinator shows"
+    for where, expression in all_expressions():
+        assert metrics.named_in(expression) <= shown, where
+    for samples, types in scrapes:
+        for name, labels, _ in samples:
+            assert set(labels) - {"le"} == metrics.labels[metrics.family(name)], f"{name} {labels}"
+        assert all(metrics.kinds[name] == kind for name, kind in types.items())
+
+
+def test_each_coordinator_shows_how_it_stands_with_the_broker(cluster, metrics):
+    for samples, _ in cluster.scrapes():
+        shown = {metrics.family(name) for name, _, _ in samples}
+        of_broker = {name for name, section in metrics.sections.items() if section == "Dispatch through the broker" and "queue" not in metrics.labels[name]}
+        assert of_broker - shown == set()
+    assert cluster.figures("baton_broker_connected") == [1, 1, 1]
+    assert cluster.figures("baton_dispatch_stalled") == [0, 0, 0]
+    published = sum(cluster.figures("baton_offers_published_total"))
+    granted, denied = (sum(cluster.figures("baton_offers_answered_total", outcome=outcome)) for outcome in ("granted", "denied"))
+    # Some tasks find a free slot at their owner before they are offered. What is claimed in vain is gone from the broker.
+    assert published > 0 and granted > 0 and granted + denied <= 2 * published, (published, granted, denied)
+    assert sum(cluster.figures("baton_broker_publish_seconds_count")) >= 1
+
+
+def test_open_executions_are_counted_wherever_they_are(cluster):
+    client = cluster.server.client()
+    definition = json.dumps({"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 3600, "End": True}}})
+    machine = client.create_state_machine(name="waits", roleArn=ROLE, definition=definition)["stateMachineArn"]
+    before = sum(cluster.figures("baton_executions_open"))
+    arns = [client.start_execution(stateMachineArn=machine)["executionArn"] for _ in range(12)]
+
+    def open_ones():
+        return sum(cluster.figures("baton_executions_open")) - before
+
+    until(lambda: open_ones() == 12, 10, lambda: f"{open_ones()} are open")
+    # They leave memory with their checkpoint, and are open all the same.
+    until(lambda: sum(cluster.figures("baton_executions_in_memory")) == 0, 20, lambda: "they stay in memory")
+    assert open_ones() == 12
+    for arn in arns:
+        client.stop_execution(executionArn=arn)
+    until(lambda: open_ones() == 0, 10, lambda: f"{open_ones()} are open")
+
+
+def test_a_broker_that_is_gone_is_seen(cluster):
+    client = cluster.server.client()
+    os.kill(cluster.broker, signal.SIGKILL)
+    until(lambda: cluster.figures("baton_broker_connected") == [0, 0, 0], 15, lambda: "the broker is not missed")
+    assert cluster.figures("baton_dispatch_stalled") == [1, 1, 1]
+    definition = json.dumps({"StartAt": "T", "States": {"T": {"Type": "Task", "Resource": FUNCTION, "End": True}}})
+    machine = client.create_state_machine(name="direct", roleArn=ROLE, definition=definition)["stateMachineArn"]
+    # Some are of a coordinator that has the workers' sessions.
+    for _ in range(12):
+        client.start_execution(stateMachineArn=machine)
+    until(lambda: sum(cluster.figures("baton_offers_direct_total")) > 0, 20, lambda: "nothing goes to a worker directly")
