@@ -23,7 +23,7 @@ check:
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 
 # Tests of the crates. Heavy suites have their own targets.
-unit: services
+unit: setup
 	$(CARGO) test --workspace
 
 $(DEBUG)/baton: build-debug

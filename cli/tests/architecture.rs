@@ -9,14 +9,15 @@ fn root() -> PathBuf {
 }
 
 /// Crates of the workspace, and the crates of the workspace that each may depend on (tests and benchmarks aside).
-const CRATES: [(&str, &[&str]); 10] = [
+const CRATES: [(&str, &[&str]); 11] = [
     ("shared/query", &[]),
     ("shared/asl", &["baton-query"]),
     ("shared/engine", &["baton-query", "baton-asl"]),
     ("proto", &[]),
     ("shared/task-queue", &["baton-proto"]),
+    ("shared/map-items", &[]),
     ("shared/local-services", &[]),
-    ("coordinator", &["baton-query", "baton-asl", "baton-engine", "baton-proto", "baton-task-queue"]),
+    ("coordinator", &["baton-query", "baton-asl", "baton-engine", "baton-map-items", "baton-proto", "baton-task-queue"]),
     ("worker", &["baton-proto", "baton-task-queue"]),
     ("cli", &["baton-asl", "baton-coordinator", "baton-local-services", "baton-worker"]),
     ("loadtest", &["baton-proto", "baton-worker", "baton-task-queue", "baton-local-services"]),

@@ -1,4 +1,4 @@
-//! RabbitMQ and Redis from the system's packages, for tests, load and trying a cluster on one machine.
+//! RabbitMQ and Redis from the system's packages, for tests, load and trying a cluster on one machine; moto, for tests.
 //!
 //! Each server has its own free port on loopback, its own folder and its own identity, so any number of them run side by side, next to the
 //! system's own. It ends when its handle is dropped and, however the process that started it ends, with that process. Nothing here is
@@ -6,6 +6,7 @@
 
 mod folder;
 mod group;
+mod moto;
 mod place;
 mod ports;
 mod rabbitmq;
@@ -14,6 +15,7 @@ mod redis;
 use std::path::PathBuf;
 
 pub use folder::Folder;
+pub use moto::Moto;
 pub use place::Place;
 pub use ports::free_port;
 pub use rabbitmq::{RabbitMq, RabbitMqOptions};
@@ -25,7 +27,7 @@ pub(crate) const LOOPBACK: &str = "127.0.0.1";
 #[derive(Debug, thiserror::Error)]
 pub enum ServiceError {
     /// The program is not installed.
-    #[error("there is no {program} on this machine; scripts/services.sh installs it")]
+    #[error("there is no {program} on this machine; `make setup` installs it")]
     NotInstalled {
         /// What was looked for.
         program: &'static str,

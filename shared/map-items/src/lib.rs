@@ -1,0 +1,21 @@
+//! What a Distributed Map reads its items from, and what it writes its results to.
+//!
+//! [`ReaderSpec`] is an evaluated `ItemReader`, [`ItemReader`] the stream of its items: objects of S3 (their list, or what is in them) with
+//! memory that does not grow with the dataset. After each [`Chunk`] a [`Cursor`] says where reading goes on; kept in the log, it lets another
+//! process do so after a crash, with exactly the items that followed. The crate knows nothing of executions.
+
+mod compression;
+mod cursor;
+mod failure;
+mod format;
+mod item;
+mod reader;
+mod spec;
+mod store;
+
+pub use cursor::Cursor;
+pub use failure::{ReadFailure, WriteFailure};
+pub use item::{Chunk, Item};
+pub use reader::ItemReader;
+pub use spec::{CsvDelimiter, CsvHeaderLocation, InputType, ManifestType, ReaderConfig, ReaderResource, ReaderSpec, Transformation};
+pub use store::{AwsKeys, ObjectStores, StoresConfig};

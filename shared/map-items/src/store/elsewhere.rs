@@ -1,0 +1,197 @@
+//! Stores other than S3, through `object_store`.
+
+use std::path::{Path as FilePath, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt};
+use object_store::azure::MicrosoftAzureBuilder;
+use object_store::gcp::GoogleCloudStorageBuilder;
+use object_store::http::HttpBuilder;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::{Error, GetOptions, GetRange, MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt, PutPayload};
+
+use super::http::Http;
+use super::location::Scheme;
+use super::{Body, Entry, Listing, Opened, Range, StoreError, StoresConfig, Versioned};
+
+/// Entries of a page of a listing. Folders list in no order, so each page of one is a pass over it: pages are long.
+const PAGE_LEN: usize = 20_000;
+
+/// A folder, a bucket or a container, or an address.
+#[derive(Clone, Debug)]
+pub(crate) struct Elsewhere {
+    store: Arc<dyn ObjectStore>,
+    /// Whether listings come in the order of keys, and can begin after one.
+    ordered: bool,
+}
+
+impl Elsewhere {
+    pub(crate) fn open(scheme: Scheme, name: &str, config: &StoresConfig, http: &Http) -> Result<Self, StoreError> {
+        let allowed = |allowed: bool| {
+            let refused = || StoreError::NotAllowed(format!("The configuration does not allow the bucket '{name}'."));
+            if allowed { Ok(()) } else { Err(refused()) }
+        };
+        let rest = name.split_once("://").map_or(name, |(_, rest)| rest);
+        let built: object_store::Result<Arc<dyn ObjectStore>> = match scheme {
+            Scheme::File => folder(rest, name, &config.file_roots).map(shared)?,
+            Scheme::Gcs => {
+                allowed(config.gcs)?;
+                GoogleCloudStorageBuilder::from_env().with_bucket_name(rest).with_http_connector(http.clone()).build().map(shared_ok)
+            }
+            Scheme::Azure => {
+                allowed(config.azure)?;
+                MicrosoftAzureBuilder::from_env().with_container_name(rest).with_http_connector(http.clone()).build().map(shared_ok)
+            }
+            Scheme::Http => {
+                allowed(config.http)?;
+                HttpBuilder::new().with_url(name).with_http_connector(http.clone()).build().map(shared_ok)
+            }
+        };
+        Ok(Self { store: built.map_err(|error| failed(&error))?, ordered: matches!(scheme, Scheme::Gcs | Scheme::Azure) })
+    }
+
+    pub(crate) async fn get(&self, object: Versioned<'_>, range: Range, if_match: Option<&str>) -> Result<Opened, StoreError> {
+        let options = GetOptions {
+            range: match (range.from, range.to) {
+                (0, None) => None,
+                (from, None) => Some(GetRange::Offset(from)),
+                (from, Some(to)) => Some(GetRange::Bounded(from..to)),
+            },
+            if_match: if_match.map(str::to_owned),
+            version: object.version.map(str::to_owned),
+            ..GetOptions::default()
+        };
+        let changed = |error: Error| match (error, if_match) {
+            (Error::Precondition { .. }, Some(etag)) => {
+                StoreError::Changed { key: object.key.to_owned(), was: etag.to_owned(), is: "another".to_owned() }
+            }
+            (error, _) => failed(&error),
+        };
+        let got = self.store.get_opts(&path(object.key)?, options).await.map_err(changed)?;
+        Ok(Opened { size: got.meta.size, etag: got.meta.e_tag.clone(), body: Body::Elsewhere(got.into_stream()) })
+    }
+
+    pub(crate) async fn list(&self, prefix: &str, listing: &Listing) -> Result<(Vec<Entry>, Listing), StoreError> {
+        let after = match listing {
+            Listing::After(key) | Listing::Token(key) => key.as_str(),
+            Listing::End => return Ok((Vec::new(), Listing::End)),
+        };
+        let entries = if self.ordered { self.page(prefix, after).await? } else { self.page_of_pass(prefix, after).await? };
+        let next = match entries.last() {
+            Some(last) if entries.len() == PAGE_LEN => Listing::After(last.key.clone()),
+            _ => Listing::End,
+        };
+        Ok((entries, next))
+    }
+
+    async fn page(&self, prefix: &str, after: &str) -> Result<Vec<Entry>, StoreError> {
+        let folder = folder_of(prefix)?;
+        let found = match after.is_empty() {
+            true => self.store.list(folder.as_ref()),
+            false => self.store.list_with_offset(folder.as_ref(), &path(after)?),
+        };
+        let wanted = found.try_filter(|meta| std::future::ready(meta.location.as_ref().starts_with(prefix)));
+        let metas: Vec<ObjectMeta> = wanted.take(PAGE_LEN).try_collect().await.map_err(|error| failed(&error))?;
+        Ok(metas.into_iter().map(entry).collect())
+    }
+
+    /// The smallest keys after the last one, of all that there are.
+    async fn page_of_pass(&self, prefix: &str, after: &str) -> Result<Vec<Entry>, StoreError> {
+        let folder = folder_of(prefix)?;
+        let mut found = self.store.list(folder.as_ref());
+        let mut smallest = std::collections::BTreeMap::new();
+        while let Some(meta) = found.next().await {
+            let entry = entry(meta.map_err(|error| failed(&error))?);
+            let full = smallest.len() == PAGE_LEN;
+            let late = full && smallest.last_key_value().is_some_and(|(last, _): (&String, _)| *last < entry.key);
+            if late || !entry.key.starts_with(prefix) || entry.key.as_str() <= after {
+                continue;
+            }
+            smallest.insert(entry.key.clone(), entry);
+            if smallest.len() > PAGE_LEN {
+                smallest.pop_last();
+            }
+        }
+        Ok(smallest.into_values().collect())
+    }
+
+    pub(crate) async fn put(&self, key: &str, body: Bytes) -> Result<(), StoreError> {
+        self.store.put(&path(key)?, body.into()).await.map(drop).map_err(|error| failed(&error))
+    }
+
+    pub(crate) async fn begin_upload(&self, key: &str) -> Result<ElsewhereUpload, StoreError> {
+        let upload = self.store.put_multipart(&path(key)?).await.map_err(|error| failed(&error))?;
+        Ok(ElsewhereUpload { upload })
+    }
+}
+
+/// An upload that is under way.
+#[derive(Debug)]
+pub(crate) struct ElsewhereUpload {
+    upload: Box<dyn MultipartUpload>,
+}
+
+impl ElsewhereUpload {
+    pub(crate) async fn put_part(&mut self, part: Bytes) -> Result<(), StoreError> {
+        self.upload.put_part(PutPayload::from(part)).await.map_err(|error| failed(&error))
+    }
+
+    pub(crate) async fn complete(&mut self) -> Result<(), StoreError> {
+        self.upload.complete().await.map(drop).map_err(|error| failed(&error))
+    }
+
+    pub(crate) async fn abort(&mut self) -> Result<(), StoreError> {
+        self.upload.abort().await.map_err(|error| failed(&error))
+    }
+}
+
+fn shared(folder: LocalFileSystem) -> object_store::Result<Arc<dyn ObjectStore>> {
+    Ok(Arc::new(folder))
+}
+
+fn shared_ok(store: impl ObjectStore) -> Arc<dyn ObjectStore> {
+    Arc::new(store)
+}
+
+/// The folder, if it is below one that the configuration allows.
+fn folder(path: &str, name: &str, roots: &[PathBuf]) -> Result<LocalFileSystem, StoreError> {
+    let missing = || StoreError::NotAllowed(format!("The bucket '{name}' is not a folder that the configuration allows."));
+    let real = FilePath::new(path).canonicalize().map_err(|_| missing())?;
+    let allowed = roots.iter().filter_map(|root| root.canonicalize().ok()).any(|root| real.starts_with(root));
+    if !allowed || !real.is_dir() {
+        return Err(missing());
+    }
+    LocalFileSystem::new_with_prefix(real).map_err(|error| failed(&error))
+}
+
+fn path(key: &str) -> Result<Path, StoreError> {
+    Path::parse(key).map_err(|error| StoreError::NotAllowed(format!("'{key}' is not a key here: {error}")))
+}
+
+/// The folder in which all keys with the prefix are.
+fn folder_of(prefix: &str) -> Result<Option<Path>, StoreError> {
+    prefix.rsplit_once('/').map(|(folder, _)| path(folder)).transpose()
+}
+
+fn entry(meta: ObjectMeta) -> Entry {
+    Entry {
+        key: meta.location.into(),
+        size: meta.size,
+        etag: meta.e_tag.unwrap_or_default(),
+        last_modified: meta.last_modified.timestamp(),
+        storage_class: "STANDARD".to_owned(),
+    }
+}
+
+/// As an error of ours. The stores of that crate have tried again themselves.
+pub(crate) fn failed(error: &Error) -> StoreError {
+    let passing = matches!(error, Error::Generic { .. });
+    let message = match error {
+        Error::NotFound { .. } => "The specified key does not exist.".to_owned(),
+        Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => format!("Access Denied: {error}"),
+        _ => error.to_string(),
+    };
+    StoreError::Elsewhere { message, passing }
+}

@@ -1,0 +1,6 @@
+//! Reading and writing against stores: S3 as moto plays it, folders, and a server that fails in every way.
+
+mod failures;
+mod listings;
+mod objects;
+mod support;
