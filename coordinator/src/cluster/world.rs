@@ -223,7 +223,7 @@ impl World for HostWorld {
             }
             Way::Refused { started, error, cause } => return Placement::Refused { started, error: error.into(), cause: cause.into() },
         };
-        let queued = || QueuedTask { shard: request.shard, execution: request.execution, task: request.activation.task };
+        let queued = || request.queued();
         match self.queues.place(&queue, queued) {
             Some(slot) => {
                 let claim = slot.claim(new_claim_id(self.random.next_u64()));

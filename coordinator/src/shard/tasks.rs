@@ -161,7 +161,7 @@ impl<W: World> Shard<W> {
 
     /// Puts the tasks of an execution that stays out of memory into their queues.
     pub(super) fn enqueue(&mut self, execution: ExecutionId, task: TaskRef, queue: &Arc<str>, world: &mut W) {
-        world.enqueue(QueuedTask { shard: self.id, execution, task }, queue);
+        world.enqueue(QueuedTask { shard: self.id, execution, task, trace_header: None }, queue);
     }
 }
 

@@ -101,6 +101,14 @@ pub struct PlaceRequest<'a> {
     pub activation: &'a TaskActivation,
 }
 
+impl PlaceRequest<'_> {
+    /// The task, as it waits in a queue.
+    pub fn queued(&self) -> QueuedTask {
+        let trace_header = self.start.trace_header.clone();
+        QueuedTask { shard: self.shard, execution: self.execution, task: self.activation.task, trace_header }
+    }
+}
+
 /// Who does a task.
 #[derive(Debug)]
 pub enum Placement<Slot> {
@@ -138,4 +146,6 @@ pub struct QueuedTask {
     pub execution: ExecutionId,
     /// Which attempt.
     pub task: TaskRef,
+    /// The execution's, if it has one and is known here.
+    pub trace_header: Option<Arc<str>>,
 }

@@ -61,6 +61,13 @@ pub fn header_of_attempt(trace_header: Option<&Arc<str>>, execution: u128, entry
     Some(TraceContext { parent, is_sampled: Some(true), ..context }.xray().into())
 }
 
+/// The W3C trace context that goes with the offer of a task. Where nobody has named a span, the attempt's own is the parent, told of or not.
+pub fn traceparent_of_attempt(trace_header: Option<&Arc<str>>, execution: u128, entry: u64, attempt: u32) -> Option<String> {
+    let context = TraceContext::from_xray(&header_of_attempt(trace_header, execution, entry, attempt)?)?;
+    let parent = context.parent.or_else(|| Some(attempt_span(execution, entry, attempt)));
+    TraceContext { parent, ..context }.traceparent()
+}
+
 /// The span of an execution from its start, or from a redrive, to its end.
 pub fn execution_span(execution: u128, redrives: u32) -> u64 {
     span(execution, 0, u64::from(redrives))

@@ -20,6 +20,7 @@ mod status_events;
 mod support;
 mod tags;
 mod test_state;
+mod traces;
 mod validation;
 mod versions;
 mod wire;

@@ -115,7 +115,7 @@ impl World for MemberWorld {
 
     fn place(&mut self, request: &PlaceRequest<'_>) -> Placement<Slot> {
         let queue = self.queue_of(request).expect("the machine calls functions only");
-        self.enter(QueuedTask { shard: request.shard, execution: request.execution, task: request.activation.task }, &queue);
+        self.enter(request.queued(), &queue);
         Placement::Queued(queue)
     }
 

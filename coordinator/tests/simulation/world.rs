@@ -109,7 +109,7 @@ impl World for SimWorld {
             return Placement::Slot { slot: (), claim };
         }
         let queue = self.queue_of(request).expect("the machine calls functions only");
-        let task = QueuedTask { shard: request.shard, execution: request.execution, task: request.activation.task };
+        let task = request.queued();
         self.enqueue(task, &queue);
         Placement::Queued(queue)
     }

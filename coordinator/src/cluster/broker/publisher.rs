@@ -13,6 +13,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use super::figures::PublisherFigures;
 use crate::clock;
 use crate::dispatch::{Batch, BatchOffer, Published, Queues, Random, Shape, SharedQueue, TaskToken, TokenKey};
+use crate::telemetry::trace::traceparent_of_attempt;
 
 /// A broker that has not confirmed a message after this time does not do so any more.
 const CONFIRM_MAX: Duration = Duration::from_secs(10);
@@ -122,12 +123,14 @@ impl Publisher {
     }
 
     fn offer(&self, offer: &BatchOffer) -> Offer {
+        let (execution, task) = (offer.task.execution.0, offer.task.task);
+        let traceparent = traceparent_of_attempt(offer.task.trace_header.as_ref(), execution, task.entry, task.attempt);
         let token = TaskToken { execution: offer.task.execution, task: offer.task.task, shape: Shape::Offered, claim_id: 0 };
         Offer {
             token: self.key.seal(&token),
             offer_no: offer.offer_no,
             scheduled_ms: clock::now() - i64::try_from(offer.waited_ms).unwrap_or(i64::MAX),
-            traceparent: String::new(),
+            traceparent: traceparent.unwrap_or_default(),
         }
     }
 

@@ -4,7 +4,7 @@ use crate::store::ShardId;
 const RANDOM: u64 = 0x5eed;
 
 fn task(number: u128) -> QueuedTask {
-    QueuedTask { shard: ShardId(0), execution: ExecutionId(number), task: TaskRef { entry: 1, attempt: 1 } }
+    QueuedTask { shard: ShardId(0), execution: ExecutionId(number), task: TaskRef { entry: 1, attempt: 1 }, trace_header: None }
 }
 
 fn entered(count: u128, now_ms: u64) -> Outbox {

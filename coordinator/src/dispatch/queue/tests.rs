@@ -4,7 +4,7 @@ use crate::store::ShardId;
 
 fn task(number: u64) -> QueuedTask {
     let execution = ExecutionId(u128::from(number));
-    QueuedTask { shard: ShardId(0), execution, task: TaskRef { entry: 2, attempt: 1 } }
+    QueuedTask { shard: ShardId(0), execution, task: TaskRef { entry: 2, attempt: 1 }, trace_header: None }
 }
 
 fn session(session_id: u64, wants_offers: bool) -> Arc<Session> {
