@@ -2,11 +2,12 @@
 
 use std::fmt::{self, Debug, Write as _};
 
+use baton_coordinator::telemetry::request::{self, CurrentRequest};
 use owo_colors::OwoColorize;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::format::{Format, Writer};
+use tracing_subscriber::fmt::format::{Format, Json, Writer};
 use tracing_subscriber::fmt::time::FormatTime;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
@@ -42,12 +43,41 @@ pub(crate) fn init(style: Style) {
         Style::OneExecution => {
             builder.with_writer(|| screen::Above).with_ansi(colours).event_format(ForPeople { others: others(), shows_when: false }).init();
         }
-        Style::Json => builder.with_writer(std::io::stderr).json().flatten_event(true).init(),
+        Style::Json => builder.with_writer(std::io::stderr).json().flatten_event(true).map_event_format(ForMachines).init(),
     }
 }
 
 fn others() -> Format<tracing_subscriber::fmt::format::Compact> {
     tracing_subscriber::fmt::format().with_target(false).compact()
+}
+
+/// One JSON object a line. Lines that are written while a request is answered say which, and what execution and trace it is about.
+struct ForMachines(Format<Json>);
+
+impl<S, N> FormatEvent<S, N> for ForMachines
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        let Some(CurrentRequest { request_id, execution, trace_id }) = request::current() else {
+            return self.0.format_event(context, writer, event);
+        };
+        let mut line = String::new();
+        self.0.format_event(context, Writer::new(&mut line), event)?;
+        let line = line.trim_end();
+        let Some(members) = line.strip_suffix('}') else { return writeln!(writer, "{line}") };
+        writer.write_str(members)?;
+        let more = [("request_id", Some(&*request_id)), ("execution", execution.as_deref()), ("trace_id", trace_id.as_deref())];
+        for (name, value) in more {
+            // What the line says of it is more exact.
+            let is_said = event.metadata().fields().field(name).is_some();
+            if let Some(value) = value.filter(|_| !is_said) {
+                write!(writer, ",\"{name}\":{}", serde_json::Value::from(value))?;
+            }
+        }
+        writeln!(writer, "}}")
+    }
 }
 
 /// Lines of handlers begin with the function and, where there are many, the execution; all others look as usual.

@@ -3,6 +3,7 @@ import json
 import os
 import re
 import signal
+import urllib.request
 
 import pytest
 from rules import all_expressions
@@ -15,7 +16,7 @@ FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:Echo"
 BATON_TOML = """
 [functions.Echo]
 runtime = "command"
-code = ["/bin/cat"]
+code = ["sh", "-c", "echo heard >&2; cat"]
 
 [functions.Fail]
 runtime = "command"
@@ -29,16 +30,22 @@ class Cluster:
     def __init__(self, binary, folder):
         (folder / "baton.toml").write_text(BATON_TOML)
         # Nobody listens there: spans are made, and dropped.
-        environment = {**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"}
+        environment = {**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9", "BATON_LOG": "info,baton_coordinator::api=debug"}
         self.server = Server(binary, folder, "--cluster", "--execution-logs", "file", "--status-events", "file", environment=environment).start()
         said = until(self.said_all, 20, lambda: self.server.log.read_text())
         self.coordinators = re.findall(r"coordinator-\d \(process \d+\)\s+(http://\S+)", said)
+        self.logs = [folder / f".baton/cluster/coordinator-{number}.log" for number in (1, 2, 3)]
         self.broker = int(re.search(r"RabbitMQ \(process (\d+)\)", said)[1])
         assert len(self.coordinators) == 3, said
 
     def said_all(self):
         text = self.server.log.read_text()
         return text if "AWS_ENDPOINT_URL_SFN=" in text else None
+
+    def lines(self, **members):
+        """What coordinators have logged with these members."""
+        lines = [json.loads(line) for log in self.logs for line in log.read_text().splitlines() if line.startswith("{")]
+        return [line for line in lines if members.items() <= line.items()]
 
     def scrapes(self):
         """Of each coordinator: samples and types."""
@@ -102,6 +109,23 @@ def test_open_executions_are_counted_wherever_they_are(cluster):
     for arn in arns:
         client.stop_execution(executionArn=arn)
     until(lambda: open_ones() == 0, 10, lambda: f"{open_ones()} are open")
+
+
+def test_lines_of_coordinators_name_execution_request_and_trace(cluster):
+    trace_id = "5759e988bd862e3fe1be46a994272793"
+    client = cluster.server.client()
+    definition = json.dumps({"StartAt": "T", "States": {"T": {"Type": "Task", "Resource": FUNCTION, "End": True}}})
+    machine = client.create_state_machine(name="traced", roleArn=ROLE, definition=definition)["stateMachineArn"]
+    request = urllib.request.Request(cluster.coordinators[1], json.dumps({"stateMachineArn": machine}).encode(), {
+        "X-Amz-Target": "AWSStepFunctions.StartExecution", "traceparent": f"00-{trace_id}-53995c3f42cd8ad8-01"})
+    with urllib.request.urlopen(request, timeout=70) as answer:
+        execution, request_id = json.load(answer)["executionArn"], answer.headers["x-amzn-RequestId"]
+    assert cluster.server.wait(execution)["status"] == "SUCCEEDED"
+    of_request = {"operation": "StartExecution", "request_id": request_id, "execution": execution, "trace_id": trace_id}
+    until(lambda: cluster.lines(**of_request), 10, lambda: f"no line says {of_request}")
+    # The worker's line has come over its session.
+    of_handler = {"message": "heard", "function": "Echo", "execution_arn": execution, "trace_id": trace_id}
+    until(lambda: cluster.lines(**of_handler), 10, lambda: f"no line says {of_handler}")
 
 
 def test_a_broker_that_is_gone_is_seen(cluster):

@@ -101,7 +101,14 @@ impl Invocation {
     }
 
     fn log_origin(&self, function: &str) -> LogOrigin {
-        LogOrigin { token: self.granted.token.clone(), function: function.into(), execution: last_part(&self.granted.execution_arn).into() }
+        let context = TraceContext::from_xray(&self.granted.trace_header);
+        LogOrigin {
+            token: self.granted.token.clone(),
+            function: function.into(),
+            execution: last_part(&self.granted.execution_arn).into(),
+            execution_arn: self.granted.execution_arn.as_str().into(),
+            trace_id: context.map(|context| format!("{:032x}", context.trace_id)).unwrap_or_default().into(),
+        }
     }
 }
 

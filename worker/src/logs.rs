@@ -36,6 +36,9 @@ pub(crate) struct LogOrigin {
     pub(crate) function: Arc<str>,
     /// Name of the execution.
     pub(crate) execution: Arc<str>,
+    pub(crate) execution_arn: Arc<str>,
+    /// 32 hexadecimal digits; empty when the execution is part of no trace.
+    pub(crate) trace_id: Arc<str>,
 }
 
 /// The session's end of the way.
@@ -55,12 +58,20 @@ pub(crate) fn channel(in_process: bool) -> (LogSender, LogReceiver) {
 impl LogSender {
     /// Shows a line in this process's log, and sends it to the coordinator.
     pub(crate) fn line(&self, origin: &LogOrigin, text: &str) {
-        tracing::info!(target: "baton::function", function = &*origin.function, execution = &*origin.execution, "{text}");
+        let LogOrigin { token, function, execution, execution_arn, trace_id } = origin;
+        tracing::info!(target: "baton::function", %function, %execution, %execution_arn, %trace_id, "{text}");
         if self.in_process {
             return;
         }
-        let (function, execution) = (origin.function.to_string(), origin.execution.to_string());
-        let line = LogLine { token: origin.token.clone(), at_ms: now_ms(), text: text.to_owned(), function, execution };
+        let line = LogLine {
+            token: token.clone(),
+            at_ms: now_ms(),
+            text: text.to_owned(),
+            function: function.to_string(),
+            execution: execution.to_string(),
+            execution_arn: execution_arn.to_string(),
+            trace_id: trace_id.to_string(),
+        };
         if self.lines.try_send(line).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }

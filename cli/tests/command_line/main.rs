@@ -7,6 +7,7 @@ mod configuration;
 mod credentials;
 mod express;
 mod handler_logs;
+mod json_logs;
 mod lint;
 mod redrive;
 mod server;

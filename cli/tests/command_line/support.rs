@@ -65,7 +65,13 @@ impl Dev {
     /// Serves the folder, in memory, on a free port.
     pub(crate) fn serve(folder: &Path) -> Self {
         let mut command = baton();
-        command.args(["dev", "--port", "0", "--ephemeral"]).arg(folder).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.args(["dev", "--port", "0", "--ephemeral"]).arg(folder);
+        Self::start(command)
+    }
+
+    /// Whatever else begins with a ready line.
+    pub(crate) fn start(mut command: Command) -> Self {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the binary starts");
         let err = std::sync::Arc::new(std::sync::Mutex::new(String::new()));
         let (into, from) = (err.clone(), child.stderr.take().expect("it is piped"));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::arn::Arn;
 use crate::catalog::CatalogRevision;
 use crate::cluster::{ExecutionId, ExecutionRecord, NotRedrivable, Revision, Status};
+use crate::telemetry::request::about_execution;
 
 pub(super) use crate::history::status_name;
 
@@ -33,6 +34,7 @@ pub(super) struct DataDetails {
 
 /// The id of the Standard execution with this ARN.
 pub(super) fn id(arn: &str) -> Result<ExecutionId, ApiError> {
+    about_execution(arn);
     resource::check_execution(arn)?;
     Ok(ExecutionId::of_arn(arn))
 }

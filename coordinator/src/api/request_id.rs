@@ -27,7 +27,7 @@ impl RequestId {
         HeaderValue::from_str(text).expect("a UUID is a header value")
     }
 
-    fn uuid(self) -> uuid::Uuid {
+    pub(super) fn uuid(self) -> uuid::Uuid {
         uuid::Builder::from_random_bytes(self.0.to_be_bytes()).into_uuid()
     }
 }

@@ -1,11 +1,14 @@
 //! What StartExecution and StartSyncExecution have in common: what they are given, and what an execution starts with.
 
+use std::sync::Arc;
+
 use baton_engine::{Payload, Start};
 use baton_proto::trace::TraceContext;
 use serde::Deserialize;
 
 use crate::arn::{Arn, Owner};
 use crate::catalog::{MachineType, Route};
+use crate::telemetry::request::{about_execution, about_trace};
 
 use super::constraint::{ARN, Constraints, NAME};
 use super::resource::{Qualifier, StateMachineRef};
@@ -72,8 +75,10 @@ impl StartRequest {
             Qualifier::Version(_) => (Some(self.arn.into()), None),
             Qualifier::Alias(_) => (version.map(|version| machine.version_arn(version.number).into()), Some(self.arn.into())),
         };
+        let execution_arn: Arc<str> = execution_arn.into();
+        about_execution(execution_arn.clone());
         Ok(Start {
-            execution_arn: execution_arn.into(),
+            execution_arn,
             state_machine_arn: machine.arn.clone(),
             state_machine_name: machine.name.clone(),
             name: name.into(),
@@ -121,5 +126,9 @@ fn trace_header(call: &Call<'_>, member: Option<String>, check: &mut Constraints
     check.pattern("traceHeader", member.as_deref(), r"\p{ASCII}*", str::is_ascii);
     let xray = call.header("x-amzn-trace-id").filter(|header| header.len() <= 256).map(str::to_owned);
     let w3c = || call.header("traceparent").and_then(TraceContext::from_traceparent).map(|context| context.xray());
-    xray.or_else(w3c).or(member)
+    let header = xray.or_else(w3c).or(member)?;
+    if let Some(context) = TraceContext::from_xray(&header) {
+        about_trace(&context);
+    }
+    Some(header)
 }

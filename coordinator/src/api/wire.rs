@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
+use baton_proto::trace::TraceContext;
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
@@ -15,6 +16,7 @@ use super::operation::Operation;
 use super::request_id::RequestId;
 use super::sts;
 use super::{Api, elsewhere};
+use crate::telemetry::request::{about_trace, answering};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.0");
 const XML: HeaderValue = HeaderValue::from_static("text/xml");
@@ -29,7 +31,12 @@ const DRAINED_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Answers one request of an AWS client.
 pub(super) async fn handle(api: &Api, request: Request<Body>) -> Response<Body> {
-    let (request_id, began) = (RequestId::next(), Instant::now());
+    let request_id = RequestId::next();
+    answering(request_id.uuid(), answer(api, request, request_id)).await
+}
+
+async fn answer(api: &Api, request: Request<Body>, request_id: RequestId) -> Response<Body> {
+    let began = Instant::now();
     let (parts, body) = request.into_parts();
     let target = parts.headers.get(TARGET).map(|target| String::from_utf8_lossy(target.as_bytes()));
     let operation = target.as_deref().and_then(|target| target.strip_prefix(PREFIX)).and_then(Operation::parse);
@@ -38,6 +45,7 @@ pub(super) async fn handle(api: &Api, request: Request<Body>) -> Response<Body> 
         Err(error) => return failure(&error, request_id),
     };
     let handed_on = elsewhere::defaults(&parts);
+    trace_of_caller(&parts.headers);
     let call = Call { headers: &parts.headers, body: &body, defaults: handed_on.as_ref().unwrap_or(api.defaults()) };
     match (operation, target) {
         (Some(operation), _) => {
@@ -45,7 +53,9 @@ pub(super) async fn handle(api: &Api, request: Request<Body>) -> Response<Body> 
                 return answer;
             }
             let answer = answer_here(api, operation, &call).await;
-            api.metrics().answered(operation, began, answer.as_ref().err());
+            let error = answer.as_ref().err();
+            api.metrics().answered(operation, began, error);
+            tracing::debug!(operation = operation.name(), error = error.map(ApiError::code), "a request is answered");
             match answer {
                 Ok(body) => success(body, request_id),
                 Err(error) => failure(&error, request_id),
@@ -53,6 +63,15 @@ pub(super) async fn handle(api: &Api, request: Request<Body>) -> Response<Body> 
         }
         (None, Some(target)) => failure(&unknown_target(&target), request_id),
         (None, None) => without_target(&parts.method, &parts.headers, &call, request_id),
+    }
+}
+
+/// Log lines name it.
+fn trace_of_caller(headers: &HeaderMap) {
+    let header = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let w3c = || header("traceparent").and_then(TraceContext::from_traceparent);
+    if let Some(context) = header("x-amzn-trace-id").and_then(TraceContext::from_xray).or_else(w3c) {
+        about_trace(&context);
     }
 }
 

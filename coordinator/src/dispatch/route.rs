@@ -10,6 +10,7 @@ use super::invoke::InvokeRequest;
 use crate::arn::Owner;
 use crate::lambda_error;
 use crate::shard::Functions;
+use crate::telemetry::request::trace_of;
 
 /// Where a task goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,6 +85,7 @@ impl Router {
         tracing::warn!(
             function = name,
             execution = %start.execution_arn,
+            trace_id = trace_of(start.trace_header.as_ref()),
             "no worker has ever served this function: add it to baton.toml or template.yaml of a worker's folder, or name the endpoint that has it in AWS_ENDPOINT_URL_LAMBDA"
         );
         let mut parts = start.execution_arn.split(':').skip(3);

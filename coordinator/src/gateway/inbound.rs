@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use baton_proto::worker::v1::worker_message::Message;
-use baton_proto::worker::v1::{Claim, Code, Credit, Heartbeats, Logs, Outcomes, WorkerMessage};
+use baton_proto::worker::v1::{Claim, Code, Credit, Heartbeats, LogLine, Logs, Outcomes, WorkerMessage};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tonic::{Status, Streaming};
@@ -172,7 +172,8 @@ impl<'a> Reader<'a> {
 
     fn logs(&self, logs: &Logs) {
         for line in logs.lines.iter().filter(|line| self.connection.cluster.token_key().open(&line.token).is_some()) {
-            tracing::info!(target: "baton::function", function = line.function, execution = line.execution, "{}", line.text);
+            let LogLine { function, execution, execution_arn, trace_id, text, .. } = line;
+            tracing::info!(target: "baton::function", function, execution, execution_arn, trace_id, "{text}");
         }
     }
 }

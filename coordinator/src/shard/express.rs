@@ -13,6 +13,7 @@ use super::express_pool::ExpressPermit;
 use super::live::Live;
 use super::step::{Panicked, catching};
 use super::{Answer, ExecutionId, ExecutionRecord, Output, Shard, StartError, Started, World};
+use crate::telemetry::request::trace_of;
 
 /// Executions whose time has come that are seen to in one step.
 const DUE_MAX: usize = 512;
@@ -231,7 +232,9 @@ impl<W: World> Shard<W> {
 
     /// A defect of ours has met the execution. There is no history to find out more from, so it ends here, as failed.
     pub(super) fn fail_express(&mut self, id: ExecutionId, mut live: Box<Live>, reason: &str, world: &mut W, out: &mut Vec<Output<W>>) {
-        tracing::error!(execution = %live.execution.started().execution_arn, %reason, "a defect has met this execution, it fails");
+        let Start { execution_arn, trace_header, .. } = live.execution.started();
+        let trace_id = trace_of(trace_header.as_ref());
+        tracing::error!(execution = %execution_arn, trace_id, %reason, "a defect has met this execution, it fails");
         self.scratch.cancel_all(id, &mut live, world);
         let failure = Failure::new("States.Runtime", DEFECT);
         let failed = Event { at: self.now, previous: 0, thread: ThreadId::ROOT, kind: EventKind::ExecutionFailed { failure } };

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use baton_engine::Execution;
+use baton_engine::{Execution, Start};
 use bytes::Bytes;
 
 use super::codec::read_events;
@@ -13,11 +13,14 @@ use super::live::{Live, LoadError};
 use super::start::SET_ASIDE;
 use super::step::{Panicked, catching};
 use super::{ExecutionId, Output, SendError, Shard, ShardInput, World};
+use crate::telemetry::request::trace_of;
 
 impl<W: World> Shard<W> {
     /// Sets an execution aside whose last step has panicked.
     pub(super) fn quarantine(&mut self, id: ExecutionId, mut live: Box<Live>, reason: Arc<str>, out: &mut Vec<Output<W>>) {
-        tracing::error!(execution = %live.execution.started().execution_arn, %reason, "a defect has met this execution, it is set aside");
+        let Start { execution_arn, trace_header, .. } = live.execution.started();
+        let trace_id = trace_of(trace_header.as_ref());
+        tracing::error!(execution = %execution_arn, trace_id, %reason, "a defect has met this execution, it is set aside");
         live.quarantined = Some(reason);
         live.is_yielded = false;
         self.quarantined.insert(id);

@@ -8,6 +8,7 @@ use super::step::{Panicked, ask_for_timer, catching};
 use super::stored::{Stored, StoredEnded};
 use super::{Answer, ExecutionId, ExpressStart, Output, RedriveError, SendError, Shard, ShardInput, StartError, Started, World};
 use crate::store::StoreError;
+use crate::telemetry::request::trace_of;
 
 /// The key-value side could not be read.
 pub(super) const CANNOT_READ: &str = "The execution cannot be read at the moment.";
@@ -39,11 +40,12 @@ impl<W: World> Shard<W> {
             return out
                 .push(Output::Reply(reply, Answer::Started(Err(StartError::Unavailable("The state machine's definition is not there.")))));
         };
-        let arn = start.execution_arn.clone();
+        let (arn, trace_header) = (start.execution_arn.clone(), start.trace_header.clone());
         let result = match self.create(id, revision, start, None, world, out) {
             Ok(()) => Ok(Started { arn, start_at: self.now, created: true }),
             Err(Panicked(reason)) => {
-                tracing::error!(execution = %arn, %reason, "a defect has met this execution at its start, it was not started");
+                let trace_id = trace_of(trace_header.as_ref());
+                tracing::error!(execution = %arn, trace_id, %reason, "a defect has met this execution at its start, it was not started");
                 Err(StartError::Unavailable("A defect prevents this execution from being started."))
             }
         };

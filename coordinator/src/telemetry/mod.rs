@@ -9,6 +9,7 @@ mod family;
 mod histogram;
 pub mod names;
 mod process;
+pub mod request;
 pub mod trace;
 
 pub use bounded::{LABEL_VALUES_MAX, OTHER, bounded};
