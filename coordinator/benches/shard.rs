@@ -74,6 +74,7 @@ fn start(number: u64) -> Start {
         at: 0,
         deadline: None,
         test_case: None,
+        map_child: None,
     }
 }
 

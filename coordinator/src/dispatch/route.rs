@@ -173,6 +173,7 @@ mod tests {
             at: 0,
             deadline: None,
             test_case: None,
+            map_child: None,
         }
     }
 

@@ -268,6 +268,7 @@ pub(crate) fn start(name: &str, input: &str) -> Start {
         at: 0,
         deadline: None,
         test_case: None,
+        map_child: None,
     }
 }
 

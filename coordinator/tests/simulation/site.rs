@@ -673,5 +673,6 @@ pub(crate) fn start_of(n: u64) -> Start {
         at: 0,
         deadline: None,
         test_case: None,
+        map_child: None,
     }
 }

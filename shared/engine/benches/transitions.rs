@@ -28,6 +28,7 @@ fn start(input: &str) -> Start {
         at: 1_704_067_200_000,
         deadline: None,
         test_case: None,
+        map_child: None,
     }
 }
 

@@ -63,6 +63,10 @@ impl Turn<'_> {
     fn abort_state(&mut self, thread: ThreadId, cause: u64) -> Result<(), HistoryFull> {
         let Some(visit) = self.execution.strands.get(thread).and_then(Strand::visit) else { return Ok(()) };
         let state = visit.state;
+        if self.strand(thread).mapping().is_some() {
+            self.cancel_task(thread);
+            self.record(thread, cause, EventKind::MapRunAborted { state })?;
+        }
         match self.machine().state(state).kind {
             StateKind::Task(_) | StateKind::Wait(_) | StateKind::Parallel(_) | StateKind::Map(_) => {
                 self.record(thread, cause, EventKind::StateAborted { state })?;

@@ -5,7 +5,8 @@ use baton_query::Value;
 use serde_json::{Map, json};
 
 use crate::{
-    evaluator::Evaluator,
+    ReadItem,
+    evaluator::{Evaluator, ItemAt},
     strand::{Activity, Strand, Visit},
     timestamp,
 };
@@ -14,8 +15,12 @@ use crate::{
 pub(crate) fn build(at: &Evaluator<'_>) -> Value {
     let given = at.probe.and_then(|probe| probe.context.as_ref()).and_then(Value::as_object);
     let mut context = given.map_or_else(|| own(at), Map::clone);
-    if let Some((map, index)) = at.item.or_else(|| enclosing_item(at)) {
-        context.insert("Map".to_owned(), json!({ "Item": item(map, index) }));
+    if let Some(found) = at.item.or_else(|| enclosing_item(at)) {
+        let item = match found {
+            ItemAt::Iteration(map, index) => item(map, index),
+            ItemAt::Read(index, read) => read_item(index, read),
+        };
+        context.insert("Map".to_owned(), json!({ "Item": item }));
     }
     Value::Object(context)
 }
@@ -80,13 +85,19 @@ fn state(at: &Evaluator<'_>) -> Value {
 }
 
 /// The innermost Map around the strand, and the index of the iteration that the strand is part of.
-fn enclosing_item<'a>(at: &Evaluator<'a>) -> Option<(&'a Visit, u64)> {
+fn enclosing_item<'a>(at: &Evaluator<'a>) -> Option<ItemAt<'a>> {
     let strands = &at.execution.strands;
     let outwards = std::iter::successors(strands.get(at.thread), |strand| strands.get(strand.parent?));
     outwards.into_iter().find_map(|strand| {
         let visit = strands.get(strand.parent?).and_then(Strand::visit)?;
-        matches!(visit.activity, Activity::Iterating(_)).then_some((visit, strand.index))
+        matches!(visit.activity, Activity::Iterating(_)).then_some(ItemAt::Iteration(visit, strand.index))
     })
+}
+
+fn read_item(index: u64, item: &ReadItem) -> Value {
+    let mut told = json!({ "Index": index, "Value": item.value.value(), "Source": &*item.source });
+    item.key.iter().for_each(|key| told["Key"] = json!(&**key));
+    told
 }
 
 fn item(map: &Visit, index: u64) -> Value {

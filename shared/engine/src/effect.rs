@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Payload, TaskRef, Timestamp};
+use crate::{MapRunSpec, Payload, TaskRef, Timestamp};
 
 /// Everything that an execution can ask of the world. Timers are not among them: the shard asks [`crate::Execution::next_due`].
 #[derive(Clone, Debug)]
@@ -13,6 +13,18 @@ pub enum Effect {
     Cancel {
         /// Which attempt.
         task: TaskRef,
+    },
+    /// Begin a Map Run.
+    StartMapRun(Box<MapRunSpec>),
+    /// A Map Run goes on with what has not succeeded in it.
+    RedriveMapRun {
+        /// Its ARN.
+        map_run_arn: Arc<str>,
+    },
+    /// Nobody waits for the Map Run any more: its children are to stop.
+    AbortMapRun {
+        /// Its ARN.
+        map_run_arn: Arc<str>,
     },
     /// The batch's bound is reached, or others wait for their turn: call `decide` with `Input::Continue` in the next batch.
     Yield,

@@ -1,6 +1,6 @@
 //! What surrounds an execution while it decides: the machine, the limits, and the little it must know of the services outside.
 
-use baton_asl::{Resource, StateMachine};
+use baton_asl::{Resource, StateId, StateMachine};
 
 use crate::{Failure, Limits, Payload, Start, TaskRef};
 
@@ -19,6 +19,12 @@ pub struct Env<'a> {
 pub trait Services {
     /// The task token of an attempt: `$$.Task.Token` in its parameters, and what SendTaskSuccess brings back.
     fn task_token(&self, start: &Start, task: TaskRef) -> String;
+
+    /// The ARN of the Map Run that the state begins in the execution's event `event`; without a `label` one is made that is the state's own.
+    fn map_run_arn(&self, start: &Start, label: Option<&str>, state: StateId, event: u64) -> String {
+        let label = label.map_or_else(|| state.0.to_string(), str::to_owned);
+        format!("{}/{label}:{event}", start.execution_arn)
+    }
 
     /// Whether the service can be called with these parameters. An error fails the state before anything is scheduled, as AWS
     /// does with `The Parameters '…' could not be used to start the Task: …`; the engine puts

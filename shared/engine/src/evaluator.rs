@@ -6,13 +6,22 @@ use baton_asl::{Resource, State, StateKind};
 use baton_query::{ContextObject, Expression, PayloadTemplate, QueryError, Random, Scope, Value};
 
 use crate::{
-    Env, Execution, Failure, Payload, TaskRef, ThreadId, Timestamp, context_object,
+    Env, Execution, Failure, Payload, ReadItem, TaskRef, ThreadId, Timestamp, context_object,
     decide::Turn,
     error_handling::{Fault, fault, size},
     probe::{Inspection, Probe},
     strand::{Activity, Strand, Visit},
     variables::VisibleVariables,
 };
+
+/// Where an item is to be found.
+#[derive(Clone, Copy)]
+pub(crate) enum ItemAt<'a> {
+    /// In the visit of a Map state that iterates, with this index.
+    Iteration(&'a Visit, u64),
+    /// It was read, and has this index.
+    Read(u64, &'a ReadItem),
+}
 
 /// The visit of a strand's state, ready to evaluate.
 pub(crate) struct Evaluator<'a> {
@@ -27,7 +36,7 @@ pub(crate) struct Evaluator<'a> {
     context: OnceCell<Value>,
     effective_input: OnceCell<Payload>,
     /// The item that an ItemSelector is evaluated for.
-    pub(crate) item: Option<(&'a Visit, u64)>,
+    pub(crate) item: Option<ItemAt<'a>>,
     /// Who looks on, when the state is tested by itself.
     pub(crate) probe: Option<&'a Probe>,
 }
@@ -64,12 +73,21 @@ impl<'a> Evaluator<'a> {
 
     /// As `self`, in the eyes of the ItemSelector for the item with this index.
     pub(crate) fn for_item(&self, index: u64) -> Self {
+        self.with_item(ItemAt::Iteration(self.visit, index))
+    }
+
+    /// As `self`, in the eyes of the ItemSelector for an item that was read.
+    pub(crate) fn for_read_item(&self, index: u64, item: &'a ReadItem) -> Self {
+        self.with_item(ItemAt::Read(index, item))
+    }
+
+    fn with_item(&self, item: ItemAt<'a>) -> Self {
         Self {
             variables: VisibleVariables { strands: &self.execution.strands, thread: self.thread },
             random: Random::new(self.execution.start.seed, self.execution.next_event_id),
             context: OnceCell::new(),
             effective_input: OnceCell::new(),
-            item: Some((self.visit, index)),
+            item: Some(item),
             ..*self
         }
     }

@@ -121,6 +121,20 @@ pub enum EventKind {
     /// ExecutionRedriven, public: an execution that had not succeeded goes on. `deadline` is when it times out from now on, and
     /// `client_token` tells a repeated request.
     ExecutionRedriven { redrive_count: u32, deadline: Option<Timestamp>, client_token: Option<Arc<str>> },
+
+    // Distributed Map.
+    /// MapStateStarted, of a state whose iterations are executions of their own. `length` is 0 where an ItemReader reads them.
+    DistributedMapStarted { state: StateId, length: u64 },
+    /// MapRunStarted.
+    MapRunStarted { state: StateId, map_run_arn: Arc<str> },
+    /// MapRunSucceeded.
+    MapRunSucceeded { state: StateId },
+    /// MapRunFailed.
+    MapRunFailed { state: StateId, failure: Failure },
+    /// MapRunAborted.
+    MapRunAborted { state: StateId },
+    /// MapRunRedriven.
+    MapRunRedriven { state: StateId, map_run_arn: Arc<str>, redrive_count: u32 },
 }
 
 /// What an event makes of its execution.
@@ -181,7 +195,13 @@ impl EventKind {
             | Self::MapStateFailed { .. }
             | Self::WaitStarted { .. }
             | Self::RetryScheduled { .. }
-            | Self::TaskRegranted { .. } => None,
+            | Self::TaskRegranted { .. }
+            | Self::DistributedMapStarted { .. }
+            | Self::MapRunStarted { .. }
+            | Self::MapRunSucceeded { .. }
+            | Self::MapRunFailed { .. }
+            | Self::MapRunAborted { .. }
+            | Self::MapRunRedriven { .. } => None,
         }
     }
 
@@ -217,7 +237,13 @@ impl EventKind {
             | Self::MapStateFailed { state }
             | Self::WaitStarted { state, .. }
             | Self::RetryScheduled { state, .. }
-            | Self::TaskRegranted { state, .. } => Some(*state),
+            | Self::TaskRegranted { state, .. }
+            | Self::DistributedMapStarted { state, .. }
+            | Self::MapRunStarted { state, .. }
+            | Self::MapRunSucceeded { state }
+            | Self::MapRunFailed { state, .. }
+            | Self::MapRunAborted { state }
+            | Self::MapRunRedriven { state, .. } => Some(*state),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use baton_asl::{Pattern, Resource, StateId, StateKind, StateMachine};
+use baton_asl::{FlowId, Pattern, Resource, StateId, StateKind, StateMachine};
 
 use crate::{
     Event, EventKind, Failure, Outstanding, Payload, PayloadTable, Start, Status, TaskActivation, TaskRef, ThreadId, Timestamp, Waiting,
@@ -66,7 +66,7 @@ impl Execution {
             // The first state's event chains to 0, not to the ExecutionStarted.
             last: 0,
             variables: VariableScope::default(),
-            position: Position::Entering { state: machine.flow(StateMachine::ROOT).start_at, input: start.input.clone() },
+            position: Position::Entering { state: machine.flow(flow(machine, &start)).start_at, input: start.input.clone() },
             is_queued: true,
         };
         let mut strands = Strands::default();
@@ -173,6 +173,15 @@ impl Execution {
     }
 }
 
+/// What it runs: the machine itself, or the item processor of one of its Map states.
+fn flow(machine: &StateMachine, start: &Start) -> FlowId {
+    let Some(child) = &start.map_child else { return StateMachine::ROOT };
+    match &machine.state(child.state).kind {
+        StateKind::Map(map) => map.processor,
+        _ => panic!("a child of a Map Run names a Map state"),
+    }
+}
+
 fn outstanding(machine: &StateMachine, strand: &Strand) -> Option<Outstanding> {
     let work = strand.visit()?.work()?;
     Some(Outstanding { activation: activation(machine, strand)?, claim: work.claim.clone(), is_submitted: work.is_submitted })
@@ -228,6 +237,7 @@ fn waiting(machine: &StateMachine, visit: &Visit) -> Option<Waiting> {
             let reason = WaitingFor::Retry { at: *until, attempts: visit.retry_count(), error: failure.error.clone() };
             (*since, reason)
         }
+        Activity::Mapping(mapping) => (visit.entered_at, WaitingFor::MapRun { map_run_arn: mapping.map_run_arn.clone() }),
         Activity::Deciding | Activity::Redriven | Activity::Branching(_) | Activity::Iterating(_) => return None,
     };
     Some(Waiting { state_name: machine.state(visit.state).name.clone(), since, reason })

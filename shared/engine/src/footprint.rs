@@ -30,7 +30,7 @@ fn of_visit(visit: &Visit) -> usize {
     let gathered = |outputs: &[Option<Payload>]| outputs.iter().flatten().map(Payload::len).sum::<usize>();
     visit.input.len()
         + match &visit.activity {
-            Activity::Deciding | Activity::Waiting { .. } | Activity::BackingOff { .. } | Activity::Redriven => 0,
+            Activity::Deciding | Activity::Waiting { .. } | Activity::BackingOff { .. } | Activity::Redriven | Activity::Mapping(_) => 0,
             Activity::Working(work) => work.input.len(),
             Activity::Branching(branches) => gathered(&branches.outputs),
             Activity::Iterating(iterations) => iterations.input.len() + iterations.items.len() + gathered(&iterations.outputs),

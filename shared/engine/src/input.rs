@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Payload, PayloadTable, TestCase, Timestamp};
+use crate::{MapChild, MapRunOutcome, Payload, PayloadTable, TestCase, Timestamp};
 
 /// The attempt of a state visit that an outcome speaks of. Late and duplicate ones fall away by comparison with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, bincode::Encode, bincode::Decode)]
@@ -74,6 +74,15 @@ pub enum Input {
     Tick,
     /// Goes on after [`crate::Effect::Yield`].
     Continue,
+    /// The Map Run that a state waits for has ended.
+    MapRunEnded {
+        /// Its ARN.
+        map_run_arn: Arc<str>,
+        /// Id of the StateEntered event of the visit that waits.
+        entry: u64,
+        /// How.
+        outcome: MapRunOutcome,
+    },
     /// StopExecution.
     Stop {
         /// `error`.
@@ -152,4 +161,6 @@ pub struct Start {
     pub deadline: Option<Timestamp>,
     /// The test case whose answers stand in for those who would do its tasks.
     pub test_case: Option<Arc<TestCase>>,
+    /// The Map Run that it is a child of; then it runs the item processor of a Map state.
+    pub map_child: Option<Arc<MapChild>>,
 }

@@ -27,6 +27,7 @@
 //!     at: 1_704_067_200_000,
 //!     deadline: None,
 //!     test_case: None,
+//!     map_child: None,
 //! };
 //!
 //! // The execution goes as far as it can by itself: to a task that somebody must do.
@@ -65,6 +66,7 @@ mod execution;
 mod footprint;
 mod input;
 mod limits;
+mod map_run;
 mod mock;
 mod payload;
 mod payload_table;
@@ -84,6 +86,7 @@ pub use event::*;
 pub use execution::Execution;
 pub use input::*;
 pub use limits::*;
+pub use map_run::*;
 pub use mock::{MockedAnswer, MockedOutcome, MockedState, TestCase};
 pub use payload::*;
 pub use payload_table::{PayloadTable, decode_with_table, encode_with_table};

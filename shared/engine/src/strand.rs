@@ -74,6 +74,21 @@ pub(crate) enum Activity {
     Iterating(Box<Iterations>),
     /// A redrive has the state's work done again.
     Redriven,
+    /// A Map Run does the work of a Map state.
+    Mapping(Box<Mapping>),
+}
+
+/// The Map Run of a Map state.
+#[derive(Clone, Debug, PartialEq, bincode::Encode, bincode::Decode)]
+pub(crate) struct Mapping {
+    pub(crate) map_run_arn: Arc<str>,
+    /// Id of the MapRunStarted event.
+    pub(crate) started: u64,
+    pub(crate) redrives: u32,
+    /// It has ended, well or not, or nobody waits for it any more.
+    pub(crate) is_settled: bool,
+    /// It is to go on: the execution is redriven.
+    pub(crate) is_redriven: bool,
 }
 
 /// An attempt of a task.
@@ -181,6 +196,7 @@ impl Strand {
                 Activity::Redriven => true,
                 Activity::Branching(branches) => branches.is_done(),
                 Activity::Iterating(iterations) => iterations.can_start() || iterations.is_done(),
+                Activity::Mapping(mapping) => mapping.is_redriven,
                 Activity::Deciding | Activity::Waiting { .. } | Activity::Working(_) | Activity::BackingOff { .. } => false,
             },
         }
@@ -191,7 +207,15 @@ impl Strand {
         match &self.visit()?.activity {
             Activity::Waiting { until } | Activity::BackingOff { until, .. } => Some(*until),
             Activity::Working(work) => work.deadline,
-            Activity::Deciding | Activity::Redriven | Activity::Branching(_) | Activity::Iterating(_) => None,
+            Activity::Deciding | Activity::Redriven | Activity::Branching(_) | Activity::Iterating(_) | Activity::Mapping(_) => None,
+        }
+    }
+
+    /// The Map Run that it waits for.
+    pub(crate) fn mapping(&self) -> Option<&Mapping> {
+        match &self.visit()?.activity {
+            Activity::Mapping(mapping) if !mapping.is_settled => Some(mapping),
+            _ => None,
         }
     }
 

@@ -136,6 +136,11 @@ pub enum WaitingFor {
         /// Until when.
         until: Timestamp,
     },
+    /// A Map Run.
+    MapRun {
+        /// Its ARN.
+        map_run_arn: Arc<str>,
+    },
     /// The next attempt of a retrier.
     Retry {
         /// When it comes.

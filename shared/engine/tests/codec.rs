@@ -29,6 +29,7 @@ fn start() -> Start {
         at: AT,
         deadline: None,
         test_case: None,
+        map_child: None,
     }
 }
 

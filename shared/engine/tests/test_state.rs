@@ -40,6 +40,7 @@ impl Bench {
             at: NOW,
             deadline: None,
             test_case: None,
+            map_child: None,
         };
         let state = self.machine.state_named(LONE_STATE_NAME).expect("the state has AWS's name").id;
         let mut tested = TestedState { state, start, variables: Vec::new(), context: None, retries: 0, item_reader_data: None };

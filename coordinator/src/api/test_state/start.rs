@@ -27,5 +27,6 @@ pub(super) async fn start(api: &Api, call: &Call<'_>, request: &Request, input: 
         at: clock::now(),
         deadline: None,
         test_case: None,
+        map_child: None,
     }
 }

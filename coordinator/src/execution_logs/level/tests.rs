@@ -41,6 +41,7 @@ fn start() -> Box<Start> {
         at: 0,
         deadline: None,
         test_case: None,
+        map_child: None,
     })
 }
 

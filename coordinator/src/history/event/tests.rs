@@ -77,6 +77,7 @@ fn start() -> Box<Start> {
         at: AT,
         deadline: None,
         test_case: None,
+        map_child: None,
     })
 }
 

@@ -24,6 +24,7 @@ fn start() -> Box<Start> {
         at: 0,
         deadline: None,
         test_case: None,
+        map_child: None,
     })
 }
 

@@ -25,6 +25,7 @@ fn started(input: &str) -> Start {
         at: MS,
         deadline: None,
         test_case: None,
+        map_child: None,
     }
 }
 

@@ -115,6 +115,7 @@ impl Visit {
                 iterations.stopped.append(&mut iterations.running);
                 iterations.is_settled = true;
             }
+            Activity::Mapping(mapping) => mapping.is_settled = true,
             activity => *activity = Activity::Deciding,
         }
     }
@@ -122,6 +123,7 @@ impl Visit {
     fn rest(&mut self) {
         match &self.activity {
             Activity::Deciding | Activity::Branching(_) | Activity::Iterating(_) => {}
+            Activity::Mapping(_) => self.settle(),
             Activity::Waiting { .. } | Activity::Working(_) | Activity::BackingOff { .. } | Activity::Redriven => {
                 self.activity = Activity::Deciding;
             }
@@ -138,6 +140,7 @@ impl Visit {
                 iterations.running.extend(stopped);
                 iterations.is_settled = false;
             }
+            Activity::Mapping(mapping) => mapping.is_redriven = true,
             activity => *activity = Activity::Redriven,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use baton_asl::StateKind;
+use baton_asl::{QueryLanguage, StateKind};
 
 use super::{Place, parallel::new_strand};
 use crate::{
@@ -75,8 +75,19 @@ impl Execution {
     }
 
     /// The state's exit chains to what this event chains to, not to the event itself.
+    ///
+    /// Of a Distributed Map AWS has it chain to the MapRunSucceeded in the recordings of JSONPath, and to the MapRunStarted in those of JSONata.
     pub(super) fn map_succeeded(&mut self, at: Place<'_>) {
-        self.change_visit(at.thread(), Visit::settle);
+        let state = at.event.kind.state().and_then(|state| at.machine.states.get(state.0 as usize));
+        let is_jsonata = state.is_some_and(|state| state.query_language == QueryLanguage::Jsonata);
+        self.change(at.thread(), |strand| {
+            if let Some(Activity::Mapping(mapping)) = strand.visit().map(|visit| &visit.activity)
+                && is_jsonata
+            {
+                strand.last = mapping.started;
+            }
+            strand.visit_mut().into_iter().for_each(Visit::settle);
+        });
     }
 
     fn stop_iteration(&mut self, at: Place<'_>, index: u64) {

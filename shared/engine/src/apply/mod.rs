@@ -2,6 +2,7 @@
 //! is decided; in a recovery, in the order of the log. An event that does not fit what is there changes nothing but the clock and
 //! the count.
 
+mod distributed_map;
 mod end;
 mod map;
 mod parallel;
@@ -69,6 +70,11 @@ impl Execution {
             EventKind::MapIterationAborted { index, .. } => self.iteration_aborted(at, *index),
             EventKind::MapStateSucceeded { .. } => self.map_succeeded(at),
             EventKind::MapStateFailed { .. } => self.inner_failed(at),
+
+            EventKind::DistributedMapStarted { .. } => self.distributed_started(at),
+            EventKind::MapRunStarted { map_run_arn, .. } => self.map_run_started(at, map_run_arn),
+            EventKind::MapRunSucceeded { .. } | EventKind::MapRunFailed { .. } | EventKind::MapRunAborted { .. } => self.map_run_ended(at),
+            EventKind::MapRunRedriven { redrive_count, .. } => self.map_run_redriven(at, *redrive_count),
         }
     }
 

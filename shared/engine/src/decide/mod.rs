@@ -1,6 +1,7 @@
 //! From an input to what follows. The dispatcher of inputs stands here, the loop that carries strands on in `turn`, and one file
 //! for each group of inputs.
 
+mod map_run;
 mod mocked;
 mod outcome;
 mod redrive;
@@ -48,6 +49,7 @@ impl Execution {
             Input::TaskHeartbeat { task } => turn.task_heartbeat(task),
             Input::Tick => turn.tick(),
             Input::Continue => turn.continue_after_yield(),
+            Input::MapRunEnded { map_run_arn, entry, outcome } => turn.map_run_ended(&map_run_arn, entry, outcome),
             Input::Stop { error, cause } => turn.stop(Failure { error, cause }.cut()),
         }
     }

@@ -53,7 +53,13 @@ impl Turn<'_> {
             | EventKind::MapStateFailed { .. }
             | EventKind::WaitStarted { .. }
             | EventKind::RetryScheduled { .. }
-            | EventKind::TaskRegranted { .. } => None,
+            | EventKind::TaskRegranted { .. }
+            | EventKind::DistributedMapStarted { .. }
+            | EventKind::MapRunStarted { .. }
+            | EventKind::MapRunSucceeded { .. }
+            | EventKind::MapRunFailed { .. }
+            | EventKind::MapRunAborted { .. }
+            | EventKind::MapRunRedriven { .. } => None,
         }
     }
 }

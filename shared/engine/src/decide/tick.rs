@@ -43,7 +43,7 @@ impl Turn<'_> {
             Activity::Waiting { .. } => self.wake(thread),
             Activity::BackingOff { .. } => self.work(thread),
             Activity::Working(_) => self.time_out(thread, false),
-            Activity::Deciding | Activity::Redriven | Activity::Branching(_) | Activity::Iterating(_) => {
+            Activity::Deciding | Activity::Redriven | Activity::Branching(_) | Activity::Iterating(_) | Activity::Mapping(_) => {
                 unreachable!("only waiting, retries and tasks have timers")
             }
         }

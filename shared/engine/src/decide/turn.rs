@@ -151,6 +151,8 @@ impl<'a> Turn<'a> {
                 self.record(thread, previous, started)?;
                 Ok(())
             }
+            Ok(Answer::Distribute(distribution)) => self.distribute(thread, previous, *distribution),
+            Ok(Answer::RedriveMapRun { map_run_arn, redrive_count }) => self.redrive_map_run(thread, previous, map_run_arn, redrive_count),
             Ok(Answer::StartIteration { index, input, previous }) => {
                 let iteration = ThreadId(self.execution.next_thread);
                 self.record(thread, previous, EventKind::MapIterationStarted { state, index, iteration, input })?;
@@ -216,10 +218,15 @@ impl<'a> Turn<'a> {
         self.out.events.push(event);
     }
 
-    /// The strand's task, if one is out, no longer counts. What has not left yet does not leave.
+    /// The strand's task or Map Run, if one is out, no longer counts. What has not left yet does not leave.
     pub(crate) fn cancel_task(&mut self, thread: ThreadId) {
-        let Some(task) = self.execution.strands.get(thread).and_then(Strand::task) else { return };
-        self.cancel(task);
+        let Some(strand) = self.execution.strands.get(thread) else { return };
+        if let Some(mapping) = strand.mapping() {
+            let map_run_arn = mapping.map_run_arn.clone();
+            self.out.effects.push(Effect::AbortMapRun { map_run_arn });
+        } else if let Some(task) = strand.task() {
+            self.cancel(task);
+        }
     }
 
     pub(crate) fn cancel(&mut self, task: TaskRef) {

@@ -1,6 +1,7 @@
-//! Inline Map states. The distributed mode has its own protocol and is not there yet; what its fields mean stands in the modules below.
+//! Map states: inline here, distributed in a module of its own.
 
 pub(crate) mod batcher;
+pub(crate) mod distributed;
 pub(crate) mod item_reader;
 pub(crate) mod tolerance;
 
@@ -18,11 +19,8 @@ use crate::{
 
 /// Finds the items and how many may run at once.
 pub(super) fn enter(at: &Evaluator<'_>, map: &Map) -> Result<Answer, Fault> {
-    match map.mode {
-        MapMode::Inline => {}
-        MapMode::Distributed { .. } => {
-            return Err(at.runtime("Distributed Map is not available yet; this state needs ProcessorConfig.Mode INLINE."));
-        }
+    if let MapMode::Distributed { express } = map.mode {
+        return distributed::enter(at, map, express).map(|distribution| Answer::Distribute(Box::new(distribution)));
     }
     let input = data_flow::effective_input(at)?;
     let items = items(at, &map.items, &input)?;
@@ -32,8 +30,12 @@ pub(super) fn enter(at: &Evaluator<'_>, map: &Map) -> Result<Answer, Fault> {
 
 /// Begins the next iteration when there is room for it, or puts the result together when all are through.
 pub(super) fn advance(at: &Evaluator<'_>, map: &Map) -> Result<Answer, Fault> {
-    let Activity::Iterating(iterations) = &at.visit.activity else {
-        unreachable!("a Map state that wants a turn runs iterations");
+    let iterations = match &at.visit.activity {
+        Activity::Iterating(iterations) => iterations,
+        Activity::Mapping(mapping) => {
+            return Ok(Answer::RedriveMapRun { map_run_arn: mapping.map_run_arn.clone(), redrive_count: mapping.redrives + 1 });
+        }
+        _ => unreachable!("a Map state that wants a turn runs iterations, or is redriven"),
     };
     if iterations.is_done() {
         let result = size::array(at, &iterations.outputs)?;

@@ -27,6 +27,10 @@ pub(crate) enum Answer {
     Branch { input: Payload },
     /// Run an iteration for each item.
     Iterate { input: Payload, items: Items, concurrency: u32 },
+    /// Have a Map Run do the work.
+    Distribute(Box<map::distributed::Distribution>),
+    /// Have the state's Map Run go on with what has not succeeded.
+    RedriveMapRun { map_run_arn: Arc<str>, redrive_count: u32 },
     /// Begin the next iteration, whose event chains to `previous`.
     StartIteration { index: u64, input: Payload, previous: u64 },
     /// All strands are through: `succeeded` says so, and this is what they give.

@@ -123,7 +123,11 @@ impl StateTest {
                 role_arn: task.role_arn,
             }),
             Answer::Branch { .. } => TestProgress::Waits(Pending::Branches),
-            Answer::Iterate { .. } | Answer::StartIteration { .. } | Answer::Join { .. } => {
+            Answer::Iterate { .. }
+            | Answer::StartIteration { .. }
+            | Answer::Join { .. }
+            | Answer::Distribute(_)
+            | Answer::RedriveMapRun { .. } => {
                 unreachable!("a Map state is entered in another way, and nothing runs inside of it")
             }
         })

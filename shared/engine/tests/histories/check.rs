@@ -309,6 +309,7 @@ pub fn start_of(input: &str) -> Start {
         at: START,
         deadline: None,
         test_case: None,
+        map_child: None,
     }
 }
 

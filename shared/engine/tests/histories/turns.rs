@@ -69,6 +69,7 @@ fn start() -> Start {
         at: 1,
         deadline: None,
         test_case: None,
+        map_child: None,
     }
 }
 

@@ -95,6 +95,7 @@ impl Run<'_> {
             at: START,
             deadline: None,
             test_case: None,
+            map_child: None,
         };
         let execution = Execution::start(&self.env, start, &mut self.out);
         self.take_over();

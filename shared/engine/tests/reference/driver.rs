@@ -186,6 +186,7 @@ fn start(input: &Value) -> Start {
         at: 0,
         deadline: None,
         test_case: None,
+        map_child: None,
     }
 }
 

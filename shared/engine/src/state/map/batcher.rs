@@ -9,7 +9,7 @@ use crate::{Payload, data_flow, error_handling::Fault, evaluator::Evaluator};
 /// The inputs that the batcher makes of the items: `{"BatchInput", "Items"}`. The limit in bytes wins over the one in items; an item
 /// that is too large for it makes a batch of its own.
 pub(crate) fn batches(at: &Evaluator<'_>, batcher: &ItemBatcher, items: Vec<Value>, input: &Payload) -> Result<Vec<Value>, Fault> {
-    let most_items = limit(at, batcher.max_items.as_ref(), "MaxItemsPerBatch", input)?;
+    let most_items = items_max(at, batcher, input)?;
     let most_bytes = limit(at, batcher.max_input_bytes.as_ref(), "MaxInputBytesPerBatch", input)?;
     let batch_input = batcher.batch_input.as_ref().map(|template| at.render(template, input, "BatchInput")).transpose()?;
     let frame = envelope(batch_input.as_ref(), Vec::new()).to_string().len() as u64;
@@ -26,6 +26,11 @@ pub(crate) fn batches(at: &Evaluator<'_>, batcher: &ItemBatcher, items: Vec<Valu
         groups.last_mut().expect("a group has been made").push(item);
     }
     Ok(groups.into_iter().map(|items| envelope(batch_input.as_ref(), items)).collect())
+}
+
+/// Items of a batch at most.
+pub(crate) fn items_max(at: &Evaluator<'_>, batcher: &ItemBatcher, input: &Payload) -> Result<u64, Fault> {
+    limit(at, batcher.max_items.as_ref(), "MaxItemsPerBatch", input)
 }
 
 fn envelope(batch_input: Option<&Payload>, items: Vec<Value>) -> Value {

@@ -2,6 +2,9 @@
 
 mod csv;
 
+/// What a reader fails with.
+pub(crate) const FAILED: &str = "States.ItemReaderFailed";
+
 use baton_asl::ItemReader;
 use baton_query::Value;
 
@@ -25,7 +28,7 @@ pub(crate) fn items(at: &Evaluator<'_>, reader: &ItemReader, source: &str, input
 }
 
 fn failed(cause: String) -> Fault {
-    Fault::of_work(Failure::new("States.ItemReaderFailed", cause))
+    Fault::of_work(Failure::new(FAILED, cause))
 }
 
 fn json(at: &Evaluator<'_>, pointer: Option<&str>, source: &str) -> Result<Items, String> {
@@ -53,7 +56,7 @@ fn parse(text: &str) -> Result<Value, String> {
 }
 
 /// 0 means all.
-fn max_items(at: &Evaluator<'_>, reader: &ItemReader, input: &Payload) -> Result<Option<u64>, Fault> {
+pub(crate) fn max_items(at: &Evaluator<'_>, reader: &ItemReader, input: &Payload) -> Result<Option<u64>, Fault> {
     let Some(field) = &reader.config.max_items else { return Ok(None) };
     match u64::try_from(data_flow::integer(at, field, "MaxItems", input)?) {
         Ok(0) => Ok(None),
