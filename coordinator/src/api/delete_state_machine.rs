@@ -76,6 +76,7 @@ async fn abort_all(api: &Api, arn: &std::sync::Arc<str>, deleted_at: Timestamp) 
     let mut after = None;
     loop {
         let query = ListQuery {
+            map_run_arn: None,
             state_machine_arn: arn.clone(),
             through: None,
             status: Some(Status::Running),

@@ -80,6 +80,7 @@ pub(super) async fn run(api: &Api, call: &Call<'_>) -> Result<Response, ApiError
     let through = (target.qualifier != Qualifier::Unqualified).then(|| arn.as_str().into());
     // One more than fits tells whether there is a next page; behind a page of the largest size there may be an empty one.
     let query = ListQuery {
+        map_run_arn: None,
         state_machine_arn: target.machine.arn.clone(),
         through,
         status: status.flatten(),

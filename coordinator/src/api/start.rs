@@ -93,6 +93,7 @@ impl StartRequest {
             at: 0,
             deadline: None,
             test_case,
+            map_child: None,
         })
     }
 }

@@ -28,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::figures::HostGauges;
 use super::inbox::Inbox;
+use super::map_runs::MapRunSink;
 use super::world::HostWorld;
 use crate::clock;
 use crate::dispatch::{Queues, Sessions};
@@ -104,6 +105,8 @@ pub(crate) struct Shared {
     pub(crate) queues: Arc<Queues>,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) deliver: Option<Deliver>,
+    /// Where orders of Map Runs go.
+    pub(crate) map_runs: MapRunSink,
     pub(crate) lost: Arc<LostShards>,
     pub(crate) set_aside: Arc<SetAside>,
     /// How each host stands.

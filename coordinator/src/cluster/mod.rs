@@ -16,6 +16,8 @@ pub mod holders;
 mod host;
 mod inbox;
 mod listener;
+mod map_run;
+mod map_runs;
 mod members;
 mod open;
 pub mod ownership;
@@ -31,12 +33,13 @@ mod world;
 
 pub use crate::shard::{
     Activities, Cursor, ExecutionId, ExecutionRecord, ExecutionSummary, ExpressEnd, ExpressLimits, ExpressPool, Functions, Grant,
-    ListQuery, LogLevel, Logging, ReadError, RedriveError, Revision, Revisions, SendError, StartError, Started, StepEvents,
+    ItemsRead, ListQuery, LogLevel, Logging, MapRunChanges, MapRunContext, MapRunRecord, ReadError, RedriveError, Revision, Revisions, SendError, StartError, Started, StepEvents, WrittenResults,
 };
 pub use baton_engine::{NotRedrivable, Rejected, Status, Verdict, Waiting, WaitingFor};
 pub use directory::{Directory, Owner};
 pub use error::*;
 pub use listener::{Announcement, ExecutionListener, Listeners, Tell};
+pub use map_runs::{MapRunIo, NoMapRunIo, OpenItems};
 pub use members::{CatalogShard, Holding, MemberConfig};
 pub use open::ClusterConfig;
 pub use remote::{ClaimName, Notice, PeerAnswer, Question, Remote, RemoteWatch, Unreachable};

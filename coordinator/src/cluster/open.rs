@@ -15,6 +15,7 @@ use super::broker;
 use super::figures::HostGauges;
 use super::host::{HORIZON_MS, Host, HostMessage, Shared};
 use super::inbox::Inbox;
+use super::map_runs::{self, MapRunIo, MapRunOrders, MapRunSink, NoMapRunIo};
 use super::members::MemberConfig;
 use super::ownership::{self, DriverParts, LocalHolding, Membered};
 use super::recover::{acquire_and_find, replay};
@@ -73,6 +74,8 @@ pub struct ClusterConfig {
     pub remote: Arc<dyn Remote>,
     /// The broker through which tasks are offered that find no slot here; `None` to hand out all tasks over sessions of this process.
     pub queue: Option<Arc<dyn TaskQueue>>,
+    /// Reads items and writes results for Map Runs.
+    pub map_run_io: Arc<dyn MapRunIo>,
     /// Who owns which shard, where nothing finds it out: by default all shards are this process's, unless it is a `member`.
     pub directory: Option<Arc<Directory>>,
 }
@@ -103,6 +106,7 @@ impl ClusterConfig {
             member: None,
             remote: Arc::new(NoRemote),
             queue: None,
+            map_run_io: Arc::new(NoMapRunIo),
             directory: None,
         }
     }
@@ -115,7 +119,7 @@ impl Cluster {
         if let Some(member) = config.member.clone() {
             return Ok(Self::join(&config, member));
         }
-        let parts = Parts::new(&config);
+        let mut parts = Parts::new(&config);
         let horizon = clock::now() + HORIZON_MS;
         let hosts = (0..parts.shared.host_count).map(|number| recover_host(&parts, &config, number, horizon));
         let hosts = try_join_all(hosts).await?;
@@ -127,6 +131,7 @@ impl Cluster {
         }
         tokio::spawn(look_after_lost(Arc::downgrade(&cluster.inner)));
         broker::start(&cluster);
+        map_runs::start(&cluster, parts.take_orders(), config.map_run_io.clone());
         Ok(cluster)
     }
 
@@ -137,6 +142,7 @@ impl Cluster {
         for (number, inbox) in parts.inboxes.iter().enumerate() {
             tokio::spawn(Host::new(parts.shared.clone(), inbox.clone(), HostWorld::new(parts.world.clone()), number, horizon).run());
         }
+        let orders = parts.take_orders();
         let (membered, leaving) = Membered::new();
         let cluster = Cluster { inner: Arc::new(parts.inner(config, Some(membered))) };
         let parts = DriverParts {
@@ -153,6 +159,7 @@ impl Cluster {
         ownership::join(parts, leaving);
         tokio::spawn(look_after_lost(Arc::downgrade(&cluster.inner)));
         broker::start(&cluster);
+        map_runs::start(&cluster, orders, config.map_run_io.clone());
         cluster
     }
 }
@@ -168,9 +175,15 @@ struct Parts {
     world: WorldParts,
     /// Where hosts say what they have lost, if the store is shared.
     losses: Option<mpsc::UnboundedReceiver<(ShardId, Token)>>,
+    /// What Map Runs ask for.
+    orders: Option<MapRunOrders>,
 }
 
 impl Parts {
+    fn take_orders(&mut self) -> MapRunOrders {
+        self.orders.take().expect("orders are taken once")
+    }
+
     fn new(config: &ClusterConfig) -> Self {
         let host_count = config.host_count.clamp(1, usize::from(config.store.shard_count()));
         let queues = config.queue.as_ref().map_or_else(Queues::default, |broker| Queues::with_broker(broker.link().borrow().is_up));
@@ -187,7 +200,9 @@ impl Parts {
             into[usize::from(task.shard.0) % into.len()].push(HostMessage::Shard(task.shard, input));
         });
         let (losses, lost) = config.member.as_ref().map(|_| mpsc::unbounded_channel()).unzip();
+        let (map_runs, orders) = MapRunSink::new();
         let shared = Shared {
+            map_runs,
             store: config.store.clone(),
             queues,
             sessions: Arc::new(Sessions::default()),
@@ -216,7 +231,7 @@ impl Parts {
             listeners: config.listeners.clone(),
         };
         let directory = config.directory.clone().unwrap_or_else(|| Arc::new(of_form(config.member.is_some())));
-        Self { shared: Arc::new(shared), inboxes, router, express, revisions, incarnation, directory, world, losses: lost }
+        Self { shared: Arc::new(shared), inboxes, router, express, revisions, incarnation, directory, world, losses: lost, orders: Some(orders) }
     }
 
     fn inner(&self, config: &ClusterConfig, member: Option<Membered>) -> Inner {

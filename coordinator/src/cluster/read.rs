@@ -123,7 +123,7 @@ impl Cluster {
         if self.is_closing() {
             return Err(ReadError::Unavailable(CLOSING));
         }
-        let (in_memory, is_whole) = self.list_anywhere(&query.state_machine_arn).await;
+        let (in_memory, is_whole) = self.list_anywhere(query.listed_under()).await;
         if must_be_whole && !is_whole {
             return Err(ReadError::Unavailable(MOVING));
         }
@@ -141,7 +141,7 @@ impl Cluster {
         query: &ListQuery,
         in_memory: &HashMap<ExecutionId, ExecutionSummary>,
     ) -> Result<Vec<ExecutionSummary>, ReadError> {
-        let state_machine = state_machine_hash(&query.state_machine_arn);
+        let state_machine = state_machine_hash(query.listed_under());
         let (mut start, end) = match query.after {
             Some(cursor) => ExecutionIndexKey { state_machine, start_ms: cursor.start_at, execution: cursor.id.0 }.after(),
             None => ExecutionIndexKey::of_state_machine(state_machine),
@@ -175,6 +175,7 @@ impl Cluster {
                 let revision = self.inner.revisions.revision(execution.started().revision).ok_or(ReadError::Unavailable(UNREADABLE))?;
                 Ok(Some((record(&execution, &revision, None), true)))
             }
+            Stored::MapRun(_) => Ok(None),
             Stored::Ended(stored) => {
                 // It may have been redriven meanwhile: what has come after its end is another look's.
                 let (start, _) = HistoryKey::of_execution(id.0);

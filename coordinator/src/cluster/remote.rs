@@ -12,7 +12,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
 
 use super::{ExecutionId, ExecutionRecord, ExecutionSummary, Holding, ReadError};
-use crate::shard::{Answer, Grant, HeldClaim, SeenHistory};
+use crate::shard::{Answer, Grant, HeldClaim, MapRunQuestion, SeenHistory};
 use crate::store::Member;
 
 /// A member says within this time what a session of its own holds.
@@ -122,6 +122,13 @@ pub enum Question {
         /// Its name.
         name: Arc<str>,
     },
+    /// Something of a Map Run.
+    MapRun {
+        /// Which; for a list, the execution.
+        id: ExecutionId,
+        /// What.
+        question: MapRunQuestion,
+    },
     /// Know the catalog at least as far as this.
     ReachCatalog {
         /// How far.
@@ -147,6 +154,7 @@ impl Question {
             Self::List { .. } => "list",
             Self::Holding { .. } => "holding",
             Self::RegisterFunction { .. } => "register_function",
+            Self::MapRun { .. } => "map_run",
             Self::ReachCatalog { .. } => "reach_catalog",
         }
     }
@@ -307,6 +315,7 @@ impl Question {
             | Question::List { .. }
             | Question::Holding { .. }
             | Question::RegisterFunction { .. }
+            | Question::MapRun { .. }
             | Question::ReachCatalog { .. } => {}
         }
         question
@@ -325,6 +334,7 @@ impl Question {
             | Question::GrantLost { id, .. }
             | Question::Describe { id }
             | Question::History { id }
+            | Question::MapRun { id, .. }
             | Question::WaitEnd { id } => Some(*id),
             Question::List { .. } | Question::Holding { .. } | Question::RegisterFunction { .. } | Question::ReachCatalog { .. } => None,
         }

@@ -10,7 +10,7 @@ use super::watch::Watcher;
 use super::world::{HostWorld, ReplyTo};
 use super::{CLOSING, ClaimName, Cluster, ExecutionId, ExecutionSummary, HostMessage, Notice, PeerAnswer, Question, RemoteWatch};
 use crate::dispatch::{SessionItem, Shape, Slot};
-use crate::shard::{Answer, Revisions, ShardInput};
+use crate::shard::{Answer, ExpressStart, Revisions, ShardInput};
 use crate::store::ShardId;
 use crate::telemetry::names;
 
@@ -70,6 +70,10 @@ impl Cluster {
     pub(super) async fn answer_here(&self, question: Question) -> PeerAnswer {
         let shard = question.execution().map_or(ShardId::CATALOG, |id| self.shard_of(id));
         match question {
+            Question::Start { start, .. } if start.map_child.as_ref().is_some_and(|child| child.is_express) => {
+                self.refusable(shard, |reply| ShardInput::StartExpress { start, how: ExpressStart::Child(reply) }).await
+            }
+            Question::MapRun { id, question } => self.map_run_here(id, question).await,
             Question::Start { start, is_repeated: false, .. } => self.refusable(shard, |reply| ShardInput::Start { start, reply }).await,
             Question::Start { start, is_repeated: true, .. } => {
                 self.refusable(shard, |reply| ShardInput::StartAgain { start, reply }).await
@@ -111,7 +115,7 @@ impl Cluster {
     }
 
     /// Tells a shard what must not be refused, and waits for its answer.
-    async fn told(&self, shard: ShardId, input: impl FnOnce(ReplyTo) -> ShardInput<HostWorld>) -> PeerAnswer {
+    pub(super) async fn told(&self, shard: ShardId, input: impl FnOnce(ReplyTo) -> ShardInput<HostWorld>) -> PeerAnswer {
         let (reply, answer) = oneshot::channel();
         self.put(shard, input(ReplyTo::Once(reply)), false, answer, PeerAnswer::Shard).await
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use baton_asl::Resource;
+use baton_asl::{Resource, StateId};
 use baton_engine::{Claim, Failure, Holder, Limits, Payload, Services, Start, TaskRef};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
@@ -132,6 +132,10 @@ struct HostServices {
 impl Services for HostServices {
     fn task_token(&self, start: &Start, task: TaskRef) -> String {
         self.tasks.task_token(start, task)
+    }
+
+    fn map_run_arn(&self, start: &Start, label: Option<&str>, state: StateId, event: u64) -> String {
+        self.tasks.map_run_arn(start, label, state, event)
     }
 
     fn check(&self, resource: &Resource, parameters: &Payload) -> Result<(), Failure> {

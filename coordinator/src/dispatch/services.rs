@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use baton_asl::{Integration, Resource};
+use baton_asl::{Integration, Resource, StateId};
 use baton_engine::{Failure, Payload, Services, Start, TaskRef};
 
 use super::{InvokeRequest, Shape, TaskToken, TokenKey};
@@ -25,6 +25,10 @@ impl Services for TaskServices {
     fn task_token(&self, start: &Start, task: TaskRef) -> String {
         let execution = ExecutionId::of_arn(&start.execution_arn);
         self.key.seal_text(&TaskToken { execution, task, shape: Shape::Callback, claim_id: 0 })
+    }
+
+    fn map_run_arn(&self, start: &Start, label: Option<&str>, state: StateId, event: u64) -> String {
+        crate::shard::map_run_arn(start, label, state, event)
     }
 
     fn check(&self, resource: &Resource, parameters: &Payload) -> Result<(), Failure> {

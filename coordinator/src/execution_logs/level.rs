@@ -44,6 +44,8 @@ fn severity(machine: &StateMachine, kind: &EventKind) -> Severity {
         | EventKind::ParallelStateFailed { .. }
         | EventKind::MapIterationFailed { .. }
         | EventKind::MapIterationAborted { .. }
+        | EventKind::MapRunFailed { .. }
+        | EventKind::MapRunAborted { .. }
         | EventKind::MapStateFailed { .. } => Severity::Error,
         EventKind::ExecutionStarted(_)
         | EventKind::ExecutionRedriven { .. }
@@ -61,6 +63,10 @@ fn severity(machine: &StateMachine, kind: &EventKind) -> Severity {
         | EventKind::MapStateSucceeded { .. }
         | EventKind::WaitStarted { .. }
         | EventKind::RetryScheduled { .. }
+        | EventKind::DistributedMapStarted { .. }
+        | EventKind::MapRunStarted { .. }
+        | EventKind::MapRunSucceeded { .. }
+        | EventKind::MapRunRedriven { .. }
         | EventKind::TaskRegranted { .. } => Severity::All,
     }
 }

@@ -29,6 +29,7 @@ fn payload_bytes(kind: &EventKind) -> usize {
         | EventKind::TaskRefused { failure, .. }
         | EventKind::TaskFailed { failure, .. }
         | EventKind::TaskTimedOut { failure, .. }
+        | EventKind::MapRunFailed { failure, .. }
         | EventKind::RetryScheduled { failure, .. } => failure_bytes(failure),
         EventKind::ExecutionRedriven { .. }
         | EventKind::StateAborted { .. }
@@ -41,6 +42,11 @@ fn payload_bytes(kind: &EventKind) -> usize {
         | EventKind::MapStateSucceeded { .. }
         | EventKind::MapStateFailed { .. }
         | EventKind::WaitStarted { .. }
+        | EventKind::DistributedMapStarted { .. }
+        | EventKind::MapRunStarted { .. }
+        | EventKind::MapRunSucceeded { .. }
+        | EventKind::MapRunAborted { .. }
+        | EventKind::MapRunRedriven { .. }
         | EventKind::TaskRegranted { .. } => 0,
     }
 }

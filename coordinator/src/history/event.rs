@@ -38,6 +38,8 @@ pub(crate) struct Details<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    map_run_arn: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     index: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     length: Option<u64>,
@@ -233,6 +235,12 @@ impl<'a> History<'a> {
             EventKind::MapIterationSucceeded { .. } => named!("MapIterationSucceeded", "mapIterationSucceeded"),
             EventKind::MapIterationFailed { .. } => named!("MapIterationFailed", "mapIterationFailed"),
             EventKind::MapIterationAborted { .. } => named!("MapIterationAborted", "mapIterationAborted"),
+            EventKind::DistributedMapStarted { .. } => named!("MapStateStarted", "mapStateStarted"),
+            EventKind::MapRunStarted { .. } => named!("MapRunStarted", "mapRunStarted"),
+            EventKind::MapRunSucceeded { .. } => named!("MapRunSucceeded"),
+            EventKind::MapRunFailed { .. } => named!("MapRunFailed", "mapRunFailed"),
+            EventKind::MapRunAborted { .. } => named!("MapRunAborted"),
+            EventKind::MapRunRedriven { .. } => named!("MapRunRedriven", "mapRunRedriven"),
             EventKind::MapStateSucceeded { .. } => named!("MapStateSucceeded"),
             EventKind::MapStateFailed { .. } => named!("MapStateFailed"),
             EventKind::WaitStarted { .. } | EventKind::RetryScheduled { .. } | EventKind::TaskRegranted { .. } => {
@@ -272,7 +280,12 @@ impl<'a> History<'a> {
             EventKind::TaskSubmitted { state, output } | EventKind::TaskSucceeded { state, output } => {
                 self.output(self.integration(*state), output)
             }
-            EventKind::MapStateStarted { length, .. } => Details { length: Some(*length), ..Details::default() },
+            EventKind::DistributedMapStarted { length, .. } | EventKind::MapStateStarted { length, .. } => Details { length: Some(*length), ..Details::default() },
+            EventKind::MapRunStarted { map_run_arn, .. } => Details { map_run_arn: Some(map_run_arn), ..Details::default() },
+            EventKind::MapRunFailed { failure, .. } => failed(Details::default(), failure),
+            EventKind::MapRunRedriven { map_run_arn, redrive_count, .. } => {
+                Details { map_run_arn: Some(map_run_arn), redrive_count: Some(*redrive_count), ..Details::default() }
+            }
             EventKind::MapIterationStarted { state, index, .. }
             | EventKind::MapIterationSucceeded { state, index }
             | EventKind::MapIterationFailed { state, index }
@@ -283,6 +296,8 @@ impl<'a> History<'a> {
             | EventKind::ParallelStateFailed { .. }
             | EventKind::MapStateSucceeded { .. }
             | EventKind::MapStateFailed { .. }
+            | EventKind::MapRunSucceeded { .. }
+            | EventKind::MapRunAborted { .. }
             | EventKind::WaitStarted { .. }
             | EventKind::RetryScheduled { .. }
             | EventKind::TaskRegranted { .. } => Details::default(),

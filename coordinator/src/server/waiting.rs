@@ -75,6 +75,7 @@ fn item<'a>(waiting: &'a Waiting, machine: &'a StateMachine) -> Item<'a> {
             Item { worker_name, ..of("RESULT", reason, *deadline) }
         }
         WaitingFor::Callback { deadline } => of("CALLBACK", "waits for SendTaskSuccess or SendTaskFailure".to_owned(), *deadline),
+        WaitingFor::MapRun { map_run_arn } => of("MAP_RUN", format!("waits for {map_run_arn}"), None),
         WaitingFor::Time { until } => of("TIME", format!("waits until {}", time(*until)), Some(*until)),
         WaitingFor::Retry { at, attempts, error } => {
             let attempt = attempts.saturating_add(1);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use baton_engine::{NotRedrivable, Rejected, Timestamp, Verdict};
 use bytes::Bytes;
 
-use super::{ExecutionRecord, ExpressEnd, Grant};
+use super::{ExecutionRecord, ExpressEnd, Grant, MapRunAnswer};
 
 /// Answer to a start.
 #[derive(Clone, Debug, PartialEq, Eq, bincode::Encode, bincode::Decode)]
@@ -97,6 +97,8 @@ pub enum Answer {
     History(Option<SeenHistory>),
     /// To a look at a task.
     Task(Option<Box<Grant>>),
+    /// Of a Map Run.
+    MapRun(MapRunAnswer),
     /// To whatever was asked: not now.
     Unavailable(&'static str),
     /// To whatever was asked: the shard is not this process's, or is not any more. Whoever asks finds out who has it and asks again. If

@@ -6,12 +6,15 @@
 
 use std::sync::Arc;
 
-use baton_engine::{Status, Timestamp};
+use baton_engine::{RedriveCount, Start, Status, Timestamp};
 use bytes::Bytes;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::live::{Ended, Live, Rows};
 use super::log::is_passing;
+use super::map_run::{
+    ChildReport, OpenMapRun, StoredMapRun, StoredUntoldEnd, map_run_record, map_run_row_name, runs_of, untold_end_row_name,
+};
 use super::start::CLOSED;
 use super::stored::{
     OPEN_COUNT_ROW, Retained, Stored, StoredEnded, StoredExpress, StoredIndexEntry, StoredOpenCount, StoredRetention, encode_value,
@@ -34,6 +37,9 @@ pub(super) struct CheckpointState {
     reconsidered: Vec<ExecutionId>,
     /// Since when there is something in the log that no checkpoint covers.
     dirty_since: Option<Timestamp>,
+    dirty_map_runs: Vec<ExecutionId>,
+    /// Children whose ends have been heard of and have a row.
+    pub(super) ends_heard: Vec<ExecutionId>,
     /// Express executions that have ended and have a row.
     pub(super) express_rows_gone: Vec<ExecutionId>,
     under_way: Option<UnderWay>,
@@ -50,9 +56,18 @@ struct UnderWay {
     /// Gone as soon as they are on their way.
     ops: Option<Vec<KvOp>>,
     executions: Vec<ExecutionId>,
+    map_runs: Vec<ExecutionId>,
 }
 
 impl CheckpointState {
+    /// The Map Run has changed.
+    pub(super) fn touch_map_run(&mut self, id: ExecutionId, is_dirty: &mut bool, now: Timestamp) {
+        if !std::mem::replace(is_dirty, true) {
+            self.dirty_map_runs.push(id);
+        }
+        self.note_change(now);
+    }
+
     /// The execution has changed.
     pub(super) fn touch(&mut self, id: ExecutionId, is_dirty: &mut bool, now: Timestamp) {
         if !std::mem::replace(is_dirty, true) {
@@ -115,6 +130,7 @@ impl<W: World> Shard<W> {
             && checkpoint.stopped.is_none()
             && checkpoint.under_way.is_none()
             && self.rebuilding.is_empty()
+            && self.loading_map_runs == 0
             && self.log.batch.is_empty()
     }
 
@@ -144,6 +160,19 @@ impl<W: World> Shard<W> {
                 ops.ended(*id, ended);
             }
         }
+        let map_runs = std::mem::take(&mut self.checkpoint.dirty_map_runs);
+        for id in &map_runs {
+            if let Some(open) = self.map_runs.get_mut(id) {
+                ops.map_run(*id, open);
+            }
+        }
+        for id in &executions {
+            if let Some(end) = self.untold_ends.get_mut(id).filter(|end| !end.has_row) {
+                end.has_row = true;
+                ops.untold_end(*id, Some(&end.report));
+            }
+        }
+        std::mem::take(&mut self.checkpoint.ends_heard).into_iter().for_each(|id| ops.untold_end(id, None));
         std::mem::take(&mut self.checkpoint.express_rows_gone).into_iter().for_each(|id| ops.express_row(id, None));
         for id in std::mem::take(&mut self.checkpoint.given_up) {
             if let Some(given_up) = self.given_up.get(&id) {
@@ -155,7 +184,7 @@ impl<W: World> Shard<W> {
             ops.open_count(&count);
         }
         let ops = ops.finish(upto_seq);
-        self.checkpoint.under_way = Some(UnderWay { upto_seq, bytes, ops: Some(ops), executions });
+        self.checkpoint.under_way = Some(UnderWay { upto_seq, bytes, ops: Some(ops), executions, map_runs });
         self.send_checkpoint(out);
     }
 
@@ -177,6 +206,11 @@ impl<W: World> Shard<W> {
             self.checkpoint.stop(&format!("the store refuses a checkpoint: {error}"));
             self.log.bytes_since_checkpoint += under_way.bytes;
             return;
+        }
+        for id in under_way.map_runs {
+            if self.map_runs.get(&id).is_some_and(|open| open.is_saving_end && !open.is_dirty) {
+                self.map_runs.remove(&id);
+            }
         }
         for id in under_way.executions {
             if let Some(live) = self.live.get_mut(&id) {
@@ -203,7 +237,8 @@ impl<W: World> Shard<W> {
             || live.is_yielded
             || live.quarantined.is_some()
             || live.express.is_some()
-            || self.watchers.contains_key(&id);
+            || self.watchers.contains_key(&id)
+            || self.map_runs.values().any(|open| open.context.parent == id);
         if due_late && is_clean && !is_needed {
             self.live.remove(&id);
         }
@@ -232,6 +267,9 @@ impl<W: World> Shard<W> {
                 Output::Deny { .. } | Output::Stray { .. } | Output::Return(_) | Output::WatchedEnd(_) => out.push(output),
                 // These speak of what has not happened.
                 Output::Append { .. }
+                | Output::MapRun(_)
+                | Output::ChildEnded(_)
+                | Output::LoadMapRun(_)
                 | Output::Load(_)
                 | Output::LoadHistory { .. }
                 | Output::Checkpoint { .. }
@@ -287,7 +325,7 @@ impl Ops {
                 version_arn: summary.version_arn,
                 alias_arn: summary.alias_arn,
             };
-            self.index(id, &summary.state_machine_arn, summary.start_at, &entry);
+            self.index(id, listed_under(live.execution.started()), summary.start_at, &entry);
         }
         self.execution(id, &Stored::Live(live.stored()));
     }
@@ -305,6 +343,52 @@ impl Ops {
         let key = MetaKey { shard: self.shard, name: &name }.encode();
         self.ops.push(match start {
             Some(start) => KvOp::put(Table::Meta, key, start),
+            None => KvOp::delete(Table::Meta, key),
+        });
+    }
+
+    /// An open run has a row of the shard's own; one that has ended stands beside the executions, and is forgotten as they are.
+    fn map_run(&mut self, id: ExecutionId, open: &mut OpenMapRun) {
+        open.is_dirty = false;
+        let name = map_run_row_name(id.0);
+        let row = MetaKey { shard: self.shard, name: &name }.encode();
+        let record = map_run_record(&open.run);
+        let has_ended = open.is_told && record.stopped_at.is_some();
+        if has_ended {
+            self.ops.push(KvOp::put(Table::Executions, ExecutionKey { execution: id.0 }.encode(), Stored::MapRun(Box::new(StoredMapRun(open.run.clone()))).encode()));
+            if std::mem::take(&mut open.has_row) {
+                self.ops.push(KvOp::delete(Table::Meta, row));
+            }
+        } else {
+            open.has_row = true;
+            self.ops.push(KvOp::put(Table::Meta, row, encode_value(&StoredMapRun(open.run.clone()))));
+        }
+        open.is_saving_end = has_ended;
+        let listed_under = runs_of(&record.execution_arn);
+        if has_ended || !std::mem::replace(&mut open.is_indexed, true) {
+            let entry = StoredIndexEntry {
+                status: Status::Running,
+                stop_at: record.stopped_at,
+                redrives: RedriveCount::default(),
+                execution_arn: record.map_run_arn.clone(),
+                name: record.execution_arn.clone(),
+                version_arn: None,
+                alias_arn: None,
+            };
+            self.index(id, &listed_under, record.started_at, &entry);
+        }
+        if let Some(stop_at) = record.stopped_at.filter(|_| has_ended) {
+            let state_machine = state_machine_hash(&listed_under);
+            self.retained.push(Retained { execution: id.0, state_machine, start_at: record.started_at });
+            self.last_stop = self.last_stop.max(stop_at);
+        }
+    }
+
+    fn untold_end(&mut self, child: ExecutionId, report: Option<&ChildReport>) {
+        let name = untold_end_row_name(child.0);
+        let key = MetaKey { shard: self.shard, name: &name }.encode();
+        self.ops.push(match report {
+            Some(report) => KvOp::put(Table::Meta, key, encode_value(&StoredUntoldEnd(report.clone()))),
             None => KvOp::delete(Table::Meta, key),
         });
     }
@@ -334,7 +418,7 @@ impl Ops {
             version_arn: start.version_arn.clone(),
             alias_arn: start.alias_arn.clone(),
         };
-        self.index(id, &start.state_machine_arn, start.at, &entry);
+        self.index(id, listed_under(start), start.at, &entry);
         let stop_at = record.stop_at.unwrap_or(start.at);
         let stored = StoredEnded {
             position: ended.history.events,
@@ -344,7 +428,7 @@ impl Ops {
             redrives: record.redrives,
         };
         self.execution(id, &Stored::Ended(stored));
-        let state_machine = state_machine_hash(&start.state_machine_arn);
+        let state_machine = state_machine_hash(listed_under(start));
         self.retained.push(Retained { execution: id.0, state_machine, start_at: start.at });
         self.last_stop = self.last_stop.max(stop_at);
     }
@@ -368,8 +452,8 @@ impl Ops {
         }
     }
 
-    fn index(&mut self, id: ExecutionId, state_machine_arn: &Arc<str>, start_at: Timestamp, entry: &StoredIndexEntry) {
-        let key = ExecutionIndexKey { state_machine: state_machine_hash(state_machine_arn), start_ms: start_at, execution: id.0 };
+    fn index(&mut self, id: ExecutionId, listed_under: &str, start_at: Timestamp, entry: &StoredIndexEntry) {
+        let key = ExecutionIndexKey { state_machine: state_machine_hash(listed_under), start_ms: start_at, execution: id.0 };
         self.ops.push(KvOp::put(Table::ExecutionIndex, key.encode(), encode_value(entry)));
     }
 
@@ -398,6 +482,11 @@ impl Ops {
 /// whether or not the log still speaks of it.
 fn wakes_at(live: &Live) -> Option<Timestamp> {
     if live.execution.wants_continue() { Some(live.execution.started().at) } else { live.execution.next_due() }
+}
+
+/// Under what an execution is listed: its state machine, or its Map Run.
+pub(crate) fn listed_under(start: &Start) -> &str {
+    start.map_child.as_ref().map_or(&start.state_machine_arn, |child| &child.map_run_arn)
 }
 
 /// Under which a state machine's executions are listed.

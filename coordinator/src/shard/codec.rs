@@ -8,17 +8,21 @@
 //! Of an asynchronous Express execution the log has two entries, at positions that no event ever has: one that it has begun, with its
 //! ExecutionStarted, and one that it has ended, without any event.
 //!
+//! Entries of a Map Run have a bit in their position that no position of an event has, and the events of the run in their chunk.
+//!
 //! All numbers are little-endian. Whatever is read is checked; bytes that no encoder made are a [`CodecError`].
 
 use std::ops::Range;
 
-use baton_engine::{Event, decode_with_table, encode_with_table};
+use baton_engine::{Event, MapRunEvent, PayloadTable, decode_with_table, encode_with_table};
 use bytes::Bytes;
 
 use super::ExecutionId;
 
 /// First byte of everything that this module writes.
 const VERSION: u8 = 1;
+/// This bit in a position says that the entry is a Map Run's.
+const MAP_RUN: u64 = 1 << 62;
 /// Position of the entry that tells of the beginning of an Express execution.
 const EXPRESS_STARTED: u64 = u64::MAX - 1;
 /// Position of the entry that tells of its end.
@@ -62,6 +66,14 @@ impl BatchBuilder {
         write_chunk(events, &mut self.bytes);
         self.event_count += events.len();
         start..self.bytes.len()
+    }
+
+    /// Appends events of a Map Run, of which the first is number `position`.
+    pub fn append_map_run(&mut self, id: ExecutionId, position: u64, events: &[MapRunEvent]) {
+        self.bytes.extend_from_slice(&id.0.to_le_bytes());
+        self.bytes.extend_from_slice(&(MAP_RUN | position).to_le_bytes());
+        write_chunk(events, &mut self.bytes);
+        self.event_count += events.len();
     }
 
     /// Appends that an Express execution has begun; `started` is its ExecutionStarted.
@@ -111,6 +123,8 @@ pub enum EntryKind {
     ExpressStarted,
     /// An Express execution has ended.
     ExpressEnded,
+    /// Events of a Map Run; the first of them is this one's number.
+    MapRun(u64),
 }
 
 /// One entry of a batch.
@@ -130,6 +144,7 @@ impl Entry<'_> {
         match self.position {
             EXPRESS_STARTED => EntryKind::ExpressStarted,
             EXPRESS_ENDED => EntryKind::ExpressEnded,
+            position if position & MAP_RUN != 0 => EntryKind::MapRun(position & !MAP_RUN),
             position => EntryKind::Events(position),
         }
     }
@@ -172,7 +187,16 @@ impl<'a> Chunk<'a> {
 
     /// The events.
     pub fn events(&self) -> Result<Vec<Event>, CodecError> {
-        let events: Vec<Event> = decode_with_table(&self.bytes[CHUNK_HEAD..]).map_err(|error| CodecError::Malformed(error.to_string()))?;
+        self.read()
+    }
+
+    /// The events, of a Map Run.
+    pub fn map_run_events(&self) -> Result<Vec<MapRunEvent>, CodecError> {
+        self.read()
+    }
+
+    fn read<E: bincode::Decode<PayloadTable>>(&self) -> Result<Vec<E>, CodecError> {
+        let events: Vec<E> = decode_with_table(&self.bytes[CHUNK_HEAD..]).map_err(|error| CodecError::Malformed(error.to_string()))?;
         if events.len() != self.event_count as usize {
             return Err(CodecError::Malformed(format!("{} events where {} were announced", events.len(), self.event_count)));
         }
@@ -180,7 +204,7 @@ impl<'a> Chunk<'a> {
     }
 }
 
-fn write_chunk(events: &[Event], out: &mut Vec<u8>) {
+fn write_chunk<E: bincode::Encode>(events: &[E], out: &mut Vec<u8>) {
     let count = u32::try_from(events.len()).expect("a step has at most a few hundred events");
     out.extend_from_slice(&count.to_le_bytes());
     let length_at = out.len();

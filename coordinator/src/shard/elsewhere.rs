@@ -10,7 +10,10 @@ impl<W: World> ShardInput<W> {
         match self {
             ShardInput::Start { reply, .. }
             | ShardInput::StartAgain { reply, .. }
-            | ShardInput::StartExpress { how: ExpressStart::Recorded(reply) | ExpressStart::Awaited(reply), .. }
+            | ShardInput::StartExpress {
+                how: ExpressStart::Recorded(reply) | ExpressStart::Awaited(reply) | ExpressStart::Child(reply), ..
+            }
+            | ShardInput::MapRun { reply: Some(reply), .. }
             | ShardInput::Send { reply: Some(reply), .. }
             | ShardInput::Redrive { reply, .. }
             | ShardInput::Assert { reply, .. }
@@ -23,6 +26,8 @@ impl<W: World> ShardInput<W> {
             ShardInput::Claim { id, task, slot, claim } => Some(Output::Stray { slot, id, task, claim }),
             ShardInput::Send { reply: None, .. }
             | ShardInput::StartExpress { how: ExpressStart::Again { .. }, .. }
+            | ShardInput::MapRun { reply: None, .. }
+            | ShardInput::EndsHeard(_)
             | ShardInput::Wake
             | ShardInput::HolderLost { .. }
             | ShardInput::GrantLost { .. }
@@ -53,7 +58,9 @@ impl<W: World> ShardInput<W> {
             | ShardInput::Watch { .. }
             | ShardInput::SlotFree { .. }
             | ShardInput::Claim { .. } => true,
-            ShardInput::Wake
+            ShardInput::MapRun { reply, .. } => reply.is_some(),
+            ShardInput::EndsHeard(_)
+            | ShardInput::Wake
             | ShardInput::HolderLost { .. }
             | ShardInput::GrantLost { .. }
             | ShardInput::Place { .. }

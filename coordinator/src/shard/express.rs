@@ -7,10 +7,10 @@
 
 use std::collections::BTreeSet;
 
-use baton_engine::{Event, EventKind, Execution, Failure, Input, Start, ThreadId, Timestamp};
+use baton_engine::{Event, EventKind, Execution, Failure, Input, Start, Status, ThreadId, Timestamp};
 
 use super::express_pool::ExpressPermit;
-use super::live::Live;
+use super::live::{Ended, History, Live};
 use super::step::{Panicked, catching};
 use super::{Answer, ExecutionId, ExecutionRecord, Output, Shard, StartError, Started, World};
 use crate::telemetry::request::trace_of;
@@ -27,6 +27,8 @@ pub enum ExpressStart<Reply> {
     Recorded(Reply),
     /// StartSyncExecution: answered at the end.
     Awaited(Reply),
+    /// By a Map Run, which may have done so before: answered when the start is durable.
+    Child(Reply),
     /// By a restart, which found it open.
     Again {
         /// Whether it has a row in the key-value side.
@@ -112,10 +114,16 @@ impl<W: World> Shard<W> {
     /// Starts an Express execution. Its ARN was made for this start alone.
     pub(super) fn start_express(&mut self, mut start: Start, how: ExpressStart<W::Reply>, world: &mut W, out: &mut Vec<Output<W>>) {
         let id = ExecutionId::of_arn(&start.execution_arn);
+        let how = match how {
+            ExpressStart::Child(reply) if self.live.contains_key(&id) || self.ended.contains_key(&id) => {
+                return self.child_known(&start, reply, out);
+            }
+            how => how,
+        };
         start.at = self.now;
         let payload_bytes = start.input.len();
         let (is_recorded, has_row, permit) = match &how {
-            ExpressStart::Recorded(_) => (true, false, world.express_pool().admit(payload_bytes)),
+            ExpressStart::Recorded(_) | ExpressStart::Child(_) => (true, false, world.express_pool().admit(payload_bytes)),
             ExpressStart::Awaited(_) => (false, false, world.express_pool().admit(payload_bytes)),
             ExpressStart::Again { has_row } => (true, *has_row, Some(world.express_pool().readmit(payload_bytes))),
         };
@@ -128,7 +136,7 @@ impl<W: World> Shard<W> {
             Express { is_recorded, has_row, due: None, permit, payload_bytes_max: payload_bytes, unmeasured_events: 0, strands: 1 };
         let started = Started { arn: start.execution_arn.clone(), start_at: self.now, created: true };
         let reply = match how {
-            ExpressStart::Recorded(reply) => {
+            ExpressStart::Recorded(reply) | ExpressStart::Child(reply) => {
                 self.log.batch.append_express_started(id, started_event(&start));
                 Some(reply)
             }
@@ -156,7 +164,7 @@ impl<W: World> Shard<W> {
 
     fn refuse_express(&mut self, id: ExecutionId, how: ExpressStart<W::Reply>, error: StartError, out: &mut Vec<Output<W>>) {
         match how {
-            ExpressStart::Recorded(reply) | ExpressStart::Awaited(reply) => out.push(Output::Reply(reply, Answer::Started(Err(error)))),
+            ExpressStart::Recorded(reply) | ExpressStart::Awaited(reply) | ExpressStart::Child(reply) => out.push(Output::Reply(reply, Answer::Started(Err(error)))),
             ExpressStart::Again { has_row } => {
                 tracing::error!(execution = %id, %error, "an Express execution cannot be run again");
                 self.forget_express(id, true, has_row);
@@ -209,6 +217,9 @@ impl<W: World> Shard<W> {
         let record = live.record();
         let express = live.express.expect("only Express executions end so");
         self.express_timers.change(id, express.due, None);
+        if record.start.map_child.is_some() {
+            self.keep_child(id, &record, out);
+        }
         self.forget_express(id, express.is_recorded, express.has_row);
         let end = ExpressEnd { record, payload_bytes_max: express.payload_bytes_max };
         for reply in self.waiting_for_end.remove(&id).unwrap_or_default() {
@@ -217,6 +228,24 @@ impl<W: World> Shard<W> {
         for watcher in self.watchers.remove(&id).unwrap_or_default() {
             out.push(Output::WatchedEnd(watcher));
         }
+    }
+
+    /// The child of a Map Run had begun before.
+    pub(super) fn child_known(&mut self, start: &Start, reply: W::Reply, out: &mut Vec<Output<W>>) {
+        let started = Started { arn: start.execution_arn.clone(), start_at: self.now, created: false };
+        self.log.hold(Output::Reply(reply, Answer::Started(Ok(started))), out);
+    }
+
+    /// Of a Map Run's child there is a record after its end, as of a Standard execution, with a history of two events.
+    fn keep_child(&mut self, id: ExecutionId, record: &ExecutionRecord, out: &mut Vec<Output<W>>) {
+        let events = [started_event(&record.start), ended_event(record)];
+        let place = self.log.batch.append(id, 0, &events);
+        let mut history = History::default();
+        history.push(self.log.batch.chunk(place), events.len() as u32);
+        let mut ended = Box::new(Ended::of_express(record.clone(), history, self.log.open_seq()));
+        self.checkpoint.touch(id, &mut ended.is_dirty, self.now);
+        self.tell_map_run(id, record, out);
+        self.ended.insert(id, ended);
     }
 
     /// Nobody runs it again.
@@ -268,6 +297,21 @@ impl<W: World> Shard<W> {
     pub(super) fn hand_on(&mut self, is_express: bool, output: Output<W>, out: &mut Vec<Output<W>>) {
         if is_express { out.push(output) } else { self.log.hold(output, out) }
     }
+}
+
+/// What the log has of an end.
+fn ended_event(record: &ExecutionRecord) -> Event {
+    let failure = || record.failure.clone().unwrap_or_default();
+    let kind = match record.status {
+        Status::Succeeded => {
+            EventKind::ExecutionSucceeded { output: record.output.clone().expect("an execution that has succeeded has an output") }
+        }
+        Status::Failed => EventKind::ExecutionFailed { failure: failure() },
+        Status::TimedOut => EventKind::ExecutionTimedOut { failure: failure() },
+        Status::Aborted => EventKind::ExecutionAborted { failure: failure() },
+        Status::Running => unreachable!("an execution that has ended does not run"),
+    };
+    Event { at: record.stop_at.unwrap_or(record.start.at), previous: 0, thread: ThreadId::ROOT, kind }
 }
 
 /// What the log has of a start.

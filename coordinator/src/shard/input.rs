@@ -5,7 +5,7 @@ use std::sync::Arc;
 use baton_engine::{Claim, Input, Start, TaskRef, Timestamp};
 use bytes::Bytes;
 
-use super::{ExecutionId, ExpressStart, StoredEnded, World};
+use super::{ExecutionId, ExpressStart, MapRunMessage, StoredEnded, World};
 use crate::store::StoreError;
 
 /// Everything that can happen to a shard.
@@ -151,6 +151,17 @@ pub enum ShardInput<W: World> {
         /// Who asks.
         reply: W::Reply,
     },
+    /// Something happens to a Map Run, or is asked of it.
+    MapRun {
+        /// Which; for a list, the execution.
+        id: ExecutionId,
+        /// What.
+        message: MapRunMessage,
+        /// Who asks.
+        reply: Option<W::Reply>,
+    },
+    /// The Map Runs of these children have heard of their ends.
+    EndsHeard(Vec<ExecutionId>),
     /// The execution's next timer is due.
     Due {
         /// Which.
@@ -201,7 +212,10 @@ impl<W: World> ShardInput<W> {
     /// The execution that must be in memory before this can be handled.
     pub(super) fn needs(&self) -> Option<ExecutionId> {
         match self {
-            ShardInput::Start { start, .. } | ShardInput::StartAgain { start, .. } => Some(ExecutionId::of_arn(&start.execution_arn)),
+            ShardInput::Start { start, .. }
+            | ShardInput::StartAgain { start, .. }
+            | ShardInput::StartExpress { start, how: ExpressStart::Child(_) } => Some(ExecutionId::of_arn(&start.execution_arn)),
+            ShardInput::MapRun { message: MapRunMessage::ItemsRead { parent, .. } | MapRunMessage::Tell { parent }, .. } => Some(*parent),
             ShardInput::Send { id, .. }
             | ShardInput::Redrive { id, .. }
             | ShardInput::SlotFree { id, .. }
@@ -214,6 +228,8 @@ impl<W: World> ShardInput<W> {
             | ShardInput::Watch { id, .. }
             | ShardInput::Due { id, .. } => Some(*id),
             ShardInput::StartExpress { .. }
+            | ShardInput::MapRun { .. }
+            | ShardInput::EndsHeard(_)
             | ShardInput::Wake
             | ShardInput::Describe { .. }
             | ShardInput::History { .. }
@@ -240,7 +256,9 @@ impl<W: World> ShardInput<W> {
             | ShardInput::Retry
             | ShardInput::Checkpointed { .. }
             | ShardInput::Lost { .. } => true,
-            ShardInput::StartExpress { how: ExpressStart::Recorded(_) | ExpressStart::Again { .. }, .. }
+            ShardInput::StartExpress { how: ExpressStart::Recorded(_) | ExpressStart::Child(_) | ExpressStart::Again { .. }, .. }
+            | ShardInput::MapRun { .. }
+            | ShardInput::EndsHeard(_)
             | ShardInput::Start { .. }
             | ShardInput::StartAgain { .. }
             | ShardInput::Send { .. }

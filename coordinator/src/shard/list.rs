@@ -11,6 +11,8 @@ use super::ExecutionId;
 pub struct ListQuery {
     /// ARN of the state machine, unqualified.
     pub state_machine_arn: Arc<str>,
+    /// Not the executions of the state machine, but the children of this Map Run.
+    pub map_run_arn: Option<Arc<str>>,
     /// Only those that were started through this version or alias.
     pub through: Option<Arc<str>>,
     /// Only those of this status.
@@ -55,6 +57,13 @@ pub struct ExecutionSummary {
     pub stop_at: Option<Timestamp>,
     /// How often it was redriven, and when.
     pub redrives: RedriveCount,
+}
+
+impl ListQuery {
+    /// Under what those are listed that are asked for.
+    pub(crate) fn listed_under(&self) -> &Arc<str> {
+        self.map_run_arn.as_ref().unwrap_or(&self.state_machine_arn)
+    }
 }
 
 impl ExecutionSummary {

@@ -216,6 +216,7 @@ impl Live {
             | Input::TaskRefused { .. }
             | Input::Tick
             | Input::Continue
+            | Input::MapRunEnded { .. }
             | Input::Stop { .. } => return Ok(()),
         };
         match self.task(task).map(|open| &open.holder) {
@@ -347,6 +348,13 @@ impl Ended {
         let is_over = execution.status() == Status::Succeeded && execution.redrive_count().count == 0;
         let remains = (!is_over).then(|| Box::new(Remains { execution, revision }));
         Self { record, history, first_seq, last_seq, rows, is_dirty, is_saving: false, remains }
+    }
+
+    /// What is left of an Express execution that is kept.
+    pub(super) fn of_express(record: ExecutionRecord, history: History, seq: u64) -> Self {
+        let rows = Rows::default();
+        let record = Box::new(ExecutionRecord { events: history.events, ..record });
+        Self { record, history, first_seq: seq, last_seq: seq, rows, is_dirty: false, is_saving: false, remains: None }
     }
 
     /// The line of the list. An end that is not durable yet is not told.

@@ -21,6 +21,7 @@ mod input;
 mod list;
 mod live;
 mod log;
+mod map_run;
 mod open_count;
 mod output;
 mod quarantine;
@@ -42,14 +43,19 @@ pub use express::{ExpressEnd, ExpressStart};
 pub use express_pool::{ExpressLimits, ExpressPermit, ExpressPool};
 pub use input::ShardInput;
 pub use list::*;
+pub use map_run::{
+    ChildReport, ItemsRead, MapRunAnswer, MapRunChanges, MapRunContext, MapRunMessage, MapRunOrder, MapRunOrderKind, MapRunQuestion, MapRunRecord,
+    WrittenResults,
+};
 pub use output::{Grant, Output};
 pub use record::ExecutionRecord;
 pub use recovery::{HeldClaim, Recovering, RecoveryError};
 pub use revisions::{Activities, Functions, LogLevel, Logging, Revision, Revisions};
 pub use world::{PlaceRequest, Placement, QueuedTask, StepEvents, World};
 
-pub(crate) use checkpoint::state_machine_hash;
+pub(crate) use checkpoint::{listed_under, state_machine_hash};
 pub(crate) use live::{record, record_of_history};
+pub(crate) use map_run::{child_arn, map_run_arn, map_run_id, map_run_record, runs_of};
 pub use stored::StoredEnded;
 #[cfg(test)]
 pub(crate) use stored::{Retained, encode_value};
@@ -67,6 +73,7 @@ use express::ExpressTimers;
 use given_up::GivenUp;
 use live::{Ended, Live};
 use log::Log;
+use map_run::{OpenMapRun, UntoldEnd};
 use open_count::OpenCount;
 use step::Scratch;
 
@@ -96,6 +103,12 @@ pub struct Shard<W: World> {
     waiting_for_end: Map<ExecutionId, Vec<W::Reply>>,
     watchers: Map<ExecutionId, Vec<W::Watcher>>,
     express_timers: ExpressTimers,
+    /// Map Runs that have not ended, or whose end is not written yet.
+    map_runs: Map<ExecutionId, OpenMapRun>,
+    /// Map Runs that are being read to be redriven.
+    loading_map_runs: usize,
+    /// Ends of children that their Map Runs have not heard of.
+    untold_ends: Map<ExecutionId, UntoldEnd>,
     /// Inputs that came while the log was held up, in order.
     backlog: VecDeque<ShardInput<W>>,
     /// The shard's own inputs for the next batch.
@@ -129,6 +142,9 @@ impl<W: World> Shard<W> {
             waiting_for_end: Map::default(),
             watchers: Map::default(),
             express_timers: ExpressTimers::default(),
+            map_runs: Map::default(),
+            loading_map_runs: 0,
+            untold_ends: Map::default(),
             backlog: VecDeque::new(),
             own: VecDeque::new(),
             open_count: OpenCount::default(),
@@ -255,6 +271,8 @@ impl<W: World> Shard<W> {
             ShardInput::History { id, reply } => self.history(id, reply, out),
             ShardInput::WaitEnd { id, is_absent_running, reply } => self.wait_end(id, is_absent_running, reply, out),
             ShardInput::Watch { id, watcher, reply } => self.watch(id, watcher, reply, out),
+            ShardInput::MapRun { id, message, reply } => self.map_run(id, message, reply, world, out),
+            ShardInput::EndsHeard(ids) => self.ends_heard(ids),
             ShardInput::Due { id, until } => self.due(id, until, world, out),
             ShardInput::Wake => self.wake(world, out),
             ShardInput::Loaded { id, result } => self.loaded(id, result, world, out),

@@ -5,12 +5,18 @@ use std::sync::Arc;
 use baton_engine::{Claim, TaskActivation, TaskRef, Timestamp};
 use bytes::Bytes;
 
-use super::{Answer, ExecutionId, StoredEnded, World};
+use super::{Answer, ChildReport, ExecutionId, MapRunOrder, StoredEnded, World};
 use crate::store::KvOp;
 
 /// Everything that a shard asks of the world, in the order in which it is to be done. What depends on a batch comes out only after the
 /// batch is durable.
 pub enum Output<W: World> {
+    /// A Map Run asks for something.
+    MapRun(Box<MapRunOrder>),
+    /// A child has ended: tell its Map Run, and say with [`ShardInput::EndsHeard`](super::ShardInput::EndsHeard) when it has heard.
+    ChildEnded(Box<ChildReport>),
+    /// Read what the key-value side has of a Map Run, and answer with [`MapRunMessage::Loaded`](super::MapRunMessage::Loaded).
+    LoadMapRun(ExecutionId),
     /// Append this batch.
     Append {
         /// Number of the batch before it.

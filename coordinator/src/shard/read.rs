@@ -65,15 +65,17 @@ impl<W: World> Shard<W> {
     /// Executions of a state machine that the index does not show as they stand. What is not durable is not told.
     pub fn list(&self, state_machine_arn: &str, listed: &mut Vec<ExecutionSummary>) {
         let durable_seq = self.log.durable_seq;
-        let is_listed = |live: &Live| live.express.is_none() && (live.is_dirty || live.history.saving.is_some());
+        let is_child = |live: &Live| live.execution.started().map_child.is_some();
+        let is_changed = |live: &Live| live.is_dirty || live.history.saving.is_some();
+        let is_listed = |live: &Live| if live.express.is_some() { is_child(live) } else { is_changed(live) };
         let live = self.live.iter().filter(|(_, live)| is_listed(live));
         let live =
-            live.filter(|(_, live)| live.first_seq <= durable_seq && *live.execution.started().state_machine_arn == *state_machine_arn);
+            live.filter(|(_, live)| live.first_seq <= durable_seq && super::listed_under(live.execution.started()) == state_machine_arn);
         listed.extend(live.map(|(id, live)| live.told(*id, durable_seq)));
         let ended = self
             .ended
             .iter()
-            .filter(|(_, ended)| ended.first_seq <= durable_seq && *ended.record.start.state_machine_arn == *state_machine_arn);
+            .filter(|(_, ended)| ended.first_seq <= durable_seq && super::listed_under(&ended.record.start) == state_machine_arn);
         listed.extend(ended.map(|(id, ended)| ended.summary(*id, durable_seq)));
         let given_up = self.given_up.iter().filter_map(|(id, given_up)| given_up.summary(*id, durable_seq));
         listed.extend(given_up.filter(|summary| *summary.state_machine_arn == *state_machine_arn));

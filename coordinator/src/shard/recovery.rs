@@ -5,12 +5,13 @@
 
 use std::sync::Arc;
 
-use baton_engine::{Claim, EventKind, Execution, Holder, Start, Status, TaskRef, Timestamp};
+use baton_engine::{Claim, EventKind, Execution, Holder, MapRun, Start, Status, TaskRef, Timestamp};
 use bytes::Bytes;
 
 use super::codec::{Chunk, CodecError, Entry, EntryKind, read_batch};
 use super::given_up::GivenUp;
 use super::live::{Ended, History, Live, LoadError, Remains, TaskHolder};
+use super::map_run::{StoredMapRun, StoredUntoldEnd, UntoldEnd, child_of_untold_end_row, map_run_of_row, report_of};
 use super::step::{Panicked, ask_for_timer, catching};
 use super::stored::{
     OPEN_COUNT_ROW, Stored, StoredEnded, StoredExpress, StoredGivenUp, StoredTasks, decode_value, execution_of_express_row,
@@ -72,6 +73,16 @@ pub struct Recovering<W: World> {
     over: Map<ExecutionId, StoredEnded>,
     /// Express executions that run.
     express: Map<ExecutionId, OpenExpress>,
+    /// Map Runs that were open, or have ended since.
+    map_runs: Map<ExecutionId, RecoveredMapRun>,
+}
+
+/// A Map Run that is being read back.
+struct RecoveredMapRun {
+    run: MapRun,
+    has_row: bool,
+    /// The log has more of it than the row.
+    is_dirty: bool,
 }
 
 /// An Express execution that has begun and has not ended.
@@ -94,7 +105,7 @@ pub struct HeldClaim {
 impl<W: World> Recovering<W> {
     /// A shard whose log ends with batch `seq`.
     pub fn new(shard: ShardId, seq: u64, now: Timestamp, horizon: Timestamp) -> Self {
-        Self { shard: Shard::new(shard, seq, now, horizon), rows: Map::default(), over: Map::default(), express: Map::default() }
+        Self { shard: Shard::new(shard, seq, now, horizon), rows: Map::default(), over: Map::default(), express: Map::default(), map_runs: Map::default() }
     }
 
     /// Which one it is.
@@ -111,6 +122,12 @@ impl<W: World> Recovering<W> {
         } else if let Some(execution) = execution_of_express_row(key.name) {
             let StoredExpress(start) = decode_value(value).map_err(|source| self.codec(source))?;
             self.express.insert(ExecutionId(execution), OpenExpress { start: Box::new(start), has_row: true });
+        } else if let Some(id) = map_run_of_row(key.name) {
+            let StoredMapRun(run) = decode_value(value).map_err(|source| self.codec(source))?;
+            self.map_runs.insert(ExecutionId(id), RecoveredMapRun { run, has_row: true, is_dirty: false });
+        } else if let Some(child) = child_of_untold_end_row(key.name) {
+            let StoredUntoldEnd(report) = decode_value(value).map_err(|source| self.codec(source))?;
+            self.shard.untold_ends.insert(ExecutionId(child), UntoldEnd { report, has_row: true });
         } else if let Some(execution) = execution_of_given_up_row(key.name) {
             let StoredGivenUp { reason, start } = decode_value(value).map_err(|source| self.codec(source))?;
             tracing::error!(execution = %ExecutionId(execution), %reason, "an execution is still set aside and does not go on");
@@ -127,7 +144,8 @@ impl<W: World> Recovering<W> {
         let entries = read_batch(batch).map_err(|source| self.codec(source))?;
         let mut missing: Vec<_> = entries.iter().filter(|entry| goes_on(entry) && !self.knows(entry.id)).map(|entry| entry.id).collect();
         // An execution that begins in this batch may go on in it.
-        missing.retain(|id| !entries.iter().any(|entry| entry.id == *id && entry.position == 0));
+        let begins = |entry: &Entry<'_>| matches!(entry.kind(), EntryKind::Events(0) | EntryKind::MapRun(0));
+        missing.retain(|id| !entries.iter().any(|entry| entry.id == *id && begins(entry)));
         missing.dedup();
         Ok(missing)
     }
@@ -136,6 +154,7 @@ impl<W: World> Recovering<W> {
         self.shard.live.contains_key(&id)
             || self.shard.ended.contains_key(&id)
             || self.over.contains_key(&id)
+            || self.map_runs.contains_key(&id)
             || self.shard.given_up.contains_key(&id)
     }
 
@@ -144,6 +163,10 @@ impl<W: World> Recovering<W> {
         match Stored::decode(value).map_err(|source| self.codec(source))? {
             Stored::Ended(stored) => {
                 self.over.insert(id, stored);
+            }
+            Stored::MapRun(stored) => {
+                let StoredMapRun(run) = *stored;
+                self.map_runs.insert(id, RecoveredMapRun { run, has_row: false, is_dirty: false });
             }
             Stored::Live(stored) => match Live::from_stored(&stored, world).map_err(|error| self.load_error(id, error)) {
                 Ok(live) => drop(self.shard.live.insert(id, Box::new(live))),
@@ -220,6 +243,7 @@ impl<W: World> Recovering<W> {
                 self.express_ended(entry.id);
                 return Ok(());
             }
+            EntryKind::MapRun(position) => return self.replay_map_run(entry.id, position, entry.chunk),
         };
         let Entry { id, chunk, .. } = entry;
         let is_counted = self.shard.open_count.is_new(seq);
@@ -265,7 +289,11 @@ impl<W: World> Recovering<W> {
                 if is_counted {
                     self.shard.open_count.ended();
                 }
-                self.shard.ended.insert(id, Box::new(Ended::of(*live)));
+                let ended = Ended::of(*live);
+                if let Some(report) = report_of(id, &ended.record) {
+                    self.shard.untold_ends.entry(id).or_insert(UntoldEnd { report, has_row: false });
+                }
+                self.shard.ended.insert(id, Box::new(ended));
             }
         }
         Ok(())
@@ -274,6 +302,22 @@ impl<W: World> Recovering<W> {
     /// The execution has seen these events, the count of open ones has not.
     fn pass_over(&mut self, chunk: Chunk<'_>) -> Result<(), RecoveryError> {
         self.shard.open_count.passed_over(chunk).map_err(|source| self.codec(source))
+    /// A run whose row has gone from those of open ones has ended, and everything that the log has of it is written.
+    fn replay_map_run(&mut self, id: ExecutionId, position: u64, chunk: Chunk<'_>) -> Result<(), RecoveryError> {
+        let events = chunk.map_run_events().map_err(|source| self.codec(source))?;
+        self.shard.checkpoint.note_change(self.shard.now);
+        if position == 0 && !self.map_runs.contains_key(&id) {
+            let malformed = || CodecError::Malformed("a Map Run that does not begin with its start".to_owned());
+            let run = events.first().cloned().and_then(MapRun::recover).ok_or_else(|| self.codec(malformed()))?;
+            self.map_runs.insert(id, RecoveredMapRun { run, has_row: false, is_dirty: true });
+        }
+        let Some(recovered) = self.map_runs.get_mut(&id).filter(|recovered| position <= recovered.run.events()) else { return Ok(()) };
+        let seen = usize::try_from(recovered.run.events() - position).unwrap_or(usize::MAX);
+        for event in events.iter().skip(seen) {
+            recovered.run.apply(event);
+            recovered.is_dirty = true;
+        }
+        Ok(())
     }
 
     fn begin(&self, id: ExecutionId, chunk: Chunk<'_>, world: &mut W) -> Result<Box<Live>, RecoveryError> {
@@ -358,7 +402,28 @@ impl<W: World> Recovering<W> {
             }
         }
         self.run_express_again();
+        self.resume_map_runs(world, out);
         (self.shard, held)
+    }
+
+    fn resume_map_runs(&mut self, world: &mut W, out: &mut Vec<Output<W>>) {
+        let mut recovered: Vec<_> = std::mem::take(&mut self.map_runs).into_iter().collect();
+        recovered.sort_unstable_by_key(|(id, recovered)| (recovered.run.started_at(), *id));
+        for (id, RecoveredMapRun { run, has_row, is_dirty }) in recovered {
+            match self.shard.opened(id, run, world) {
+                Ok(mut open) => {
+                    (open.has_row, open.is_indexed) = (has_row, has_row);
+                    self.shard.map_runs.insert(id, open);
+                    if is_dirty {
+                        self.shard.touch_map_run(id);
+                    }
+                    self.shard.resume_map_run(id, out);
+                }
+                Err(error) => tracing::error!(map_run = %id, %error, "a Map Run is set aside and does not go on"),
+            }
+        }
+        let reports: Vec<_> = self.shard.untold_ends.values().map(|end| Box::new(end.report.clone())).collect();
+        out.extend(reports.into_iter().map(Output::ChildEnded));
     }
 
     /// In the order in which they were started.
@@ -416,5 +481,5 @@ fn start_of(entry: Entry<'_>) -> Option<Start> {
 
 /// Whether the entry's execution has begun in an earlier one.
 fn goes_on(entry: &Entry<'_>) -> bool {
-    matches!(entry.kind(), EntryKind::Events(position) if position > 0)
+    matches!(entry.kind(), EntryKind::Events(position) | EntryKind::MapRun(position) if position > 0)
 }

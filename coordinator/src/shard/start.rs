@@ -6,7 +6,7 @@ use bytes::Bytes;
 use super::live::{Live, LoadError};
 use super::step::{Panicked, ask_for_timer, catching};
 use super::stored::{Stored, StoredEnded};
-use super::{Answer, ExecutionId, ExpressStart, Output, RedriveError, SendError, Shard, ShardInput, StartError, Started, World};
+use super::{Answer, ExecutionId, ExpressStart, MapRunMessage, Output, RedriveError, SendError, Shard, ShardInput, StartError, Started, World};
 use crate::store::StoreError;
 use crate::telemetry::request::trace_of;
 
@@ -61,7 +61,8 @@ impl<W: World> Shard<W> {
         let live = stored.and_then(|stored| match stored {
             Some(Stored::Live(stored)) => Live::from_stored(&stored, world).map(|live| Found::Live(Box::new(live))),
             Some(Stored::Ended(stored)) => Ok(Found::Ended(stored)),
-            None => Ok(Found::Nothing),
+            // No execution has the id of a Map Run.
+            Some(Stored::MapRun(_)) | None => Ok(Found::Nothing),
         });
         match live {
             Ok(Found::Live(live)) => self.found_live(id, live, waiting, world, out),
@@ -111,6 +112,10 @@ impl<W: World> Shard<W> {
                     self.start_new(*start, reply, world, out);
                     break;
                 }
+                ShardInput::StartExpress { start, how: ExpressStart::Child(reply) } => {
+                    self.start_express(*start, ExpressStart::Child(reply), world, out);
+                    break;
+                }
                 other => self.answer_nothing(other, out),
             }
         }
@@ -131,6 +136,7 @@ impl<W: World> Shard<W> {
     pub(super) fn answer_ended(&mut self, input: ShardInput<W>, out: &mut Vec<Output<W>>) {
         match input {
             ShardInput::Start { start, reply } | ShardInput::StartAgain { start, reply } => self.start_known(*start, reply, out),
+            ShardInput::StartExpress { start, how: ExpressStart::Child(reply) } => self.child_known(&start, reply, out),
             ShardInput::Watch { reply, .. } => out.push(Output::Reply(reply, Answer::History(None))),
             ShardInput::Redrive { reply, .. } => {
                 // Any other end would have been looked into.
@@ -160,9 +166,15 @@ impl<W: World> Shard<W> {
         match input {
             ShardInput::Start { reply, .. }
             | ShardInput::StartAgain { reply, .. }
-            | ShardInput::StartExpress { how: ExpressStart::Recorded(reply) | ExpressStart::Awaited(reply), .. } => {
-                out.push(Output::Reply(reply, Answer::Started(Err(StartError::Unavailable(unavailable)))))
-            }
+            | ShardInput::StartExpress {
+                how: ExpressStart::Recorded(reply) | ExpressStart::Awaited(reply) | ExpressStart::Child(reply), ..
+            } => out.push(Output::Reply(reply, Answer::Started(Err(StartError::Unavailable(unavailable))))),
+            ShardInput::MapRun { reply: Some(reply), .. } => out.push(Output::Reply(reply, Answer::Unavailable(unavailable))),
+            // The execution has ended, and does not want to know; or it cannot be read, and hears of it after the next start.
+            ShardInput::MapRun { id, message: MapRunMessage::Tell { .. }, reply: None } => match error {
+                SendError::NoSuchExecution | SendError::Rejected(_) => self.map_run_told(id),
+                SendError::Throttled | SendError::Unavailable(_) => {}
+            },
             ShardInput::Send { reply: Some(reply), .. } | ShardInput::Assert { reply, .. } => {
                 out.push(Output::Reply(reply, Answer::Sent(Err(error.clone()))))
             }
@@ -189,6 +201,8 @@ impl<W: World> Shard<W> {
             // A timer of an execution that is gone, a task that nobody waits for: nothing to be done.
             ShardInput::Send { reply: None, .. }
             | ShardInput::StartExpress { how: ExpressStart::Again { .. }, .. }
+            | ShardInput::MapRun { reply: None, .. }
+            | ShardInput::EndsHeard(_)
             | ShardInput::Wake
             | ShardInput::HolderLost { .. }
             | ShardInput::GrantLost { .. }

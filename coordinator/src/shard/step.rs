@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::express::Express;
 use super::live::{Ended, History, Live, OpenTask, TaskHolder};
+use super::map_run::MapRunEffect;
 use super::{Answer, ExecutionId, Grant, Output, PlaceRequest, Placement, Revision, Seen, Shard, ShardInput, StepEvents, World};
 use crate::store::ShardId;
 use crate::telemetry::trace::header_of_attempt;
@@ -21,13 +22,23 @@ pub(super) struct Scratch<W: World> {
     pub(super) own: Vec<ShardInput<W>>,
     /// Slots that were reserved in vain.
     pub(super) returned: Vec<W::Slot>,
+    /// What the step asks for about Map Runs.
+    pub(super) map_runs: Vec<MapRunEffect>,
     pub(super) yielded: bool,
     pub(super) ended: bool,
 }
 
 impl<W: World> Default for Scratch<W> {
     fn default() -> Self {
-        Self { decision: Decision::default(), held: Vec::new(), own: Vec::new(), returned: Vec::new(), yielded: false, ended: false }
+        Self {
+            decision: Decision::default(),
+            held: Vec::new(),
+            own: Vec::new(),
+            returned: Vec::new(),
+            map_runs: Vec::new(),
+            yielded: false,
+            ended: false,
+        }
     }
 }
 
@@ -161,6 +172,9 @@ impl<W: World> Shard<W> {
         for output in self.scratch.held.drain(..) {
             self.log.hold(output, out);
         }
+        for effect in std::mem::take(&mut self.scratch.map_runs) {
+            self.follow_map_run(id, effect, &live.revision, out);
+        }
         if self.scratch.ended {
             return self.end(id, *live, out);
         }
@@ -193,6 +207,7 @@ impl<W: World> Shard<W> {
     fn end(&mut self, id: ExecutionId, live: Live, out: &mut Vec<Output<W>>) {
         self.open_count.ended();
         let ended = Box::new(Ended::of(live));
+        self.tell_map_run(id, &ended.record, out);
         let replies = self.waiting_for_end.remove(&id).unwrap_or_default();
         for reply in replies {
             let answer = Answer::Seen(Seen::Here(ended.record.clone()));
@@ -211,6 +226,7 @@ impl<W: World> Scratch<W> {
         self.held.clear();
         self.own.clear();
         self.returned.clear();
+        self.map_runs.clear();
         self.yielded = false;
         self.ended = false;
     }
@@ -243,6 +259,9 @@ impl<W: World> Scratch<W> {
             match effect {
                 Effect::Dispatch(activation) => self.dispatch(at, live, activation, world),
                 Effect::Cancel { task } => self.cancel(at.id, live, task, world),
+                Effect::StartMapRun(spec) => self.map_runs.push(MapRunEffect::Start(spec)),
+                Effect::RedriveMapRun { map_run_arn } => self.map_runs.push(MapRunEffect::Redrive(map_run_arn)),
+                Effect::AbortMapRun { map_run_arn } => self.map_runs.push(MapRunEffect::Abort(map_run_arn)),
                 Effect::Yield => {}
                 Effect::Ended => self.ended = true,
             }
@@ -363,6 +382,7 @@ fn closes(input: &Input) -> Closes {
         | Input::TaskHeartbeat { .. }
         | Input::Tick
         | Input::Continue
+        | Input::MapRunEnded { .. }
         | Input::Stop { .. } => Closes::Nothing,
     }
 }

@@ -6,14 +6,17 @@ use baton_engine::{Claim, PayloadTable, RedriveCount, Start, Status, TaskRef, Ti
 use bytes::Bytes;
 
 use super::codec::{CodecError, version_checked, versioned};
+use super::map_run::StoredMapRun;
 
 /// Value in the table of executions.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub(crate) enum Stored {
     /// It runs. Its history up to `position` is in the table of histories.
     Live(StoredLive),
     /// It has ended. Its first history segment says how it began, its last how it ended.
     Ended(StoredEnded),
+    /// It is no execution but a Map Run that has ended.
+    MapRun(Box<StoredMapRun>),
 }
 
 /// An execution that has ended.
@@ -86,6 +89,7 @@ pub(crate) struct StoredLive {
 
 const LIVE: u8 = 1;
 const ENDED: u8 = 2;
+const MAP_RUN: u8 = 3;
 const NO_ROW: Timestamp = Timestamp::MIN;
 
 impl Stored {
@@ -96,6 +100,10 @@ impl Stored {
             Stored::Ended(ended) => {
                 out.push(ENDED);
                 ended.encode(&mut out);
+            }
+            Stored::MapRun(stored) => {
+                out.push(MAP_RUN);
+                encode_with_table(&**stored, &mut out);
             }
             Stored::Live(live) => {
                 out.push(LIVE);
@@ -113,6 +121,10 @@ impl Stored {
         let (&kind, rest) = version_checked(value)?.split_first().ok_or(CodecError::Truncated)?;
         match kind {
             ENDED => StoredEnded::decode(rest).map(Stored::Ended),
+            MAP_RUN => {
+                let stored: StoredMapRun = decode_with_table(rest).map_err(|error| CodecError::Malformed(error.to_string()))?;
+                Ok(Stored::MapRun(Box::new(stored)))
+            }
             LIVE => {
                 let (position, rest) = rest.split_first_chunk::<8>().ok_or(CodecError::Truncated)?;
                 let (timer_row, rest) = rest.split_first_chunk::<8>().ok_or(CodecError::Truncated)?;

@@ -67,7 +67,13 @@ impl Outcome {
             | EventKind::MapStateFailed { .. }
             | EventKind::WaitStarted { .. }
             | EventKind::RetryScheduled { .. }
-            | EventKind::TaskRegranted { .. } => None,
+            | EventKind::TaskRegranted { .. }
+            | EventKind::DistributedMapStarted { .. }
+            | EventKind::MapRunStarted { .. }
+            | EventKind::MapRunSucceeded { .. }
+            | EventKind::MapRunFailed { .. }
+            | EventKind::MapRunAborted { .. }
+            | EventKind::MapRunRedriven { .. } => None,
         }
     }
 

@@ -176,6 +176,7 @@ async fn is_over(store: &dyn ShardStore, execution: u128, before: Timestamp) -> 
     match Stored::decode(&value).map_err(|error| StoreError::Corrupt(error.to_string()))? {
         Stored::Live(_) => Ok(false),
         Stored::Ended(ended) => Ok(ended.stop_at < before),
+        Stored::MapRun(stored) => Ok(stored.0.stopped_at().is_some_and(|stopped| stopped < before)),
     }
 }
 

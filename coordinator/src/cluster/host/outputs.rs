@@ -14,7 +14,7 @@ use super::{Asked, Host, HostMessage};
 use crate::cluster::world::ReplyTo;
 use crate::cluster::{ClaimOutcome, count_claim};
 use crate::dispatch::{GRACE, Session, SessionItem, Slot};
-use crate::shard::{Answer, ExecutionId, Grant, HeldClaim, Output, SendError, ShardInput, StoredEnded};
+use crate::shard::{Answer, ExecutionId, Grant, HeldClaim, MapRunMessage, Output, SendError, ShardInput, StoredEnded};
 use crate::store::keys::{ExecutionKey, HistoryKey};
 use crate::store::{Append, Checkpoint, ShardId, ShardStore, StoreError, Table, Token};
 
@@ -45,6 +45,9 @@ impl Host {
                 self.checkpoints.asked.push(Checkpoint { shard, token, upto_seq, ops });
                 self.write_checkpoints();
             }
+            Output::MapRun(order) => self.shared.map_runs.order(order),
+            Output::ChildEnded(report) => self.shared.map_runs.child_ended(report),
+            Output::LoadMapRun(id) => self.load_map_run((shard, token), id),
             Output::Reply(reply, answer) => answer_to(reply, answer),
             Output::Grant(slot, grant) => self.grant(index, slot, grant),
             Output::Return(slot) => self.give_back(slot),
@@ -75,6 +78,15 @@ impl Host {
                 self.background.push(load.boxed());
             }
         }
+    }
+
+    fn load_map_run(&mut self, (shard, token): (ShardId, Token), id: ExecutionId) {
+        let store = self.shared.store.clone();
+        let load = async move {
+            let result = store.get(Table::Executions, &ExecutionKey { execution: id.0 }.encode()).await;
+            HostMessage::Own(shard, token, ShardInput::MapRun { id, message: MapRunMessage::Loaded { result }, reply: None })
+        };
+        self.background.push(load.boxed());
     }
 
     /// A redrive is rare, and a history may be long: it is read beside everything else.
@@ -197,7 +209,13 @@ fn code_of(answer: Answer) -> Code {
     match answer {
         Answer::Sent(result) => report_code(result),
         Answer::Unavailable(_) | Answer::NotHere => Code::RetryLater,
-        Answer::Started(_) | Answer::ExpressEnded(_) | Answer::Redriven(_) | Answer::Seen(_) | Answer::History(_) | Answer::Task(_) => {
+        Answer::Started(_)
+        | Answer::ExpressEnded(_)
+        | Answer::Redriven(_)
+        | Answer::Seen(_)
+        | Answer::History(_)
+        | Answer::Task(_)
+        | Answer::MapRun(_) => {
             unreachable!("a report is answered as an input is")
         }
     }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::grant::WireGrant;
 use super::text::lasting;
 use crate::cluster::{ClaimName, ExecutionRecord, ExecutionSummary, PeerAnswer, ReadError, RedriveError, SendError, StartError, Started};
-use crate::shard::{Answer, Seen, SeenHistory};
+use crate::shard::{Answer, MapRunAnswer, Seen, SeenHistory};
 
 /// See [`PeerAnswer`].
 #[derive(Encode, Decode)]
@@ -23,6 +23,7 @@ pub(super) enum WireAnswer {
     Ended(Result<Option<Box<ExecutionRecord>>, NotRead>),
     Listed(Vec<ExecutionSummary>),
     Holding(Option<Vec<ClaimName>>),
+    MapRun(MapRunAnswer),
     Done { catalog_position: u64 },
     Throttled,
     Unavailable(String),
@@ -92,6 +93,7 @@ impl WireAnswer {
             Answer::Seen(Seen::Elsewhere) => Self::Seen(None),
             Answer::History(history) => Self::History(history.map(WireHistory::from)),
             Answer::Task(grant) => Self::Task(grant.map(WireGrant::from)),
+            Answer::MapRun(answer) => Self::MapRun(answer),
             Answer::Unavailable(text) => Self::Unavailable(text.to_owned()),
             Answer::NotHere => Self::NotHere,
             Answer::ExpressEnded(_) => unreachable!("an Express execution runs where it was asked for"),
@@ -109,6 +111,7 @@ impl From<WireAnswer> for PeerAnswer {
             WireAnswer::Seen(record) => shard(Answer::Seen(record.map_or(Seen::Elsewhere, Seen::Here))),
             WireAnswer::History(history) => shard(Answer::History(history.map(SeenHistory::from))),
             WireAnswer::Task(grant) => shard(Answer::Task(grant.map(Into::into))),
+            WireAnswer::MapRun(answer) => shard(Answer::MapRun(answer)),
             WireAnswer::Claimed(grant) => PeerAnswer::Claimed(grant.map(Into::into)),
             WireAnswer::Ended(record) => PeerAnswer::Ended(record.map_err(ReadError::from)),
             WireAnswer::Listed(listed) => PeerAnswer::Listed(listed),

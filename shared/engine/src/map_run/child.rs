@@ -19,6 +19,8 @@ pub struct MapChild {
     pub items: u32,
     /// Its output is part of the run's result.
     pub is_collected: bool,
+    /// It is an Express execution.
+    pub is_express: bool,
 }
 
 /// What a child begins with.

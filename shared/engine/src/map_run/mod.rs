@@ -164,6 +164,16 @@ impl MapRun {
         self.next_child
     }
 
+    /// Index that the next item gets.
+    pub fn next_item(&self) -> u64 {
+        self.next_item
+    }
+
+    /// Whether nothing begins any more, because it fails or is aborted.
+    pub fn is_stopping(&self) -> bool {
+        self.stop.is_some()
+    }
+
     /// Indices of the children that run.
     pub fn running(&self) -> impl Iterator<Item = u64> + '_ {
         self.outcomes.open(self.next_child)

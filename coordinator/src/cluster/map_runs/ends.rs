@@ -1,0 +1,55 @@
+//! The ends of children on their way to their runs, many in one message.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::Cluster;
+use crate::cluster::ExecutionId;
+use crate::shard::{ChildReport, MapRunQuestion, ShardInput};
+use crate::store::ShardId;
+
+/// Ends in one message at most.
+const ENDS_MAX: usize = 256;
+/// The first end waits so long for others.
+const LINGER: Duration = Duration::from_millis(2);
+/// A run that does not answer is told again after this time.
+const RETRY_AFTER: Duration = Duration::from_millis(100);
+
+/// Tells every end until its run has heard of it.
+pub(super) async fn tell(cluster: Cluster, mut ends: mpsc::UnboundedReceiver<Box<ChildReport>>) {
+    let mut reports = Vec::with_capacity(ENDS_MAX);
+    while ends.recv_many(&mut reports, ENDS_MAX).await > 0 {
+        if reports.len() < ENDS_MAX {
+            tokio::time::sleep(LINGER).await;
+            while reports.len() < ENDS_MAX {
+                let Ok(report) = ends.try_recv() else { break };
+                reports.push(report);
+            }
+        }
+        let mut by_run: BTreeMap<ExecutionId, Vec<Box<ChildReport>>> = BTreeMap::new();
+        for report in reports.drain(..) {
+            by_run.entry(report.map_run).or_default().push(report);
+        }
+        for (run, reports) in by_run {
+            tokio::spawn(tell_one(cluster.clone(), run, reports));
+        }
+    }
+}
+
+async fn tell_one(cluster: Cluster, run: ExecutionId, reports: Vec<Box<ChildReport>>) {
+    let ends: Vec<_> = reports.iter().map(|report| report.end.clone()).collect();
+    while cluster.ask_map_run(run, MapRunQuestion::ChildrenEnded(ends.clone())).await.is_err() {
+        if cluster.is_closing() {
+            return;
+        }
+        tokio::time::sleep(RETRY_AFTER).await;
+    }
+    let mut heard: BTreeMap<ShardId, Vec<ExecutionId>> = BTreeMap::new();
+    for report in reports {
+        heard.entry(cluster.shard_of(report.child)).or_default().push(report.child);
+    }
+    let inputs = heard.into_iter().map(|(shard, children)| (shard, ShardInput::EndsHeard(children)));
+    cluster.push_all(inputs.collect());
+}
