@@ -8,6 +8,7 @@ use baton_asl::StateMachine;
 use crate::catalog::{self, CatalogRevision, MachineType};
 
 use super::error::ApiError;
+use super::refused_label;
 
 /// A definition of fewer bytes is read at once; a longer one would hold up the requests beside it.
 const INLINE_BYTES_MAX: usize = 16 * 1024;
@@ -18,7 +19,10 @@ pub(super) async fn read(text: String, machine_type: MachineType) -> Result<(Arc
     let compiled = off_the_runtime(text.clone(), move |text| catalog::compile(text, machine_type)).await?;
     match compiled {
         Ok(machine) => Ok((text, machine)),
-        Err(invalid) => Err(ApiError::InvalidDefinition(invalid.to_string())),
+        Err(invalid) => {
+            let recorded = refused_label::text(&text, &invalid.diagnostics);
+            Err(ApiError::InvalidDefinition(recorded.unwrap_or_else(|| invalid.to_string())))
+        }
     }
 }
 

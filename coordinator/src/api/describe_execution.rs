@@ -43,6 +43,8 @@ pub(super) struct Response<'a> {
     state_machine_version_arn: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     state_machine_alias_arn: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    map_run_arn: Option<&'a str>,
     redrive_count: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     redrive_date: Option<EpochSeconds>,
@@ -85,6 +87,7 @@ impl<'a> Response<'a> {
             cause: failure.and_then(|failure| failure.cause.as_deref()),
             state_machine_version_arn: start.version_arn.as_deref(),
             state_machine_alias_arn: start.alias_arn.as_deref(),
+            map_run_arn: start.map_child.as_ref().map(|child| &*child.map_run_arn),
             redrive_count: record.redrives.count,
             redrive_date: record.redrives.at.map(EpochSeconds),
             redrive_status: if redrivable.is_ok() { "REDRIVABLE" } else { "NOT_REDRIVABLE" },

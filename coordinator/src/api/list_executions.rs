@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::cluster::{Cursor, ExecutionId, ExecutionSummary, ListQuery};
+use crate::cluster::{Cursor, ExecutionId, ExecutionSummary, ListQuery, labelled_machine_arn};
 
 use super::constraint::{ARN, Constraints, LONG_ARN, MAX_RESULTS};
 use super::epoch::EpochSeconds;
 use super::execution::{STATUS_FILTERS, status_name};
 use super::resource::{Qualifier, StateMachineRef};
-use super::{Api, ApiError, Call, Operation, page, resource};
+use super::{Api, ApiError, Call, Operation, map_run, page};
 
 /// Executions that the cluster lists at once.
 const PAGE_LEN_MAX: usize = 1_000;
@@ -47,6 +47,8 @@ struct Item {
     #[serde(skip_serializing_if = "Option::is_none")]
     stop_date: Option<EpochSeconds>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    map_run_arn: Option<Arc<str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     state_machine_version_arn: Option<Arc<str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     state_machine_alias_arn: Option<Arc<str>>,
@@ -66,10 +68,9 @@ pub(super) async fn run(api: &Api, call: &Call<'_>) -> Result<Response, ApiError
     let redriven = check.one_of("redriveFilter", request.redrive_filter.as_deref(), &REDRIVE_FILTERS);
     check.done()?;
 
-    let arn = state_machine_arn(arn, map_run)?;
-    let target = StateMachineRef::resolve(api, &arn)?.standard()?;
-    let paging =
-        page::Request::new(Operation::ListExecutions, &[Some(&arn), request.status_filter.as_deref(), request.redrive_filter.as_deref()]);
+    let listed = Listed::of(api, arn, map_run).await?;
+    let arguments = [Some(listed.arn()), request.status_filter.as_deref(), request.redrive_filter.as_deref()];
+    let paging = page::Request::new(Operation::ListExecutions, &arguments);
     let now = crate::clock::now();
     let after = token.map(|token| cursor(&paging.place(&token, now)?)).transpose()?;
     // Only children of Map Runs wait for a redrive.
@@ -77,12 +78,11 @@ pub(super) async fn run(api: &Api, call: &Call<'_>) -> Result<Response, ApiError
         return Ok(Response { executions: Vec::new(), next_token: None });
     }
     let limit = page::limit(request.max_results).min(PAGE_LEN_MAX);
-    let through = (target.qualifier != Qualifier::Unqualified).then(|| arn.as_str().into());
     // One more than fits tells whether there is a next page; behind a page of the largest size there may be an empty one.
     let query = ListQuery {
-        map_run_arn: None,
-        state_machine_arn: target.machine.arn.clone(),
-        through,
+        map_run_arn: listed.map_run.clone(),
+        state_machine_arn: listed.state_machine.clone(),
+        through: listed.through.clone(),
         status: status.flatten(),
         redriven,
         after,
@@ -92,23 +92,42 @@ pub(super) async fn run(api: &Api, call: &Call<'_>) -> Result<Response, ApiError
     let more = found.len() > limit || found.len() == PAGE_LEN_MAX;
     found.truncate(limit);
     let next_token = found.last().filter(|_| more).map(|last| paging.token(&place(last.cursor()), now));
-    Ok(Response { executions: found.into_iter().map(item).collect(), next_token })
+    Ok(Response { executions: found.into_iter().map(|summary| item(summary, &listed)).collect(), next_token })
 }
 
-/// Exactly one of the two. There are no Map Runs yet, so that none can be found.
-fn state_machine_arn(arn: Option<String>, map_run: Option<String>) -> Result<String, ApiError> {
-    match (arn, map_run) {
-        (Some(arn), None) => Ok(arn),
-        (None, Some(map_run)) => {
-            resource::check_map_run(&map_run)?;
-            Err(ApiError::no_such_resource(&map_run))
+/// Whose executions are listed.
+struct Listed {
+    state_machine: Arc<str>,
+    through: Option<Arc<str>>,
+    map_run: Option<Arc<str>>,
+}
+
+impl Listed {
+    /// Exactly one of the two is given.
+    async fn of(api: &Api, arn: Option<String>, map_run: Option<String>) -> Result<Self, ApiError> {
+        match (arn, map_run) {
+            (Some(arn), None) => {
+                let target = StateMachineRef::resolve(api, &arn)?.standard()?;
+                let through = (target.qualifier != Qualifier::Unqualified).then(|| arn.into());
+                Ok(Self { state_machine: target.machine.arn.clone(), through, map_run: None })
+            }
+            (None, Some(arn)) => {
+                let run = map_run::describe(api, &arn).await?;
+                Ok(Self { state_machine: labelled_machine_arn(&arn).into(), through: None, map_run: Some(run.map_run_arn) })
+            }
+            (Some(_), Some(_)) | (None, None) => Err(ApiError::validation("Must specify exactly one of stateMachineArn and mapRunArn")),
         }
-        (Some(_), Some(_)) | (None, None) => Err(ApiError::validation("Must specify exactly one of stateMachineArn and mapRunArn")),
+    }
+
+    /// As it was given.
+    fn arn(&self) -> &str {
+        self.map_run.as_ref().or(self.through.as_ref()).unwrap_or(&self.state_machine)
     }
 }
 
-fn item(summary: ExecutionSummary) -> Item {
+fn item(summary: ExecutionSummary, listed: &Listed) -> Item {
     Item {
+        map_run_arn: listed.map_run.clone(),
         execution_arn: summary.execution_arn,
         state_machine_arn: summary.state_machine_arn,
         name: summary.name,

@@ -46,8 +46,10 @@ mod list_state_machine_aliases;
 mod list_state_machine_versions;
 mod list_state_machines;
 mod list_tags_for_resource;
+mod map_run;
 mod publish_state_machine_version;
 mod redrive_execution;
+mod refused_label;
 mod send_task_failure;
 mod send_task_heartbeat;
 mod send_task_success;
@@ -189,7 +191,7 @@ async fn dispatch(api: &Api, operation: Operation, call: &Call<'_>) -> Result<Ve
         Operation::DeleteStateMachineAlias => answer(delete_state_machine_alias::run(api, call).await),
         Operation::DeleteStateMachineVersion => answer(delete_state_machine_version::run(api, call).await),
         Operation::DescribeActivity => answer(describe_activity::run(api, call)),
-        Operation::DescribeMapRun => answer(describe_map_run::run(call)),
+        Operation::DescribeMapRun => answer(describe_map_run::run(api, call).await),
         Operation::DescribeStateMachine => answer(describe_state_machine::run(api, call)),
         Operation::DescribeStateMachineAlias => answer(describe_state_machine_alias::run(api, call)),
         Operation::DescribeStateMachineForExecution => answer(describe_state_machine_for_execution::run(api, call).await),
@@ -205,7 +207,7 @@ async fn dispatch(api: &Api, operation: Operation, call: &Call<'_>) -> Result<Ve
         Operation::TagResource => answer(tag_resource::run(api, call).await),
         Operation::TestState => answer(test_state::run(api, call).await),
         Operation::UntagResource => answer(untag_resource::run(api, call).await),
-        Operation::UpdateMapRun => answer(update_map_run::run(call)),
+        Operation::UpdateMapRun => answer(update_map_run::run(api, call).await),
         Operation::UpdateStateMachine => answer(update_state_machine::run(api, call).await),
         Operation::UpdateStateMachineAlias => answer(update_state_machine_alias::run(api, call).await),
         Operation::ValidateStateMachineDefinition => answer(validate_state_machine_definition::run(call).await),

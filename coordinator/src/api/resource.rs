@@ -84,11 +84,12 @@ pub(super) fn check_state_machine(text: &str) -> Result<Arn<'_>, ApiError> {
     }
 }
 
-/// Refuses everything but a Standard execution's ARN.
+/// Refuses everything but the ARN of a Standard execution, or of a Map Run's child.
 pub(super) fn check_execution(text: &str) -> Result<Arn<'_>, ApiError> {
     let arn = Arn::parse(text)?;
     match arn.resource {
         Resource::Execution { .. } => Ok(arn),
+        Resource::Express { machine } if machine.contains('/') => Ok(arn),
         other => Err(ApiError::wrong_resource_type(other.type_name())),
     }
 }

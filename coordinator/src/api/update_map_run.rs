@@ -1,9 +1,11 @@
-//! UpdateMapRun. Executions have no Map Runs yet, so that none can be found.
+//! UpdateMapRun.
 
 use serde::Deserialize;
 
+use crate::cluster::{MapRunChanges, MapRunStatus};
+
 use super::constraint::{Constraints, LONG_ARN};
-use super::{ApiError, Call, Empty, resource};
+use super::{Api, ApiError, Call, Empty, map_run};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -14,7 +16,8 @@ struct Request {
     tolerated_failure_count: Option<i64>,
 }
 
-pub(super) fn run(call: &Call<'_>) -> Result<Empty, ApiError> {
+/// From the answer on the run goes by what it was told.
+pub(super) async fn run(api: &Api, call: &Call<'_>) -> Result<Empty, ApiError> {
     let request: Request = call.members()?;
     let mut check = Constraints::new();
     let arn = check.required("mapRunArn", request.map_run_arn, LONG_ARN);
@@ -22,6 +25,17 @@ pub(super) fn run(call: &Call<'_>) -> Result<Empty, ApiError> {
     check.decimal("toleratedFailurePercentage", request.tolerated_failure_percentage, 0.0..=100.0);
     check.number("toleratedFailureCount", request.tolerated_failure_count, 0..=i64::MAX);
     check.done()?;
-    resource::check_map_run(&arn)?;
-    Err(ApiError::no_such_resource(&arn))
+    let changes = MapRunChanges {
+        max_concurrency: request.max_concurrency.map(i64::unsigned_abs),
+        tolerated_failure_count: request.tolerated_failure_count.map(i64::unsigned_abs),
+        tolerated_failure_percentage: request.tolerated_failure_percentage,
+    };
+    let is_running = map_run::describe(api, &arn).await?.status == MapRunStatus::Running;
+    if is_running && api.cluster().update_map_run(&arn, changes).await? {
+        return Ok(Empty {});
+    }
+    Err(ApiError::Validation {
+        message: "The Map Run has ended and cannot be updated".to_owned(),
+        reason: Some("CANNOT_UPDATE_COMPLETED_MAP_RUN"),
+    })
 }

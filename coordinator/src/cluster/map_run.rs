@@ -79,7 +79,8 @@ impl Cluster {
     pub(super) async fn map_run_here(&self, id: ExecutionId, question: MapRunQuestion) -> PeerAnswer {
         let shard = self.shard_of(id);
         let is_report = matches!(question, MapRunQuestion::ChildrenEnded(_));
-        let input = |reply| crate::shard::ShardInput::MapRun { id, message: crate::shard::MapRunMessage::Asked(question), reply: Some(reply) };
+        let input =
+            |reply| crate::shard::ShardInput::MapRun { id, message: crate::shard::MapRunMessage::Asked(question), reply: Some(reply) };
         if is_report { self.told(shard, input).await } else { self.refusable(shard, input).await }
     }
 

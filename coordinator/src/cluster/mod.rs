@@ -33,9 +33,10 @@ mod world;
 
 pub use crate::shard::{
     Activities, Cursor, ExecutionId, ExecutionRecord, ExecutionSummary, ExpressEnd, ExpressLimits, ExpressPool, Functions, Grant,
-    ItemsRead, ListQuery, LogLevel, Logging, MapRunChanges, MapRunContext, MapRunRecord, ReadError, RedriveError, Revision, Revisions, SendError, StartError, Started, StepEvents, WrittenResults,
+    ItemsRead, ListQuery, LogLevel, Logging, MapRunChanges, MapRunContext, MapRunRecord, ReadError, RedriveError, Revision, Revisions,
+    SendError, StartError, Started, StepEvents, WrittenResults,
 };
-pub use baton_engine::{NotRedrivable, Rejected, Status, Verdict, Waiting, WaitingFor};
+pub use baton_engine::{MapRunCounts, MapRunLimits, MapRunStatus, NotRedrivable, Rejected, Status, Verdict, Waiting, WaitingFor};
 pub use directory::{Directory, Owner};
 pub use error::*;
 pub use listener::{Announcement, ExecutionListener, Listeners, Tell};
@@ -46,6 +47,7 @@ pub use remote::{ClaimName, Notice, PeerAnswer, Question, Remote, RemoteWatch, U
 pub use tasks::{ActivityTask, TaskOutcome};
 pub use watch::Watch;
 
+pub(crate) use crate::shard::labelled_machine_arn;
 pub(crate) use apart::check_parameters;
 pub(crate) use catalog::NOT_THE_OWNER;
 pub(crate) use figures::{ClaimOutcome, count_claim};

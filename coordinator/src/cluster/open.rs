@@ -231,7 +231,18 @@ impl Parts {
             listeners: config.listeners.clone(),
         };
         let directory = config.directory.clone().unwrap_or_else(|| Arc::new(of_form(config.member.is_some())));
-        Self { shared: Arc::new(shared), inboxes, router, express, revisions, incarnation, directory, world, losses: lost, orders: Some(orders) }
+        Self {
+            shared: Arc::new(shared),
+            inboxes,
+            router,
+            express,
+            revisions,
+            incarnation,
+            directory,
+            world,
+            losses: lost,
+            orders: Some(orders),
+        }
     }
 
     fn inner(&self, config: &ClusterConfig, member: Option<Membered>) -> Inner {

@@ -280,7 +280,9 @@ impl<'a> History<'a> {
             EventKind::TaskSubmitted { state, output } | EventKind::TaskSucceeded { state, output } => {
                 self.output(self.integration(*state), output)
             }
-            EventKind::DistributedMapStarted { length, .. } | EventKind::MapStateStarted { length, .. } => Details { length: Some(*length), ..Details::default() },
+            EventKind::DistributedMapStarted { length, .. } | EventKind::MapStateStarted { length, .. } => {
+                Details { length: Some(*length), ..Details::default() }
+            }
             EventKind::MapRunStarted { map_run_arn, .. } => Details { map_run_arn: Some(map_run_arn), ..Details::default() },
             EventKind::MapRunFailed { failure, .. } => failed(Details::default(), failure),
             EventKind::MapRunRedriven { map_run_arn, redrive_count, .. } => {

@@ -355,7 +355,11 @@ impl Ops {
         let record = map_run_record(&open.run);
         let has_ended = open.is_told && record.stopped_at.is_some();
         if has_ended {
-            self.ops.push(KvOp::put(Table::Executions, ExecutionKey { execution: id.0 }.encode(), Stored::MapRun(Box::new(StoredMapRun(open.run.clone()))).encode()));
+            self.ops.push(KvOp::put(
+                Table::Executions,
+                ExecutionKey { execution: id.0 }.encode(),
+                Stored::MapRun(Box::new(StoredMapRun(open.run.clone()))).encode(),
+            ));
             if std::mem::take(&mut open.has_row) {
                 self.ops.push(KvOp::delete(Table::Meta, row));
             }

@@ -11,7 +11,8 @@ impl<W: World> ShardInput<W> {
             ShardInput::Start { reply, .. }
             | ShardInput::StartAgain { reply, .. }
             | ShardInput::StartExpress {
-                how: ExpressStart::Recorded(reply) | ExpressStart::Awaited(reply) | ExpressStart::Child(reply), ..
+                how: ExpressStart::Recorded(reply) | ExpressStart::Awaited(reply) | ExpressStart::Child(reply),
+                ..
             }
             | ShardInput::MapRun { reply: Some(reply), .. }
             | ShardInput::Send { reply: Some(reply), .. }

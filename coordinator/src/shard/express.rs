@@ -164,7 +164,9 @@ impl<W: World> Shard<W> {
 
     fn refuse_express(&mut self, id: ExecutionId, how: ExpressStart<W::Reply>, error: StartError, out: &mut Vec<Output<W>>) {
         match how {
-            ExpressStart::Recorded(reply) | ExpressStart::Awaited(reply) | ExpressStart::Child(reply) => out.push(Output::Reply(reply, Answer::Started(Err(error)))),
+            ExpressStart::Recorded(reply) | ExpressStart::Awaited(reply) | ExpressStart::Child(reply) => {
+                out.push(Output::Reply(reply, Answer::Started(Err(error))))
+            }
             ExpressStart::Again { has_row } => {
                 tracing::error!(execution = %id, %error, "an Express execution cannot be run again");
                 self.forget_express(id, true, has_row);

@@ -105,7 +105,13 @@ pub struct HeldClaim {
 impl<W: World> Recovering<W> {
     /// A shard whose log ends with batch `seq`.
     pub fn new(shard: ShardId, seq: u64, now: Timestamp, horizon: Timestamp) -> Self {
-        Self { shard: Shard::new(shard, seq, now, horizon), rows: Map::default(), over: Map::default(), express: Map::default(), map_runs: Map::default() }
+        Self {
+            shard: Shard::new(shard, seq, now, horizon),
+            rows: Map::default(),
+            over: Map::default(),
+            express: Map::default(),
+            map_runs: Map::default(),
+        }
     }
 
     /// Which one it is.

@@ -6,7 +6,9 @@ use bytes::Bytes;
 use super::live::{Live, LoadError};
 use super::step::{Panicked, ask_for_timer, catching};
 use super::stored::{Stored, StoredEnded};
-use super::{Answer, ExecutionId, ExpressStart, MapRunMessage, Output, RedriveError, SendError, Shard, ShardInput, StartError, Started, World};
+use super::{
+    Answer, ExecutionId, ExpressStart, MapRunMessage, Output, RedriveError, SendError, Shard, ShardInput, StartError, Started, World,
+};
 use crate::store::StoreError;
 use crate::telemetry::request::trace_of;
 
@@ -167,7 +169,8 @@ impl<W: World> Shard<W> {
             ShardInput::Start { reply, .. }
             | ShardInput::StartAgain { reply, .. }
             | ShardInput::StartExpress {
-                how: ExpressStart::Recorded(reply) | ExpressStart::Awaited(reply) | ExpressStart::Child(reply), ..
+                how: ExpressStart::Recorded(reply) | ExpressStart::Awaited(reply) | ExpressStart::Child(reply),
+                ..
             } => out.push(Output::Reply(reply, Answer::Started(Err(StartError::Unavailable(unavailable))))),
             ShardInput::MapRun { reply: Some(reply), .. } => out.push(Output::Reply(reply, Answer::Unavailable(unavailable))),
             // The execution has ended, and does not want to know; or it cannot be read, and hears of it after the next start.

@@ -21,6 +21,7 @@ pub use diagnostic::{Code, Diagnostic, Severity, Span, invalid_definition_text};
 pub use lone_state::LONE_STATE_NAME;
 pub use model::*;
 pub use suggest::did_you_mean;
+pub use validate::{LabelFault, label_fault};
 pub use variables::variable_references;
 
 use parse::{Parser, diagnostic};

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use baton_engine::{
-    ChildEnd, Chunk, Failure, ItemPosition, MapRunCounts, MapRunLimits, MapRunSpec, MapRunStatus, Payload, PayloadTable, ReadItem, ReadOrder,
-    Start, Timestamp,
+    ChildEnd, Chunk, Failure, ItemPosition, MapRunCounts, MapRunLimits, MapRunSpec, MapRunStatus, Payload, PayloadTable, ReadItem,
+    ReadOrder, Start, Timestamp,
 };
 use bytes::Bytes;
 

@@ -8,18 +8,18 @@ mod name;
 mod open;
 mod stored;
 
-pub use message::*;
-pub(crate) use name::{child_arn, map_run_arn, map_run_id, runs_of};
-pub(crate) use open::map_run_record;
 pub(super) use children::{UntoldEnd, report_of};
+pub use message::*;
+pub(crate) use name::{child_arn, labelled_machine_arn, map_run_arn, map_run_id, runs_of};
 pub(super) use open::OpenMapRun;
+pub(crate) use open::map_run_record;
 pub(super) use stored::{StoredMapRun, StoredUntoldEnd, child_of_untold_end_row, map_run_of_row, map_run_row_name, untold_end_row_name};
 
 use std::sync::Arc;
 
 use baton_engine::{
-    ChildInput, Chunk, Failure, Input, ItemPosition, ItemSource, MapChild, MapRun, MapRunEvent, MapRunLimits, MapRunSpec, MapRunStatus, MapRunWant,
-    ReadItem, ReadOrder, Start, Stop,
+    ChildInput, Chunk, Failure, Input, ItemPosition, ItemSource, MapChild, MapRun, MapRunEvent, MapRunLimits, MapRunSpec, MapRunStatus,
+    MapRunWant, ReadItem, ReadOrder, Start, Stop,
 };
 use bytes::Bytes;
 use xxhash_rust::xxh3::Xxh3;
@@ -81,7 +81,8 @@ impl<W: World> Shard<W> {
     }
 
     fn go_on_if_redriven(&mut self, id: ExecutionId) {
-        let Some(open) = self.map_runs.get_mut(&id).filter(|open| open.is_redrive_wanted && open.run.status() != MapRunStatus::Running) else {
+        let Some(open) = self.map_runs.get_mut(&id).filter(|open| open.is_redrive_wanted && open.run.status() != MapRunStatus::Running)
+        else {
             return;
         };
         open.is_redrive_wanted = false;
@@ -96,7 +97,14 @@ impl<W: World> Shard<W> {
     }
 
     /// Something has happened to a Map Run, or is asked of it.
-    pub(super) fn map_run(&mut self, id: ExecutionId, message: MapRunMessage, reply: Option<W::Reply>, world: &mut W, out: &mut Vec<Output<W>>) {
+    pub(super) fn map_run(
+        &mut self,
+        id: ExecutionId,
+        message: MapRunMessage,
+        reply: Option<W::Reply>,
+        world: &mut W,
+        out: &mut Vec<Output<W>>,
+    ) {
         match message {
             MapRunMessage::Asked(question) => {
                 let answer = Answer::MapRun(self.answer_map_run(id, question, out));
@@ -234,7 +242,14 @@ impl<W: World> Shard<W> {
         self.advance_map_run(id, out);
     }
 
-    fn items_read_again(&mut self, id: ExecutionId, first: u64, result: Result<ItemsRead, Failure>, world: &mut W, out: &mut Vec<Output<W>>) {
+    fn items_read_again(
+        &mut self,
+        id: ExecutionId,
+        first: u64,
+        result: Result<ItemsRead, Failure>,
+        world: &mut W,
+        out: &mut Vec<Output<W>>,
+    ) {
         let Some(open) = self.map_runs.get(&id) else { return };
         let Some(chunk) = open.run.unsent().find(|chunk| chunk.first == first).cloned() else { return };
         let context = open.context.clone();
@@ -252,7 +267,14 @@ impl<W: World> Shard<W> {
         }
     }
 
-    fn inputs(&self, context: &MapRunContext, first: u64, items: &[ReadItem], is_last: bool, world: &W) -> Result<Vec<ChildInput>, Failure> {
+    fn inputs(
+        &self,
+        context: &MapRunContext,
+        first: u64,
+        items: &[ReadItem],
+        is_last: bool,
+        world: &W,
+    ) -> Result<Vec<ChildInput>, Failure> {
         // An execution that is gone wants nothing of the run any more, and has said so.
         let Some(live) = self.live.get(&context.parent) else { return Ok(Vec::new()) };
         let env = Live::env(&live.revision, false, world);
@@ -452,7 +474,7 @@ fn child_start(spec: &MapRunSpec, index: u64, redrive: u32, child: ChildInput) -
     };
     Start {
         execution_arn: execution_arn.into(),
-        state_machine_arn: name::labelled_machine_arn(&spec.map_run_arn).into(),
+        state_machine_arn: labelled_machine_arn(&spec.map_run_arn).into(),
         state_machine_name: name::labelled_machine(&spec.map_run_arn).into(),
         name: name.into(),
         revision: spec.revision,

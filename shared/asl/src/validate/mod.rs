@@ -5,6 +5,8 @@ mod keys;
 mod names;
 mod scopes;
 
+pub use names::{LabelFault, label_fault};
+
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::model::StateMachine;
 use crate::parse::{MAX_DIAGNOSTICS, Parser};

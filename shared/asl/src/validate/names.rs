@@ -58,12 +58,35 @@ fn labels(labels: &[Label]) -> Vec<Diagnostic> {
 }
 
 fn bad_label(label: &str) -> Option<String> {
+    label_fault(label).map(|fault| match fault {
+        LabelFault::Empty => message::empty_label(),
+        LabelFault::TooLong { limit } => message::long_label(label, limit),
+        LabelFault::Character(character) => message::invalid_label(label, character),
+    })
+}
+
+/// What is wrong with a `Label`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LabelFault {
+    /// It has no characters.
+    Empty,
+    /// It has more UTF-16 units than this.
+    TooLong {
+        /// So many are allowed.
+        limit: usize,
+    },
+    /// It has this character, which no ARN can hold.
+    Character(char),
+}
+
+/// What is wrong with this `Label`, if something is.
+pub fn label_fault(label: &str) -> Option<LabelFault> {
     let is_bad = |character: &char| character.is_whitespace() || character.is_control() || NOT_IN_LABELS.contains(*character);
     if label.is_empty() {
-        Some(message::empty_label())
+        Some(LabelFault::Empty)
     } else if label.encode_utf16().count() > MAX_LABEL {
-        Some(message::long_label(label, MAX_LABEL))
+        Some(LabelFault::TooLong { limit: MAX_LABEL })
     } else {
-        label.chars().find(is_bad).map(|character| message::invalid_label(label, character))
+        label.chars().find(is_bad).map(LabelFault::Character)
     }
 }

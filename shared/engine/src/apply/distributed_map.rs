@@ -15,8 +15,7 @@ impl Execution {
     }
 
     pub(super) fn map_run_started(&mut self, at: Place<'_>, map_run_arn: &Arc<str>) {
-        let mapping =
-            Mapping { map_run_arn: map_run_arn.clone(), started: at.id, redrives: 0, is_settled: false, is_redriven: false };
+        let mapping = Mapping { map_run_arn: map_run_arn.clone(), started: at.id, redrives: 0, is_settled: false, is_redriven: false };
         self.change(at.thread(), |strand| {
             strand.last = at.id;
             if let Some(visit) = strand.visit_mut() {

@@ -44,7 +44,8 @@ impl Turn<'_> {
     pub(super) fn map_run_ended(&mut self, map_run_arn: &str, entry: u64, outcome: MapRunOutcome) -> Result<Verdict, Rejected> {
         self.execution.check_running()?;
         let waits = |(_, strand): &(ThreadId, &Strand)| {
-            strand.visit().is_some_and(|visit| visit.entry == entry) && strand.mapping().is_some_and(|mapping| *mapping.map_run_arn == *map_run_arn)
+            strand.visit().is_some_and(|visit| visit.entry == entry)
+                && strand.mapping().is_some_and(|mapping| *mapping.map_run_arn == *map_run_arn)
         };
         let Some(thread) = self.execution.strands.iter().find(waits).map(|(thread, _)| thread) else {
             return Ok(Verdict::Duplicate);

@@ -5,7 +5,8 @@ use baton_query::{PayloadTemplate, Value};
 
 use super::{batcher, item_reader, tolerance::Tolerance};
 use crate::{
-    ChildInput, Env, Execution, Failure, ItemSource, MapRunLimits, MapRunSpec, Payload, ReadItem, ResultTarget, ThreadId, Timestamp, data_flow,
+    ChildInput, Env, Execution, Failure, ItemSource, MapRunLimits, MapRunSpec, Payload, ReadItem, ResultTarget, ThreadId, Timestamp,
+    data_flow,
     error_handling::{Fault, size},
     evaluator::Evaluator,
     strand::Strand,
@@ -146,7 +147,13 @@ fn inputs(at: &Evaluator<'_>, first: u64, items: &[ReadItem], is_last: bool) -> 
     }
 }
 
-fn batched(at: &Evaluator<'_>, batcher: &ItemBatcher, inputs: Vec<Payload>, input: &Payload, is_last: bool) -> Result<Vec<ChildInput>, Fault> {
+fn batched(
+    at: &Evaluator<'_>,
+    batcher: &ItemBatcher,
+    inputs: Vec<Payload>,
+    input: &Payload,
+    is_last: bool,
+) -> Result<Vec<ChildInput>, Fault> {
     let most = batcher::items_max(at, batcher, input)?;
     let values: Vec<Value> = inputs.iter().map(|input| input.value().clone()).collect();
     let batches = batcher::batches(at, batcher, values, input)?;
