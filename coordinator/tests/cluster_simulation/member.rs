@@ -627,6 +627,7 @@ impl Cluster {
                 }
                 Output::Timer { due, id } => self.member_later(member, (due - self.now).max(0), ToMember::Due { shard, token, id }),
                 Output::Deliver(_) => panic!("nothing is delivered here"),
+                Output::MapRun(_) | Output::ChildEnded(_) | Output::LoadMapRun(_) => panic!("no machine here has a Distributed Map"),
                 Output::Return(_)
                 | Output::Stray { .. }
                 | Output::Cancel { .. }

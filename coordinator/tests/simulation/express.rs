@@ -51,6 +51,7 @@ impl Book {
     pub(crate) fn logged(&mut self, entry: &Entry<'_>) {
         match entry.kind() {
             EntryKind::Events(_) => assert!(!self.knows(entry.id), "of an Express execution the log has its beginning and its end"),
+            EntryKind::MapRun(_) => panic!("no machine here has a Distributed Map"),
             EntryKind::ExpressStarted => assert!(self.begun.insert(entry.id), "an execution begins once in the log"),
             EntryKind::ExpressEnded => {
                 assert!(self.begun.contains(&entry.id), "what has not begun does not end");

@@ -330,6 +330,7 @@ impl Site {
                     let result = Ok(self.table.get(&(Table::Executions, ExecutionKey { execution: id.0 }.encode())).cloned());
                     self.step(ShardInput::Loaded { id, result });
                 }
+                Output::MapRun(_) | Output::ChildEnded(_) | Output::LoadMapRun(_) => panic!("no machine here has a Distributed Map"),
                 Output::LoadHistory { id, stored } => self.soon(30, Happening::HistoryLoaded(id, stored)),
                 Output::Checkpoint { upto_seq, ops } => {
                     assert!(self.log.last().is_some_and(|last| last.0 >= upto_seq), "a checkpoint covers durable batches only");
