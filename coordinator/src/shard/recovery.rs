@@ -308,6 +308,8 @@ impl<W: World> Recovering<W> {
     /// The execution has seen these events, the count of open ones has not.
     fn pass_over(&mut self, chunk: Chunk<'_>) -> Result<(), RecoveryError> {
         self.shard.open_count.passed_over(chunk).map_err(|source| self.codec(source))
+    }
+
     /// A run whose row has gone from those of open ones has ended, and everything that the log has of it is written.
     fn replay_map_run(&mut self, id: ExecutionId, position: u64, chunk: Chunk<'_>) -> Result<(), RecoveryError> {
         let events = chunk.map_run_events().map_err(|source| self.codec(source))?;

@@ -7,7 +7,7 @@ use crate::support::*;
 const GOING_AWAY: &str = "The server is going away.";
 
 fn query() -> ListQuery {
-    ListQuery { state_machine_arn: MACHINE.into(), through: None, status: None, redriven: None, after: None, limit: 10 }
+    ListQuery { map_run_arn: None, state_machine_arn: MACHINE.into(), through: None, status: None, redriven: None, after: None, limit: 10 }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -26,6 +26,7 @@ async fn answers_grants_and_looks_wait_for_the_log() {
     assert!(!started.is_finished(), "no start is acknowledged before it is durable");
     assert!(!seen.is_finished(), "nothing is shown before it is durable");
     let listed = system.cluster.list(baton_coordinator::cluster::ListQuery {
+        map_run_arn: None,
         state_machine_arn: MACHINE.into(),
         through: None,
         status: None,
@@ -53,6 +54,7 @@ async fn a_full_store_takes_no_new_work_and_loses_none() {
     assert!(matches!(refused, Err(StartError::Unavailable(_))), "{refused:?}");
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     let record = system.cluster.list(baton_coordinator::cluster::ListQuery {
+        map_run_arn: None,
         state_machine_arn: MACHINE.into(),
         through: None,
         status: Some(Status::Running),

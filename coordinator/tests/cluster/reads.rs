@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::support::*;
 
 fn query() -> ListQuery {
-    ListQuery { state_machine_arn: MACHINE.into(), through: None, status: None, redriven: None, after: None, limit: 100 }
+    ListQuery { map_run_arn: None, state_machine_arn: MACHINE.into(), through: None, status: None, redriven: None, after: None, limit: 100 }
 }
 
 /// Long enough for a checkpoint to have taken what is there out of memory.

@@ -16,7 +16,7 @@ fn machine() -> serde_json::Value {
 }
 
 fn list(redriven: Option<bool>) -> ListQuery {
-    ListQuery { state_machine_arn: MACHINE.into(), through: None, status: None, redriven, after: None, limit: 100 }
+    ListQuery { map_run_arn: None, state_machine_arn: MACHINE.into(), through: None, status: None, redriven, after: None, limit: 100 }
 }
 
 async fn fail(worker: &mut TestWorker, granted: &Granted) {

@@ -67,7 +67,15 @@ async fn what_cannot_be_rebuilt_is_not_read_back_and_its_log_is_kept() {
     *system.known.poison.lock() = None;
     assert_set_aside(&system, "e", input).await;
     assert_eq!(system.history("e").await, ["ExecutionStarted", "StateEntered", "WaitStarted"]);
-    let query = ListQuery { state_machine_arn: MACHINE.into(), status: None, through: None, redriven: None, limit: 9, after: None };
+    let query = ListQuery {
+        map_run_arn: None,
+        state_machine_arn: MACHINE.into(),
+        status: None,
+        through: None,
+        redriven: None,
+        limit: 9,
+        after: None,
+    };
     let listed = system.cluster.list(query).await.expect("a list");
     assert_eq!(listed.iter().map(|line| (&*line.name, line.status)).collect::<Vec<_>>(), [("e", Status::Running)]);
     system.start("fine", "{\"s\":0,\"task\":false}").await;

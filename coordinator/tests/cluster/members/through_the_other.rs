@@ -35,7 +35,15 @@ async fn a_running_execution_is_listed_followed_waited_for_stopped_and_redriven_
     let (one, other) = connected(&wait_machine()).await;
     let name = name_of_second("w");
     one.start(&name, "{}").await;
-    let query = || ListQuery { state_machine_arn: MACHINE.into(), through: None, status: None, redriven: None, after: None, limit: 10 };
+    let query = || ListQuery {
+        map_run_arn: None,
+        state_machine_arn: MACHINE.into(),
+        through: None,
+        status: None,
+        redriven: None,
+        after: None,
+        limit: 10,
+    };
     let listed = within(one.cluster.list(query())).await.expect("it can be listed");
     assert_eq!(listed.iter().map(|summary| (&*summary.name, summary.status)).collect::<Vec<_>>(), [(&*name, Status::Running)]);
 
