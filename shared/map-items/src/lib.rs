@@ -2,7 +2,8 @@
 //!
 //! [`ReaderSpec`] is an evaluated `ItemReader`, [`ItemReader`] the stream of its items: objects of S3 (their list, or what is in them) with
 //! memory that does not grow with the dataset. After each [`Chunk`] a [`Cursor`] says where reading goes on; kept in the log, it lets another
-//! process do so after a crash, with exactly the items that followed. The crate knows nothing of executions.
+//! process do so after a crash, with exactly the items that followed. [`WriterSpec`] is an evaluated `ResultWriter`, [`ResultWriter`] writes the
+//! files of results and their manifest. The crate knows nothing of how executions run.
 
 mod compression;
 mod cursor;
@@ -12,6 +13,7 @@ mod item;
 mod reader;
 mod spec;
 mod store;
+mod writer;
 
 pub use cursor::Cursor;
 pub use failure::{ReadFailure, WriteFailure};
@@ -19,3 +21,6 @@ pub use item::{Chunk, Item};
 pub use reader::ItemReader;
 pub use spec::{CsvDelimiter, CsvHeaderLocation, InputType, ManifestType, ReaderConfig, ReaderResource, ReaderSpec, Transformation};
 pub use store::{AwsKeys, ObjectStores, StoresConfig};
+pub use writer::{
+    OutputType, PendingEntry, ResultEntry, ResultText, ResultTransformation, ResultWriter, ResultWriterDetails, ResultsOf, WriterSpec,
+};

@@ -117,6 +117,22 @@ pub(crate) enum Place {
     End,
 }
 
+/// The elements of an array, as compact JSON; `None` of anything else.
+pub(crate) fn array_elements(text: &str) -> Option<Vec<Box<str>>> {
+    let mut format = Json::new(None, Place::Between).ok()?;
+    let mut input = Input::default();
+    input.push(text.as_bytes());
+    input.finish();
+    let mut elements = Vec::new();
+    loop {
+        match format.next(&mut input).ok()? {
+            Step::Item(found) => elements.push(found.text),
+            Step::End => return Some(elements),
+            Step::More => unreachable!("the text is finished"),
+        }
+    }
+}
+
 /// The text of finished bytes.
 fn utf8(bytes: Vec<u8>, at: u64) -> Result<Box<str>, FormatError> {
     match String::from_utf8(bytes) {

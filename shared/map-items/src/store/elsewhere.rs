@@ -121,6 +121,10 @@ impl Elsewhere {
         self.store.put(&path(key)?, body.into()).await.map(drop).map_err(|error| failed(&error))
     }
 
+    pub(crate) async fn delete(&self, key: &str) -> Result<(), StoreError> {
+        self.store.delete(&path(key)?).await.map_err(|error| failed(&error))
+    }
+
     pub(crate) async fn begin_upload(&self, key: &str) -> Result<ElsewhereUpload, StoreError> {
         let upload = self.store.put_multipart(&path(key)?).await.map_err(|error| failed(&error))?;
         Ok(ElsewhereUpload { upload })

@@ -40,6 +40,11 @@ impl StoreError {
         }
     }
 
+    /// Whether S3 has answered with this code.
+    pub(crate) fn is(&self, wanted: &str) -> bool {
+        matches!(self, StoreError::S3 { code, .. } if code == wanted)
+    }
+
     /// Whether S3 said that the object is not the one of the condition.
     pub(crate) fn is_precondition(&self) -> bool {
         matches!(self, StoreError::S3 { status, .. } if *status == StatusCode::PRECONDITION_FAILED)

@@ -7,6 +7,7 @@ mod location;
 mod retry;
 mod s3;
 mod source;
+mod upload;
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -24,6 +25,7 @@ pub(crate) use self::retry::{Tries, retried};
 pub use self::s3::AwsKeys;
 use self::s3::{S3, S3Bucket};
 pub(crate) use self::source::Source;
+pub(crate) use self::upload::Upload;
 
 /// Which stores there are, and how they are reached.
 #[derive(Clone, Debug, Default)]
@@ -201,13 +203,6 @@ impl Bucket {
         match self {
             Bucket::S3(bucket) => bucket.list(prefix, listing).await,
             Bucket::Elsewhere(bucket) => bucket.list(prefix, listing).await,
-        }
-    }
-
-    pub(crate) async fn put(&self, key: &str, body: Bytes, content_type: &'static str) -> Result<(), StoreError> {
-        match self {
-            Bucket::S3(bucket) => bucket.put(key, body, content_type).await,
-            Bucket::Elsewhere(bucket) => bucket.put(key, body).await,
         }
     }
 }

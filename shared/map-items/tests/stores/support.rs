@@ -12,31 +12,51 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 
 /// One moto for all tests of the process; it ends with it.
-pub fn moto() -> String {
+pub(crate) fn moto() -> String {
     static MOTO: OnceLock<Moto> = OnceLock::new();
     MOTO.get_or_init(|| Moto::start().expect("moto is there")).url()
 }
 
-pub fn stores_at(endpoint: &str) -> ObjectStores {
+pub(crate) fn stores_at(endpoint: &str) -> ObjectStores {
     let config = StoresConfig { s3_endpoint: Some(endpoint.to_owned()), region: "us-east-1".to_owned(), ..StoresConfig::default() };
     ObjectStores::new(config)
 }
 
 /// A bucket of its own for a test.
-pub struct Bucket {
-    pub name: String,
-    pub stores: ObjectStores,
+pub(crate) struct Bucket {
+    pub(crate) name: String,
+    pub(crate) stores: ObjectStores,
 }
 
 impl Bucket {
-    pub async fn new(name: &str) -> Self {
+    pub(crate) async fn new(name: &str) -> Self {
         let bucket = Self { name: name.to_owned(), stores: stores_at(&moto()) };
         assert_eq!(bucket.call("PUT", "", Bytes::new()).await.0, 200);
         bucket
     }
 
-    pub async fn put(&self, key: &str, body: impl Into<Bytes>) {
+    pub(crate) async fn put(&self, key: &str, body: impl Into<Bytes>) {
         assert_eq!(self.call("PUT", key, body.into()).await.0, 200);
+    }
+
+    pub(crate) async fn get(&self, key: &str) -> Bytes {
+        let (status, body) = self.call("GET", key, Bytes::new()).await;
+        assert_eq!(status, 200, "{key}");
+        body
+    }
+
+    /// All keys.
+    pub(crate) async fn keys(&self) -> Vec<String> {
+        let (status, body) = self.call("GET", "?list-type=2", Bytes::new()).await;
+        assert_eq!(status, 200);
+        let text = String::from_utf8(body.to_vec()).expect("text");
+        text.split("<Key>").skip(1).filter_map(|rest| Some(rest.split_once("</Key>")?.0.to_owned())).collect()
+    }
+
+    /// How many uploads are neither completed nor aborted.
+    pub(crate) async fn open_uploads(&self) -> usize {
+        let (_, body) = self.call("GET", "?uploads", Bytes::new()).await;
+        String::from_utf8_lossy(&body).matches("<UploadId>").count()
     }
 
     async fn call(&self, method: &str, key: &str, body: Bytes) -> (u16, Bytes) {
@@ -51,34 +71,34 @@ impl Bucket {
     }
 
     /// A reader of one object.
-    pub fn object(&self, key: &str, config: Value) -> ReaderSpec {
+    pub(crate) fn object(&self, key: &str, config: Value) -> ReaderSpec {
         let parameters = serde_json::json!({ "Bucket": self.name, "Key": key });
         ReaderSpec::new("arn:aws:states:::s3:getObject", &parameters, &config, None).expect("a reader")
     }
 
     /// A reader of the objects under a prefix.
-    pub fn listing(&self, prefix: &str, config: Value) -> ReaderSpec {
+    pub(crate) fn listing(&self, prefix: &str, config: Value) -> ReaderSpec {
         let parameters = serde_json::json!({ "Bucket": self.name, "Prefix": prefix });
         ReaderSpec::new("arn:aws:states:::s3:listObjectsV2", &parameters, &config, None).expect("a reader")
     }
 
-    pub async fn read(&self, spec: &ReaderSpec) -> Result<Vec<String>, ReadFailure> {
+    pub(crate) async fn read(&self, spec: &ReaderSpec) -> Result<Vec<String>, ReadFailure> {
         Ok(texts(&read_all(&self.stores, spec).await?))
     }
 
     #[track_caller]
-    pub fn check_failure(&self, result: Result<Vec<String>, ReadFailure>, cause: &str) {
+    pub(crate) fn check_failure(&self, result: Result<Vec<String>, ReadFailure>, cause: &str) {
         let failure = result.expect_err("it must fail");
         assert_eq!((&*failure.error, &*failure.cause), ("States.ItemReaderFailed", cause));
     }
 }
 
-pub fn texts(items: &[Item]) -> Vec<String> {
+pub(crate) fn texts(items: &[Item]) -> Vec<String> {
     items.iter().map(|item| item.text.to_string()).collect()
 }
 
 /// All items at once; reading them in chunks of every size, and going on after each with another reader, must give the same.
-pub async fn read_all(stores: &ObjectStores, spec: &ReaderSpec) -> Result<Vec<Item>, ReadFailure> {
+pub(crate) async fn read_all(stores: &ObjectStores, spec: &ReaderSpec) -> Result<Vec<Item>, ReadFailure> {
     let whole = read_from(stores, spec, None).await?;
     for (max_items, max_bytes) in [(1, usize::MAX), (2, usize::MAX), (usize::MAX, 1), (usize::MAX, 40)] {
         let mut items = Vec::new();

@@ -17,6 +17,7 @@ use self::call::Call;
 pub(crate) use self::call::S3;
 pub use self::credentials::AwsKeys;
 pub(crate) use self::credentials::Credentials;
+pub(crate) use self::multipart::S3Upload;
 use super::{Body, Entry, Listing, Opened, Range, StoreError, Versioned};
 
 /// Some bucket.
@@ -61,6 +62,11 @@ impl S3Bucket {
         let mut call = self.call(Method::PUT, Some(key));
         call.header(CONTENT_TYPE, content_type.to_owned()).body(body);
         call.text().await.map(drop)
+    }
+
+    /// Deletes an object; of one that is not there, too.
+    pub(crate) async fn delete(&self, key: &str) -> Result<(), StoreError> {
+        self.call(Method::DELETE, Some(key)).text().await.map(drop)
     }
 
     fn call<'a>(&'a self, method: Method, key: Option<&'a str>) -> Call<'a> {
