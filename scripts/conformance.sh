@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 corpus=${CONFORMANCE_DIR:-../shared/conformance}
 baton=${BATON:-${CARGO_TARGET_DIR:-target}/debug/baton}
 python=.venv/bin/python
-only=(--only lambda,lambda:invoke,activity,express,versions,aliases,redrive,test-state,logs,mock-config)
+only=(--only lambda,lambda:invoke,activity,express,versions,aliases,redrive,test-state,logs,mock-config,distributed-map,s3)
 [ -z "${CONFORMANCE_ALL:-}" ] || only=()
 work=$(mktemp -d)
 pids=()

@@ -111,6 +111,25 @@ pub(crate) enum LogsTo {
     None,
 }
 
+/// Where items of Distributed Maps may be beside S3 and folders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ItemStore {
+    Gcs,
+    Azure,
+    Http,
+}
+
+impl std::fmt::Display for ItemStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Gcs => "gcs",
+            Self::Azure => "azure",
+            Self::Http => "http",
+        })
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) enum EventsTo {

@@ -15,6 +15,7 @@ pub mod gateway;
 mod history;
 pub mod json_text;
 mod lambda_error;
+pub mod map_items;
 pub mod mock_config;
 pub mod peers;
 pub mod server;

@@ -39,7 +39,7 @@ async fn execute(args: RunArgs) -> CliResult {
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let mock_config =
         args.test_case.is_some().then(|| mocks::file(args.mock_config.as_deref(), args.file.parent().unwrap_or(Path::new("."))));
-    let config = ServerConfig { listen, ..config.server_config(Storage::Memory, mock_config)? };
+    let config = ServerConfig { listen, ..config.server_config(Storage::Memory, mock_config, Some(folder))? };
     let server = Server::start(config).await.map_err(|error| CliError::new(Exit::Failed, error.to_string()))?;
     let endpoint = format!("http://{}", server.address());
     let worker =

@@ -105,7 +105,7 @@ fn server_config(config: &Config, storage: Storage, dir: &Path, mode: Mode) -> C
     let named = config.server.mock_config.as_deref();
     // `up` reads its folder once: a file that is not there then is none of its own.
     let mock_config = Some(mocks::file(named, dir)).filter(|file| mode == Mode::Dev || named.is_some() || file.exists());
-    config.server_config(storage, mock_config)
+    config.server_config(storage, mock_config, Some(dir))
 }
 
 /// The ready line goes to standard output, alone; everything for people goes to standard error.

@@ -22,6 +22,9 @@ pub(crate) struct AwsSettings {
     /// Where functions are invoked that no worker has.
     #[arg(long, env = "AWS_ENDPOINT_URL_LAMBDA", value_name = "URL")]
     pub(crate) lambda_endpoint: Option<String>,
+    /// S3, for items and results of Distributed Maps.
+    #[arg(long, env = "AWS_ENDPOINT_URL_S3", value_name = "URL")]
+    pub(crate) s3_endpoint: Option<String>,
     /// CloudWatch Logs, for execution logs.
     #[arg(long, env = "AWS_ENDPOINT_URL_LOGS", value_name = "URL")]
     pub(crate) logs_endpoint: Option<String>,
@@ -39,7 +42,7 @@ impl AwsSettings {
     pub(super) fn or(self, file: Self) -> Self {
         let is_said = |text: &String| !text.is_empty();
         let said = self.map(|text| text.filter(is_said));
-        first_of!(said, file; region, account, endpoint_url, lambda_endpoint, logs_endpoint, events_endpoint)
+        first_of!(said, file; region, account, endpoint_url, lambda_endpoint, s3_endpoint, logs_endpoint, events_endpoint)
     }
 
     fn map(self, each: impl Fn(Option<String>) -> Option<String>) -> Self {
@@ -48,6 +51,7 @@ impl AwsSettings {
             account: each(self.account),
             endpoint_url: each(self.endpoint_url),
             lambda_endpoint: each(self.lambda_endpoint),
+            s3_endpoint: each(self.s3_endpoint),
             logs_endpoint: each(self.logs_endpoint),
             events_endpoint: each(self.events_endpoint),
         }
@@ -58,6 +62,7 @@ impl AwsSettings {
         let all = self.endpoint_url.clone();
         Self {
             lambda_endpoint: self.lambda_endpoint.or(all.clone()),
+            s3_endpoint: self.s3_endpoint.or(all.clone()),
             logs_endpoint: self.logs_endpoint.or(all.clone()),
             events_endpoint: self.events_endpoint.or(all),
             ..self

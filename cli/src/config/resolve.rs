@@ -1,14 +1,15 @@
 //! From what was said to what the coordinator is started with.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use baton_coordinator::server::{ApiLimits, ExpressLimits, Limits, ServerConfig, Storage};
+use baton_coordinator::server::{ApiLimits, ExpressLimits, Limits, ServerConfig, Storage, StoresConfig};
 use baton_worker::functions::Location;
 
 use super::client::PORT_DEFAULT;
 use super::{AwsSettings, Config, LimitSettings, ServerSettings};
+use crate::args::ItemStore;
 use crate::commands::outlets;
 use crate::exit::{CliError, CliResult, Exit};
 
@@ -29,8 +30,8 @@ impl Config {
         }
     }
 
-    /// What every server is started with, over this storage.
-    pub(crate) fn server_config(&self, storage: Storage, mock_config: Option<PathBuf>) -> CliResult<ServerConfig> {
+    /// What every server is started with, over this storage. `folder` is the project's, if there is one.
+    pub(crate) fn server_config(&self, storage: Storage, mock_config: Option<PathBuf>, folder: Option<&Path>) -> CliResult<ServerConfig> {
         let Location { region, account } = self.aws.checked_location()?;
         let defaults = ServerConfig::default();
         Ok(ServerConfig {
@@ -44,6 +45,7 @@ impl Config {
             retention: self.limits.retention_days.map_or(defaults.retention, |days| DAY * u32::try_from(days.get()).unwrap_or(u32::MAX)),
             worker_tokens: self.server.tokens(),
             lambda_endpoint: self.aws.lambda_endpoint.clone(),
+            items: self.item_stores(folder),
             mock_config,
             execution_logs: self.server.execution_logs.as_deref().map(outlets::log_destinations),
             cloudwatch_logs_endpoint: self.aws.logs_endpoint.clone(),
@@ -51,6 +53,21 @@ impl Config {
             eventbridge_endpoint: self.aws.events_endpoint.clone(),
             ..defaults
         })
+    }
+}
+
+impl Config {
+    fn item_stores(&self, folder: Option<&Path>) -> StoresConfig {
+        let own = || folder.map(Path::to_owned).into_iter().collect();
+        let stores = self.server.item_stores.as_deref().unwrap_or_default();
+        StoresConfig {
+            s3_endpoint: self.aws.s3_endpoint.clone(),
+            file_roots: self.server.item_folders.clone().unwrap_or_else(own),
+            gcs: stores.contains(&ItemStore::Gcs),
+            azure: stores.contains(&ItemStore::Azure),
+            http: stores.contains(&ItemStore::Http),
+            ..StoresConfig::from_environment(&self.aws.location().region)
+        }
     }
 }
 

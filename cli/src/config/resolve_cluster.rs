@@ -20,7 +20,7 @@ impl Config {
             member: self.member.identity(self.server.listens())?,
             tls: self.member.tls()?,
             queue: self.queue.settings(name)?,
-            ..self.server_config(storage, self.server.mock_config.clone())?
+            ..self.server_config(storage, self.server.mock_config.clone(), None)?
         })
     }
 }

@@ -7,7 +7,7 @@ use baton_coordinator::server::{MemberIdentity, TlsFiles, WorkerTokens};
 use serde::Deserialize;
 
 use super::{Secret, first_of, seen_from};
-use crate::args::{EventsTo, LogsTo};
+use crate::args::{EventsTo, ItemStore, LogsTo};
 use crate::exit::{CliError, CliResult, Exit};
 
 /// Longer names are no names.
@@ -37,6 +37,13 @@ pub(crate) struct ServerSettings {
     /// webhook, or none. By default eventbridge if AWS_ENDPOINT_URL_EVENTS or AWS_ENDPOINT_URL is set.
     #[arg(long, env = "BATON_STATUS_EVENTS", value_name = "WHERE", value_delimiter = ',')]
     pub(crate) status_events: Option<Vec<EventsTo>>,
+    /// Folders in which Distributed Maps may read items and write results, as buckets file:///FOLDER, comma separated; DIR by default.
+    #[arg(long, env = "BATON_ITEM_FOLDERS", value_name = "FOLDER", value_delimiter = ',')]
+    pub(crate) item_folders: Option<Vec<PathBuf>>,
+    /// Stores other than S3 and folders that Distributed Maps may use, comma separated: gcs, azure, http. None by default: who may start
+    /// executions decides what this machine asks for.
+    #[arg(long, env = "BATON_ITEM_STORES", value_name = "STORE", value_delimiter = ',')]
+    pub(crate) item_stores: Option<Vec<ItemStore>>,
     /// Tokens of which workers must show one, comma separated. Without any, every worker is let in.
     #[arg(long, env = "BATON_WORKER_TOKENS", value_name = "TOKEN", value_delimiter = ',', hide_env_values = true)]
     pub(crate) worker_tokens: Option<Vec<Secret>>,
@@ -62,7 +69,7 @@ pub(crate) struct MemberSettings {
 
 impl ServerSettings {
     pub(crate) fn or(self, file: Self) -> Self {
-        first_of!(self, file; port, listen, data_dir, mock_config, execution_logs, status_events, worker_tokens)
+        first_of!(self, file; port, listen, data_dir, mock_config, execution_logs, status_events, item_folders, item_stores, worker_tokens)
     }
 
     /// What workers must show.
@@ -74,6 +81,7 @@ impl ServerSettings {
         for path in [&mut self.data_dir, &mut self.mock_config] {
             seen_from(folder, path);
         }
+        self.item_folders.iter_mut().flatten().for_each(|path| *path = folder.join(&*path));
     }
 }
 

@@ -29,12 +29,13 @@ impl LimitSettings {
 
 impl AwsSettings {
     fn variables(&self) -> Said {
-        let Self { region, account, endpoint_url, lambda_endpoint, logs_endpoint, events_endpoint } = self;
+        let Self { region, account, endpoint_url, lambda_endpoint, s3_endpoint, logs_endpoint, events_endpoint } = self;
         vec![
             ("AWS_REGION", region.clone()),
             ("BATON_ACCOUNT", account.clone()),
             ("AWS_ENDPOINT_URL", endpoint_url.clone()),
             ("AWS_ENDPOINT_URL_LAMBDA", lambda_endpoint.clone()),
+            ("AWS_ENDPOINT_URL_S3", s3_endpoint.clone()),
             ("AWS_ENDPOINT_URL_LOGS", logs_endpoint.clone()),
             ("AWS_ENDPOINT_URL_EVENTS", events_endpoint.clone()),
         ]
@@ -43,10 +44,16 @@ impl AwsSettings {
 
 impl ServerSettings {
     fn variables(&self) -> Said {
-        let Self { port: _, listen: _, data_dir: _, mock_config, execution_logs, status_events, worker_tokens } = self;
+        let Self { port: _, listen: _, data_dir: _, mock_config, execution_logs, status_events, item_folders, item_stores, worker_tokens } =
+            self;
         let joined = |parts: Vec<String>| parts.join(",");
         let tokens = worker_tokens.as_ref().map(|tokens| joined(tokens.iter().map(|token| token.reveal().to_owned()).collect()));
         vec![
+            (
+                "BATON_ITEM_FOLDERS",
+                item_folders.as_ref().map(|folders| joined(folders.iter().map(|path| path.display().to_string()).collect())),
+            ),
+            ("BATON_ITEM_STORES", item_stores.as_ref().map(|stores| joined(stores.iter().map(ToString::to_string).collect()))),
             ("SFN_MOCK_CONFIG", mock_config.as_ref().map(|file| file.display().to_string())),
             ("BATON_EXECUTION_LOGS", execution_logs.as_ref().map(|to| joined(to.iter().map(log_word).collect()))),
             ("BATON_STATUS_EVENTS", status_events.as_ref().map(|to| joined(to.iter().map(event_word).collect()))),

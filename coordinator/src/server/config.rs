@@ -11,6 +11,7 @@ use crate::api::{ApiLimits, Defaults};
 use crate::cluster::ExpressLimits;
 use crate::gateway::WorkerTokens;
 use crate::store::redis::RedisOptions;
+use baton_map_items::StoresConfig;
 use baton_task_queue::RabbitMqSettings;
 
 /// Port of Step Functions Local, and ours.
@@ -50,6 +51,8 @@ pub struct ServerConfig {
     pub tls: Option<TlsFiles>,
     /// Where functions that no worker serves are invoked.
     pub lambda_endpoint: Option<String>,
+    /// Where Distributed Maps read items and write results.
+    pub items: StoresConfig,
     /// Mock configuration in Step Functions Local's format.
     pub mock_config: Option<PathBuf>,
     /// Where execution logs go. By default to files, if there is a data folder, and to CloudWatch Logs, if there is an endpoint.
@@ -133,6 +136,7 @@ impl Default for ServerConfig {
             worker_tokens: WorkerTokens::default(),
             tls: None,
             lambda_endpoint: None,
+            items: StoresConfig::default(),
             mock_config: None,
             execution_logs: None,
             cloudwatch_logs_endpoint: None,

@@ -20,6 +20,7 @@ pub use crate::cluster::ExpressLimits;
 pub use crate::gateway::WorkerTokens;
 pub use crate::store::redis::{Durability, RedisOptions, RedisStore, UnknownDurability};
 pub use baton_engine::Limits;
+pub use baton_map_items::StoresConfig;
 pub use baton_task_queue::{AddressError, BrokerFacts, Fact, PolicyState, RabbitMqSettings, inspect as inspect_broker, shipped_policies};
 pub use config::{LogDestination, MemberIdentity, ServerConfig, StatusEventDestination, Storage};
 pub use outlets::OutletError;
@@ -41,6 +42,7 @@ use crate::cluster::{self, Cluster, ClusterConfig, MemberConfig};
 use crate::delivery::{Delivery, LambdaEndpoint};
 use crate::dispatch::{PeerSecret, TokenKey, TokenKeyError};
 use crate::gateway::Gateway;
+use crate::map_items::MapItems;
 use crate::mock_config::MockConfig;
 use crate::peers::{PeerService, Peers};
 use crate::store::redis::RedisOpenError;
@@ -337,6 +339,7 @@ fn cluster_config(config: &ServerConfig, store: Arc<dyn ShardStore>, catalog: &C
         token_key: Arc::new(token_key),
         region: config.region.clone(),
         account: config.account.clone(),
+        map_run_io: Arc::new(MapItems::new(config.items.clone())),
         ..ClusterConfig::new(store, catalog.clone(), catalog.clone(), catalog)
     }
 }

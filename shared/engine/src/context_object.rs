@@ -95,9 +95,10 @@ fn enclosing_item<'a>(at: &Evaluator<'a>) -> Option<ItemAt<'a>> {
 }
 
 fn read_item(index: u64, item: &ReadItem) -> Value {
-    let mut told = json!({ "Index": index, "Value": item.value.value(), "Source": &*item.source });
-    item.key.iter().for_each(|key| told["Key"] = json!(&**key));
-    told
+    match &item.key {
+        Some(key) => json!({ "Index": index, "Key": &**key, "Value": item.value.value()["Value"], "Source": &*item.source }),
+        None => json!({ "Index": index, "Value": item.value.value(), "Source": &*item.source }),
+    }
 }
 
 fn item(map: &Visit, index: u64) -> Value {

@@ -438,9 +438,8 @@ fn of_state(spec: &MapRunSpec, position: &ItemPosition, count: u64) -> ItemsRead
     let (from, to) = (position.skip.min(length) as usize, position.skip.saturating_add(count).min(length) as usize);
     let array = items.value().as_array().map_or(&[][..], Vec::as_slice);
     let item = |value: &serde_json::Value| {
-        let payload = |value: &serde_json::Value| baton_engine::Payload::from_value(value.clone());
         let key = is_keyed.then(|| value["Key"].as_str().unwrap_or_default().into());
-        ReadItem { value: payload(if *is_keyed { &value["Value"] } else { value }), key, source: "STATE_DATA".into() }
+        ReadItem { value: baton_engine::Payload::from_value(value.clone()), key, source: "STATE_DATA".into() }
     };
     ItemsRead { items: array[from..to].iter().map(item).collect(), cursor: None, is_last: to as u64 == length }
 }

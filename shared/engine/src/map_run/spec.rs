@@ -113,7 +113,7 @@ pub struct ResultTarget {
 /// An item as it was read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReadItem {
-    /// `$$.Map.Item.Value`.
+    /// The item; of entries of an object `{"Key", "Value"}`.
     pub value: Payload,
     /// `$$.Map.Item.Key`, of entries of an object.
     pub key: Option<Arc<str>>,
