@@ -90,7 +90,11 @@ impl<'a> Response<'a> {
             map_run_arn: start.map_child.as_ref().map(|child| &*child.map_run_arn),
             redrive_count: record.redrives.count,
             redrive_date: record.redrives.at.map(EpochSeconds),
-            redrive_status: if redrivable.is_ok() { "REDRIVABLE" } else { "NOT_REDRIVABLE" },
+            redrive_status: match (&redrivable, &start.map_child) {
+                (Ok(()), None) => "REDRIVABLE",
+                (Ok(()), Some(_)) => "REDRIVABLE_BY_MAP_RUN",
+                (Err(_), _) => "NOT_REDRIVABLE",
+            },
             redrive_status_reason: redrivable.err().map(|reason| reason.to_string()),
         }
     }

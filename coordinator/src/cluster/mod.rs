@@ -47,7 +47,7 @@ pub use remote::{ClaimName, Notice, PeerAnswer, Question, Remote, RemoteWatch, U
 pub use tasks::{ActivityTask, TaskOutcome};
 pub use watch::Watch;
 
-pub(crate) use crate::shard::labelled_machine_arn;
+pub(crate) use crate::shard::{child_arn, labelled_machine_arn};
 pub(crate) use apart::check_parameters;
 pub(crate) use catalog::NOT_THE_OWNER;
 pub(crate) use figures::{ClaimOutcome, count_claim};

@@ -1,6 +1,7 @@
 //! Items and results of Map Runs, over the crate that knows formats and stores.
 
 mod reader;
+mod writer;
 
 use std::sync::Arc;
 
@@ -30,11 +31,10 @@ impl MapRunIo for MapItems {
 
     fn write<'a>(
         &'a self,
-        _: &'a Cluster,
-        _: &'a Arc<MapRunContext>,
-        _: &'a MapRunRecord,
-        _: bool,
+        cluster: &'a Cluster,
+        run: &'a Arc<MapRunContext>,
+        record: &'a MapRunRecord,
     ) -> BoxFuture<'a, Result<WrittenResults, Failure>> {
-        std::future::ready(Err(Failure::new("States.ResultWriterFailed", "not yet"))).boxed()
+        writer::write(&self.stores, cluster, run, record).boxed()
     }
 }

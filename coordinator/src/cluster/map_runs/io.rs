@@ -19,7 +19,6 @@ pub trait MapRunIo: Send + Sync + 'static {
         cluster: &'a super::Cluster,
         run: &'a Arc<MapRunContext>,
         record: &'a MapRunRecord,
-        is_failed: bool,
     ) -> BoxFuture<'a, Result<WrittenResults, Failure>>;
 }
 
@@ -43,7 +42,6 @@ impl MapRunIo for NoMapRunIo {
         _: &'a super::Cluster,
         _: &'a Arc<MapRunContext>,
         _: &'a MapRunRecord,
-        _: bool,
     ) -> BoxFuture<'a, Result<WrittenResults, Failure>> {
         let failure = Failure::new("States.ResultWriterFailed", "This server writes no results.");
         std::future::ready(Err(failure)).boxed()

@@ -73,8 +73,8 @@ impl Run {
                 while self.beginning.join_next().await.is_some() {}
                 for_each(indices, |index| stop(&self.cluster, &self.run, index, redrive)).await;
             }
-            MapRunOrderKind::Write { record, is_failed } => {
-                let result = self.io.write(&self.cluster, &self.run, &record, is_failed).await;
+            MapRunOrderKind::Write { record } => {
+                let result = self.io.write(&self.cluster, &self.run, &record).await;
                 self.cluster.tell_map_run(self.run.id, MapRunMessage::Written { result });
             }
             MapRunOrderKind::Ended => {}

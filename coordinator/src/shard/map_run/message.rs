@@ -200,8 +200,6 @@ pub enum MapRunOrderKind {
     Write {
         /// How the run stands.
         record: Box<MapRunRecord>,
-        /// The run fails, or is aborted.
-        is_failed: bool,
     },
     /// The run has ended: nothing more is asked for.
     Ended,

@@ -181,8 +181,7 @@ impl<W: World> Shard<W> {
                 MapRunWant::Write if open.is_writing => return,
                 MapRunWant::Write => {
                     open.is_writing = true;
-                    let is_failed = open.run.is_stopping();
-                    let kind = MapRunOrderKind::Write { record: Box::new(map_run_record(&open.run)), is_failed };
+                    let kind = MapRunOrderKind::Write { record: Box::new(map_run_record(&open.run)) };
                     return self.order(id, kind, out);
                 }
                 MapRunWant::End => self.end_map_run(id, out),

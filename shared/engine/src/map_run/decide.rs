@@ -83,7 +83,8 @@ impl MapRun {
 
     /// Results are written also of a run that has failed.
     fn wanted_at_the_end(&self) -> MapRunWant {
-        let is_written = self.written.is_some() || self.spec.results.is_none() || self.children.begun() == 0;
+        let has_nothing = self.stop.is_some() && self.children.begun() == 0;
+        let is_written = self.written.is_some() || self.spec.results.is_none() || has_nothing;
         if is_written { MapRunWant::End } else { MapRunWant::Write }
     }
 
