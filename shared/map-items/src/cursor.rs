@@ -76,6 +76,9 @@ pub(crate) struct ObjectAt {
     /// Of its text, decompressed.
     #[serde(skip_serializing_if = "is_zero", default)]
     pub(crate) byte: u64,
+    /// Bytes of the object. Where it ends, nothing can be asked for.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub(crate) size: u64,
     /// What the format knows beside that.
     #[serde(skip_serializing_if = "is_between", default)]
     pub(crate) place: Place,
@@ -90,13 +93,13 @@ pub(crate) struct ObjectsAt {
     /// Of the manifest that names them.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) manifest: Option<String>,
-    /// Objects of the manifest that have been read.
+    /// Objects that have been read.
     #[serde(skip_serializing_if = "is_zero", default)]
     pub(crate) read: u64,
-    /// The last one of the listing that has been read.
+    /// Of a listing: the object that is being read, or was the last.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub(crate) after: Option<String>,
-    /// In the one that follows.
+    pub(crate) key: Option<String>,
+    /// Where in the object that is being read.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) object: Option<ObjectAt>,
 }
@@ -115,7 +118,7 @@ mod tests {
 
     #[test]
     fn positions_survive_being_kept() {
-        let object = ObjectAt { etag: Some("\"e\"".into()), byte: 17, place: Place::Array, row: 0 };
+        let object = ObjectAt { etag: Some("\"e\"".into()), byte: 17, size: 20, place: Place::Array, row: 0 };
         for at in [
             At::Listing("k".into()),
             At::Object(object.clone()),

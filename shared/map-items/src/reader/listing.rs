@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::source_of;
 use crate::format::write_string;
 use crate::store::{Bucket, Entry, Listing};
 use crate::{Item, ReadFailure, ReaderSpec};
@@ -56,15 +57,6 @@ impl ListedObjects {
     }
 }
 
-/// `$$.Map.Item.Source`.
-pub(super) fn source_of(bucket: &str, key: Option<&str>) -> Arc<str> {
-    let bucket = if bucket.contains("://") { bucket.trim_end_matches('/').to_owned() } else { format!("S3://{bucket}") };
-    match key {
-        None => bucket.into(),
-        Some(key) => format!("{bucket}/{key}").into(),
-    }
-}
-
 /// The fields that AWS shows, in its order, with its spelling of `Etag`.
 fn metadata(entry: &Entry) -> Box<str> {
     let mut text = br#"{"Etag":"#.to_vec();
@@ -87,7 +79,5 @@ mod tests {
             Entry { key: "a\"b".into(), size: 12, etag: "\"e\"".into(), last_modified: 1_668_699_881, storage_class: "STANDARD".into() };
         let expected = r#"{"Etag":"\"e\"","Key":"a\"b","LastModified":1668699881,"Size":12,"StorageClass":"STANDARD"}"#;
         assert_eq!(&*metadata(&entry), expected);
-        assert_eq!(&*source_of("b", Some("k/l")), "S3://b/k/l");
-        assert_eq!(&*source_of("file:///data/", Some("k")), "file:///data/k");
     }
 }

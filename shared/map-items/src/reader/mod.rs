@@ -1,15 +1,22 @@
 //! Items as a stream, and where it has come to.
 
 mod listing;
+mod manifest;
 mod object;
+mod objects;
+mod parquet;
+mod source;
+mod text;
 
-use crate::cursor::{At, ObjectAt, Position};
+use crate::cursor::{At, ObjectAt, ObjectsAt, Position};
 use crate::spec::ReaderResource;
 use crate::store::{ObjectStores, Versioned};
 use crate::{Chunk, Cursor, Item, ReadFailure, ReaderSpec};
 
 use self::listing::ListedObjects;
 use self::object::ObjectItems;
+use self::objects::FlattenedItems;
+use self::source::source_of;
 
 /// Reads a dataset. It holds one item more than it has given, and what its source has sent of the following ones.
 pub struct ItemReader {
@@ -34,7 +41,9 @@ enum Items {
     /// Entries of a listing.
     Listed(ListedObjects),
     /// What is in one object.
-    Object(Box<ObjectItems>),
+    Object(ObjectItems),
+    /// What is in objects that follow each other.
+    Objects(Box<FlattenedItems>),
     /// There are no more.
     None,
 }
@@ -44,6 +53,7 @@ impl Items {
         match self {
             Items::Listed(items) => items.next().await,
             Items::Object(items) => items.next().await,
+            Items::Objects(items) => items.next().await,
             Items::None => Ok(None),
         }
     }
@@ -53,6 +63,7 @@ impl Items {
         match self {
             Items::Listed(items) => At::Listing(items.last_key().to_owned()),
             Items::Object(items) => At::Object(items.at()),
+            Items::Objects(items) => At::Objects(items.at()),
             Items::None => At::End,
         }
     }
@@ -129,27 +140,46 @@ impl ItemReader {
 }
 
 async fn open_items(stores: &ObjectStores, spec: &ReaderSpec, at: Option<At>) -> Result<Items, ReadFailure> {
+    if at == Some(At::End) {
+        return Ok(Items::None);
+    }
     let bucket = stores.bucket(&spec.bucket, spec.expected_bucket_owner.as_deref())?;
-    match (at, spec.resource) {
-        (Some(At::End), _) => Ok(Items::None),
-        (at, ReaderResource::ListObjectsV2) => {
-            let after = match at {
-                None => String::new(),
-                Some(At::Listing(key)) => key,
-                Some(At::Object(_) | At::Objects(_) | At::End) => return Err(another_dataset()),
-            };
-            Ok(Items::Listed(ListedObjects::open(bucket, spec, after).await?))
+    match (spec.resource, spec.loads(), spec.config.manifest_type) {
+        (ReaderResource::ListObjectsV2, false, _) => Ok(Items::Listed(ListedObjects::open(bucket, spec, listing_at(at)?).await?)),
+        (ReaderResource::ListObjectsV2, true, _) => {
+            Ok(Items::Objects(Box::new(FlattenedItems::of_listing(stores, spec, objects_at(at)?).await?)))
         }
-        (at, ReaderResource::GetObject) => {
-            let at = match at {
-                None => ObjectAt::default(),
-                Some(At::Object(at)) => at,
-                Some(At::Listing(_) | At::Objects(_) | At::End) => return Err(another_dataset()),
-            };
+        (ReaderResource::GetObject, _, Some(kind)) => {
+            Ok(Items::Objects(Box::new(FlattenedItems::of_manifest(stores, spec, kind, objects_at(at)?).await?)))
+        }
+        (ReaderResource::GetObject, _, None) => {
             let object = Versioned { key: &spec.key, version: spec.version_id.as_deref() };
-            let items = ObjectItems::open(bucket, &spec.bucket, object, &spec.config, at).await?;
-            Ok(Items::Object(Box::new(items)))
+            Ok(Items::Object(ObjectItems::open(bucket, &spec.bucket, object, &spec.config, object_at(at)?).await?))
         }
+    }
+}
+
+fn listing_at(at: Option<At>) -> Result<String, ReadFailure> {
+    match at {
+        None => Ok(String::new()),
+        Some(At::Listing(key)) => Ok(key),
+        Some(At::Object(_) | At::Objects(_) | At::End) => Err(another_dataset()),
+    }
+}
+
+fn object_at(at: Option<At>) -> Result<ObjectAt, ReadFailure> {
+    match at {
+        None => Ok(ObjectAt::default()),
+        Some(At::Object(at)) => Ok(at),
+        Some(At::Listing(_) | At::Objects(_) | At::End) => Err(another_dataset()),
+    }
+}
+
+fn objects_at(at: Option<At>) -> Result<ObjectsAt, ReadFailure> {
+    match at {
+        None => Ok(ObjectsAt::default()),
+        Some(At::Objects(at)) => Ok(at),
+        Some(At::Listing(_) | At::Object(_) | At::End) => Err(another_dataset()),
     }
 }
 

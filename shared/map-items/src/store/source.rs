@@ -33,6 +33,20 @@ impl Source {
         })
     }
 
+    /// An object of which everything has been read.
+    pub(crate) fn at_end(bucket: Bucket, object: Versioned<'_>, etag: Option<&str>, size: u64) -> Self {
+        Self {
+            bucket,
+            key: object.key.to_owned(),
+            version: object.version.map(str::to_owned),
+            size,
+            etag: etag.map(str::to_owned),
+            position: size,
+            body: None,
+            tries: Tries::default(),
+        }
+    }
+
     pub(crate) fn key(&self) -> &str {
         &self.key
     }

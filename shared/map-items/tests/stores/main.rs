@@ -2,6 +2,7 @@
 
 mod failures;
 mod faulty;
+mod flattened;
 mod listings;
 mod objects;
 mod results;
