@@ -4,6 +4,7 @@
 //! decided; what was asked of the world must be what is outstanding.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use baton_asl::{MachineType, Resource, StateKind, StateMachine};
 use baton_engine::*;
@@ -34,6 +35,10 @@ pub enum Do<'a> {
     Stop(&'a str, &'a str),
     /// RedriveExecution.
     Redrive,
+    /// The Map Run that was started last ends with this result.
+    EndMapRun(&'a str),
+    /// The Map Run that was started last fails with this error and cause.
+    FailMapRun(&'a str, &'a str),
 }
 
 /// Claims the state's task and gives its result.
@@ -56,6 +61,16 @@ pub struct Run {
     out: Decision,
     dispatched: BTreeSet<TaskRef>,
     claims: u64,
+    /// What was asked for about Map Runs.
+    pub map_runs: Vec<MapRunSeen>,
+}
+
+/// What an execution asks for about a Map Run.
+#[derive(Debug, PartialEq)]
+pub enum MapRunSeen {
+    Started(Box<MapRunSpec>),
+    Redriven(Arc<str>),
+    Aborted(Arc<str>),
 }
 
 impl Run {
@@ -72,7 +87,17 @@ impl Run {
         let mut out = Decision::default();
         let env = Env { machine: &machine, limits: &limits, services: &NoServices };
         let execution = Execution::start(&env, start, &mut out);
-        let mut run = Self { machine, limits, execution, events: Vec::new(), now: START, out, dispatched: BTreeSet::new(), claims: 0 };
+        let mut run = Self {
+            machine,
+            limits,
+            execution,
+            events: Vec::new(),
+            now: START,
+            out,
+            dispatched: BTreeSet::new(),
+            claims: 0,
+            map_runs: Vec::new(),
+        };
         run.settle();
         run
     }
@@ -122,6 +147,9 @@ impl Run {
             match effect {
                 Effect::Dispatch(activation) => assert!(self.dispatched.insert(activation.task), "dispatched twice: {activation:?}"),
                 Effect::Cancel { task } => assert!(self.dispatched.remove(&task), "cancelled but not out: {task:?}"),
+                Effect::StartMapRun(spec) => self.map_runs.push(MapRunSeen::Started(spec)),
+                Effect::RedriveMapRun { map_run_arn } => self.map_runs.push(MapRunSeen::Redriven(map_run_arn)),
+                Effect::AbortMapRun { map_run_arn } => self.map_runs.push(MapRunSeen::Aborted(map_run_arn)),
                 Effect::Yield => yields = true,
                 Effect::Ended => ended = true,
             }
@@ -170,9 +198,25 @@ impl Run {
             Do::Beat(state) => Input::TaskHeartbeat { task: self.task(state) },
             Do::Pass(ms) => return self.pass(ms),
             Do::Redrive => return self.redrive(),
+            Do::EndMapRun(result) => self.map_run_ended(MapRunOutcome::Succeeded { result: payload(result) }),
+            Do::FailMapRun(error, cause) => self.map_run_ended(MapRunOutcome::Failed { failure: Failure::new(error, cause) }),
             Do::Stop(error, cause) => Input::Stop { error: Some(error.into()), cause: Some(cause.into()) },
         };
         assert_eq!(self.decide(input), Ok(Verdict::Applied), "{act:?}\n{}", self.history());
+    }
+
+    fn map_run_ended(&self, outcome: MapRunOutcome) -> Input {
+        let spec = self.map_run();
+        Input::MapRunEnded { map_run_arn: spec.map_run_arn.clone(), entry: spec.entry, outcome }
+    }
+
+    /// What the Map Run was told that was started last.
+    pub fn map_run(&self) -> &MapRunSpec {
+        let started = |seen: &MapRunSeen| matches!(seen, MapRunSeen::Started(_));
+        match self.map_runs.iter().rev().find(|seen| started(seen)) {
+            Some(MapRunSeen::Started(spec)) => spec,
+            _ => panic!("a Map Run was started\n{}", self.history()),
+        }
     }
 
     /// Goes on after an unsuccessful end.
@@ -250,6 +294,12 @@ impl Run {
             EventKind::MapIterationAborted { state: id, index } => format!("MapIterationAborted {} {index}", state(id).name),
             EventKind::MapStateSucceeded { state: id } => format!("MapStateSucceeded {}", state(id).name),
             EventKind::MapStateFailed { state: id } => format!("MapStateFailed {}", state(id).name),
+            EventKind::DistributedMapStarted { state: id, length } => format!("MapStateStarted {} {length}", state(id).name),
+            EventKind::MapRunStarted { state: id, .. } => format!("MapRunStarted {}", state(id).name),
+            EventKind::MapRunSucceeded { state: id } => format!("MapRunSucceeded {}", state(id).name),
+            EventKind::MapRunFailed { state: id, failure: f } => format!("MapRunFailed {} {}", state(id).name, failure(f)),
+            EventKind::MapRunAborted { state: id } => format!("MapRunAborted {}", state(id).name),
+            EventKind::MapRunRedriven { state: id, redrive_count, .. } => format!("MapRunRedriven {} #{redrive_count}", state(id).name),
             EventKind::WaitStarted { state: id, until } => format!("Wait {} until {}", state(id).name, after(until)),
             EventKind::TaskRegranted { state: id, claim } => format!("Regranted {} to {}", state(id).name, claim.claim_id),
             EventKind::RetryScheduled { state: id, retrier, at, .. } => format!("Retry {} by {retrier} at {}", state(id).name, after(at)),

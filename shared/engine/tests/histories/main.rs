@@ -3,6 +3,7 @@
 #![allow(unreachable_pub, reason = "a test has no public face")]
 
 mod check;
+mod distributed_map;
 mod errors;
 mod flow;
 mod jsonata;

@@ -66,6 +66,12 @@ pub fn shown(machine: &StateMachine, event: &Event) -> Option<Value> {
         EventKind::MapStateSucceeded { .. } => ("MapStateSucceeded".to_owned(), json!({})),
         EventKind::MapStateFailed { .. } => ("MapStateFailed".to_owned(), json!({})),
         EventKind::ExecutionRedriven { redrive_count, .. } => ("ExecutionRedriven".to_owned(), json!({ "redriveCount": redrive_count })),
+        EventKind::DistributedMapStarted { length, .. } => ("MapStateStarted".to_owned(), json!({ "length": length })),
+        EventKind::MapRunStarted { .. } => ("MapRunStarted".to_owned(), json!({})),
+        EventKind::MapRunSucceeded { .. } => ("MapRunSucceeded".to_owned(), json!({})),
+        EventKind::MapRunFailed { failure: f, .. } => ("MapRunFailed".to_owned(), failure(f)),
+        EventKind::MapRunAborted { .. } => ("MapRunAborted".to_owned(), json!({})),
+        EventKind::MapRunRedriven { redrive_count, .. } => ("MapRunRedriven".to_owned(), json!({ "redriveCount": redrive_count })),
         EventKind::WaitStarted { .. } | EventKind::RetryScheduled { .. } | EventKind::TaskRegranted { .. } => return None,
     };
     Some(json!({ "type": kind, "previousEventId": event.previous, "details": details }))

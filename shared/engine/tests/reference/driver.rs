@@ -125,6 +125,9 @@ impl Workers {
                     self.sequence += 1;
                     self.answers.insert((now, self.sequence), Input::Continue);
                 }
+                Effect::StartMapRun(_) | Effect::RedriveMapRun { .. } | Effect::AbortMapRun { .. } => {
+                    unreachable!("no machine here has a Distributed Map")
+                }
                 Effect::Cancel { .. } | Effect::Ended => {}
             }
         }
@@ -232,6 +235,12 @@ fn one(machine: &StateMachine, event: &Event) -> Seen {
         EventKind::WaitStarted { .. } | EventKind::RetryScheduled { .. } | EventKind::TaskRegranted { .. } => {
             unreachable!("internal events are not shown")
         }
+        EventKind::DistributedMapStarted { .. }
+        | EventKind::MapRunStarted { .. }
+        | EventKind::MapRunSucceeded { .. }
+        | EventKind::MapRunFailed { .. }
+        | EventKind::MapRunAborted { .. }
+        | EventKind::MapRunRedriven { .. } => unreachable!("no machine here has a Distributed Map"),
     };
     Seen { at: event.at, previous: event.previous, kind, name, payload: payload.map(|payload| payload.value().clone()), error }
 }
