@@ -126,6 +126,8 @@ impl<'a> Arn<'a> {
             Resource::Execution { machine, .. } | Resource::Express { machine } => machine,
             Resource::Activity { .. } | Resource::MapRun => return None,
         };
+        // Children of a Map Run name its label behind the machine.
+        let name = name.split('/').next().unwrap_or(name);
         Some(Owner { partition: self.partition, region: self.region, account: self.account }.state_machine(name))
     }
 }

@@ -49,6 +49,8 @@ struct Item {
     #[serde(skip_serializing_if = "Option::is_none")]
     map_run_arn: Option<Arc<str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    item_count: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     state_machine_version_arn: Option<Arc<str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     state_machine_alias_arn: Option<Arc<str>>,
@@ -138,6 +140,7 @@ fn item(summary: ExecutionSummary, listed: &Listed) -> Item {
         state_machine_alias_arn: summary.alias_arn,
         redrive_count: summary.redrives.count,
         redrive_date: summary.redrives.at.map(EpochSeconds),
+        item_count: summary.items,
     }
 }
 

@@ -249,6 +249,7 @@ fn summary(query: &ListQuery, key: &Bytes, value: &Bytes) -> Result<ExecutionSum
         start_at: key.start_ms,
         stop_at: entry.stop_at,
         redrives: entry.redrives,
+        items: entry.items,
     })
 }
 

@@ -324,6 +324,7 @@ impl Ops {
                 name: summary.name,
                 version_arn: summary.version_arn,
                 alias_arn: summary.alias_arn,
+                items: summary.items,
             };
             self.index(id, listed_under(live.execution.started()), summary.start_at, &entry);
         }
@@ -378,6 +379,7 @@ impl Ops {
                 name: record.execution_arn.clone(),
                 version_arn: None,
                 alias_arn: None,
+                items: None,
             };
             self.index(id, &listed_under, record.started_at, &entry);
         }
@@ -421,6 +423,7 @@ impl Ops {
             name: start.name.clone(),
             version_arn: start.version_arn.clone(),
             alias_arn: start.alias_arn.clone(),
+            items: start.map_child.as_ref().map(|child| child.items),
         };
         self.index(id, listed_under(start), start.at, &entry);
         let stop_at = record.stop_at.unwrap_or(start.at);

@@ -57,6 +57,8 @@ pub struct ExecutionSummary {
     pub stop_at: Option<Timestamp>,
     /// How often it was redriven, and when.
     pub redrives: RedriveCount,
+    /// Items that a Map Run's child has.
+    pub items: Option<u32>,
 }
 
 impl ListQuery {
@@ -80,6 +82,7 @@ impl ExecutionSummary {
             start_at: start.at,
             stop_at: None,
             redrives,
+            items: start.map_child.as_ref().map(|child| child.items),
         }
     }
 

@@ -236,6 +236,8 @@ pub(crate) struct StoredIndexEntry {
     pub version_arn: Option<Arc<str>>,
     /// Alias that it was started through.
     pub alias_arn: Option<Arc<str>>,
+    /// Items that a Map Run's child has.
+    pub items: Option<u32>,
 }
 
 /// Value in the table of retention: executions that ended between two checkpoints, to be forgotten together.

@@ -8,6 +8,7 @@
 //! warnings.
 
 mod diagnostic;
+mod excerpt;
 mod lone_state;
 mod message;
 pub mod model;
@@ -18,11 +19,12 @@ mod validate;
 mod variables;
 
 pub use diagnostic::{Code, Diagnostic, Severity, Span, invalid_definition_text};
+pub use excerpt::item_processor;
 pub use lone_state::LONE_STATE_NAME;
 pub use model::*;
 pub use suggest::did_you_mean;
 pub use validate::{LabelFault, label_fault};
-pub use variables::variable_references;
+pub use variables::{variable_references, variable_references_within};
 
 use parse::{Parser, diagnostic};
 use syntax::{Comments, Node, Range, read_json, read_yaml};

@@ -9,8 +9,13 @@ use crate::model::*;
 /// By state name, nested states included, the sorted names of the variables that the state's own fields read. States that read none
 /// are left out. This is `variableReferences` of DescribeStateMachine.
 pub fn variable_references(machine: &StateMachine) -> BTreeMap<String, Vec<String>> {
+    variable_references_within(machine, StateMachine::ROOT)
+}
+
+/// The same of the states of one flow, and of those inside it.
+pub fn variable_references_within(machine: &StateMachine, flow: FlowId) -> BTreeMap<String, Vec<String>> {
     let mut references = BTreeMap::new();
-    for state in &machine.states {
+    for state in machine.states.iter().filter(|state| machine.is_within(state, flow)) {
         let mut reads = Reads::default();
         reads.state(state);
         if !reads.names.is_empty() {

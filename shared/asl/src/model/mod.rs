@@ -73,6 +73,16 @@ impl StateMachine {
         &self.flows[id.0 as usize]
     }
 
+    /// Whether the state is part of this flow, or of one inside it.
+    pub fn is_within(&self, state: &State, flow: FlowId) -> bool {
+        let mut at = state.flow;
+        while at != flow {
+            let Some(parent) = self.flow(at).parent else { return false };
+            at = self.state(parent).flow;
+        }
+        true
+    }
+
     /// The state of this name; names are unique in the whole machine.
     pub fn state_named(&self, name: &str) -> Option<&State> {
         self.states.iter().find(|state| &*state.name == name)

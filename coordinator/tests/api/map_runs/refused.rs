@@ -1,4 +1,4 @@
-//! The operations on Map Runs. Executions have none yet: they are looked for, and not found.
+//! Map Runs that are looked for, and not found.
 
 use http::StatusCode;
 use serde_json::json;
