@@ -84,7 +84,7 @@ async fn abort_all(api: &Api, arn: &std::sync::Arc<str>, deleted_at: Timestamp) 
             after,
             limit: PAGE_LEN,
         };
-        let running = api.cluster().list_all(query).await?;
+        let running = api.cluster().list(query).await?;
         let Some(last) = running.last() else { return Ok(()) };
         after = Some(last.cursor());
         // A machine of the same name may have been made since; its executions are left alone.

@@ -4,33 +4,49 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
-use super::route::NotAsked;
-use super::{Cluster, ExecutionId, ExecutionSummary, Owner, PeerAnswer, Question, ReadError, RemoteWatch};
+use super::route::{LOOK_AGAIN, NotAsked, PATIENCE};
+use super::{Cluster, ExecutionId, ExecutionSummary, Listed, MOVING, Owner, PeerAnswer, Question, ReadError, RemoteWatch};
 use crate::shard::Answer;
 use crate::store::{Member, ShardId};
 
-/// A member that has not answered by then is left out.
+/// A member that has not answered by then is asked again, if it still has what is asked for.
 const ALL_MAX: Duration = Duration::from_secs(2);
 
 impl Cluster {
-    /// What all members have in memory of a state machine's executions. Whoever does not answer is left out: what it has shows as it stood at
-    /// its last checkpoint. Answers also whether nobody was left out, and every shard has an owner.
-    pub(super) async fn list_anywhere(&self, state_machine_arn: &Arc<str>) -> (Vec<ExecutionSummary>, bool) {
-        let mut all = self.list_here(state_machine_arn).await;
+    /// What all members have in memory of a state machine's executions: an answer for every shard. One that is on its way from one member to another,
+    /// or whose owner does not answer, is waited for.
+    pub(super) async fn list_anywhere(&self, state_machine_arn: &Arc<str>) -> Result<Vec<ExecutionSummary>, NotAsked> {
         if self.is_alone() {
-            return (all, true);
+            return Ok(self.list_here(state_machine_arn).await.executions);
         }
-        let mut shards = (0..self.inner.store.shard_count()).map(ShardId);
-        let mut is_whole = shards.all(|shard| self.inner.directory.owner(shard) != Owner::Nobody);
-        for answer in self.ask_all(&Question::List { state_machine_arn: state_machine_arn.clone() }).await {
-            match answer {
-                Some(PeerAnswer::Listed(mut listed)) => all.append(&mut listed),
-                Some(_) | None => is_whole = false,
+        let mut changes = self.inner.directory.changes();
+        let until = Instant::now() + PATIENCE;
+        loop {
+            changes.borrow_and_update();
+            let listed = self.list_of_all(state_machine_arn).await;
+            if (0..self.inner.store.shard_count()).all(|shard| listed.shards.contains(ShardId(shard))) {
+                return Ok(listed.executions);
+            }
+            if Instant::now() >= until {
+                return Err(NotAsked::Unavailable(MOVING));
+            }
+            let _ = timeout(LOOK_AGAIN, changes.changed()).await;
+        }
+    }
+
+    /// The same, of the shards for which a member speaks just now.
+    async fn list_of_all(&self, state_machine_arn: &Arc<str>) -> Listed {
+        let question = Question::List { state_machine_arn: state_machine_arn.clone() };
+        let (mut all, answers) = tokio::join!(self.list_here(state_machine_arn), self.ask_all(&question));
+        for answer in answers.into_iter().flatten() {
+            if let PeerAnswer::Listed(mut listed) = answer {
+                listed.shards.iter().for_each(|shard| _ = all.shards.insert(shard));
+                all.executions.append(&mut listed.executions);
             }
         }
-        (all, is_whole)
+        all
     }
 
     /// The answers of all other members, as far as they come in time.

@@ -29,10 +29,11 @@ use tokio_util::sync::CancellationToken;
 use super::figures::HostGauges;
 use super::inbox::Inbox;
 use super::map_runs::MapRunSink;
+use super::remote::Listed;
 use super::world::HostWorld;
 use crate::clock;
 use crate::dispatch::{Queues, Sessions};
-use crate::shard::{ExecutionId, ExecutionSummary, Grant, HeldClaim, Output, Recovering, Shard, ShardInput};
+use crate::shard::{ExecutionId, Grant, HeldClaim, Output, Recovering, Shard, ShardInput};
 use crate::store::{Append, DurableSender, ShardId, ShardStore, StoreError, Token};
 use checkpoints::Checkpoints;
 use membership::Leaving;
@@ -84,7 +85,7 @@ pub(crate) enum HostMessage {
     /// The worker of this incarnation is lost.
     WorkerLost(u64),
     /// Executions of a state machine that the index does not show as they stand.
-    List { state_machine_arn: Arc<str>, reply: oneshot::Sender<Vec<ExecutionSummary>> },
+    List { state_machine_arn: Arc<str>, reply: oneshot::Sender<Listed> },
     /// How many executions are in memory?
     Count { reply: oneshot::Sender<usize> },
     /// Rows of timers that have come near.
@@ -380,10 +381,8 @@ impl Host {
             HostMessage::NotHeld(claims) => self.not_held(claims),
             HostMessage::WorkerLost(worker) => self.worker_lost(worker),
             HostMessage::List { state_machine_arn, reply } => {
-                let mut listed = Vec::new();
-                self.list(&state_machine_arn, &mut listed);
                 // Whoever has gone away needs no answer.
-                let _ = reply.send(listed);
+                let _ = reply.send(self.list(&state_machine_arn));
             }
             HostMessage::Count { reply } => drop(reply.send(self.shards.iter().flatten().map(|owned| owned.shard.live_count()).sum())),
             HostMessage::TimerRows { shard, rows } => rows.into_iter().for_each(|(due, id)| self.timers.ask(due, shard, id)),

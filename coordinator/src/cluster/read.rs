@@ -11,8 +11,7 @@ use hashbrown::HashMap;
 use super::route::NotAsked;
 use super::watch::Watch;
 use super::{
-    CLOSING, Cluster, ExecutionId, ExecutionRecord, ExecutionSummary, ListQuery, MOVING, PeerAnswer, Question, ReadError, RemoteWatch,
-    Revisions,
+    CLOSING, Cluster, ExecutionId, ExecutionRecord, ExecutionSummary, ListQuery, PeerAnswer, Question, ReadError, RemoteWatch, Revisions,
 };
 use crate::shard::{
     Answer, Seen, SeenHistory, ShardInput, Stored, StoredIndexEntry, decode_value, read_events, record, record_of_history,
@@ -109,24 +108,13 @@ impl Cluster {
         }
     }
 
-    /// ListExecutions of one state machine, most recent start first. Reads its own writes.
+    /// ListExecutions of one state machine, most recent start first. Reads its own writes, and misses none: if not every shard can be asked, there is no
+    /// list.
     pub async fn list(&self, query: ListQuery) -> Result<Vec<ExecutionSummary>, ReadError> {
-        self.list_of(query, false).await
-    }
-
-    /// As [`list`](Self::list), for whoever must miss nothing: an error if not every member could be asked, or a shard is nobody's.
-    pub async fn list_all(&self, query: ListQuery) -> Result<Vec<ExecutionSummary>, ReadError> {
-        self.list_of(query, true).await
-    }
-
-    async fn list_of(&self, query: ListQuery, must_be_whole: bool) -> Result<Vec<ExecutionSummary>, ReadError> {
         if self.is_closing() {
             return Err(ReadError::Unavailable(CLOSING));
         }
-        let (in_memory, is_whole) = self.list_anywhere(query.listed_under()).await;
-        if must_be_whole && !is_whole {
-            return Err(ReadError::Unavailable(MOVING));
-        }
+        let in_memory = self.list_anywhere(query.listed_under()).await?;
         let in_memory: HashMap<ExecutionId, ExecutionSummary> = in_memory.into_iter().map(|summary| (summary.id, summary)).collect();
         let mut found = self.list_stored(&query, &in_memory).await?;
         found.extend(in_memory.into_values().filter(|summary| query.matches(summary)));

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 
 use super::{ExecutionId, ExecutionRecord, ExecutionSummary, Holding, ReadError};
 use crate::shard::{Answer, Grant, HeldClaim, MapRunQuestion, SeenHistory};
-use crate::store::Member;
+use crate::store::{Member, ShardSet};
 
 /// A member says within this time what a session of its own holds.
 const HOLDING_MAX: Duration = Duration::from_secs(2);
@@ -202,7 +202,7 @@ pub enum PeerAnswer {
     /// To waiting for an end.
     Ended(Result<Option<Box<ExecutionRecord>>, ReadError>),
     /// To a list.
-    Listed(Vec<ExecutionSummary>),
+    Listed(Listed),
     /// Of the claims asked for, those that are held or asked for; `None`: this member has no session of this worker.
     Holding(Option<Vec<ClaimName>>),
     /// To what has no other answer: how far the catalog is known now.
@@ -216,6 +216,15 @@ pub enum PeerAnswer {
     Unavailable(&'static str),
     /// The shard is not this member's. Whatever was asked may have been done by whoever has it.
     NotHere,
+}
+
+/// What a member has in memory of a state machine's executions.
+#[derive(Clone, Debug, Default)]
+pub struct Listed {
+    /// The shards that it speaks for.
+    pub shards: ShardSet,
+    /// Executions of these shards.
+    pub executions: Vec<ExecutionSummary>,
 }
 
 /// A member could not be asked, or its answer did not come: what was asked may have been done.

@@ -14,9 +14,9 @@ use crate::shard::Answer;
 use crate::store::{Member, ShardId};
 
 /// For so long a question looks for an owner that answers it.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// The directory is looked at again after this time, if it has not changed before.
-const LOOK_AGAIN: Duration = Duration::from_millis(25);
+pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(25);
 
 /// Why there is no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

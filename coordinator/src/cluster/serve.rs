@@ -8,7 +8,7 @@ use super::inbox::Full;
 use super::sessions::heartbeat;
 use super::watch::Watcher;
 use super::world::{HostWorld, ReplyTo};
-use super::{CLOSING, ClaimName, Cluster, ExecutionId, ExecutionSummary, HostMessage, Notice, PeerAnswer, Question, RemoteWatch};
+use super::{CLOSING, ClaimName, Cluster, ExecutionId, HostMessage, Listed, Notice, PeerAnswer, Question, RemoteWatch};
 use crate::dispatch::{SessionItem, Shape, Slot};
 use crate::shard::{Answer, ExpressStart, Revisions, ShardInput};
 use crate::store::ShardId;
@@ -152,7 +152,8 @@ impl Cluster {
     }
 
     /// What the hosts have in memory of a state machine's executions. Hosts that are gone have nothing.
-    pub(super) async fn list_here(&self, state_machine_arn: &std::sync::Arc<str>) -> Vec<ExecutionSummary> {
+    pub(super) async fn list_here(&self, state_machine_arn: &std::sync::Arc<str>) -> Listed {
+        let mine = self.inner.directory.mine();
         let asked: Vec<_> = self
             .inner
             .hosts
@@ -163,9 +164,12 @@ impl Cluster {
                 listed
             })
             .collect();
-        let mut all = Vec::new();
+        let mut all = Listed::default();
         for listed in asked {
-            all.append(&mut listed.await.unwrap_or_default());
+            let mut listed = listed.await.unwrap_or_default();
+            let is_mine = |shard: &ShardId| mine.as_ref().is_none_or(|mine| mine.contains(*shard));
+            listed.shards.iter().filter(is_mine).for_each(|shard| _ = all.shards.insert(shard));
+            all.executions.append(&mut listed.executions);
         }
         all
     }

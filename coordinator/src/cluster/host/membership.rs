@@ -13,8 +13,9 @@ use tokio::sync::oneshot;
 use super::outputs::answer_to;
 use super::timers::insist_on_rows;
 use super::{Host, HostMessage, Input, Owned};
+use crate::cluster::Listed;
 use crate::cluster::world::HostWorld;
-use crate::shard::{ExecutionId, ExecutionSummary, HeldClaim, Output, Recovering};
+use crate::shard::{ExecutionId, HeldClaim, Output, Recovering};
 use crate::store::Token;
 
 /// What has not become durable by then is left to the log, or has not happened.
@@ -77,16 +78,19 @@ impl Host {
     }
 
     /// Executions of a state machine in the shards that this process may speak for.
-    pub(super) fn list(&mut self, state_machine_arn: &str, listed: &mut Vec<ExecutionSummary>) {
+    pub(super) fn list(&mut self, state_machine_arn: &str) -> Listed {
+        let mut listed = Listed::default();
         let is_shared = self.shared.losses.is_some();
         for index in 0..self.shards.len() {
             if is_shared && !self.is_at_work(index) {
                 continue;
             }
             if let Some(owned) = &self.shards[index] {
-                owned.shard.list(state_machine_arn, listed);
+                listed.shards.insert(owned.shard.id());
+                owned.shard.list(state_machine_arn, &mut listed.executions);
             }
         }
+        listed
     }
 
     /// A shard that was read back while the host ran. Its timers may have been read before the host's horizon moved on.

@@ -6,8 +6,11 @@ use bytes::Bytes;
 
 use super::grant::WireGrant;
 use super::text::lasting;
-use crate::cluster::{ClaimName, ExecutionRecord, ExecutionSummary, PeerAnswer, ReadError, RedriveError, SendError, StartError, Started};
+use crate::cluster::{
+    ClaimName, ExecutionRecord, ExecutionSummary, Listed, PeerAnswer, ReadError, RedriveError, SendError, StartError, Started,
+};
 use crate::shard::{Answer, MapRunAnswer, Seen, SeenHistory};
+use crate::store::ShardSet;
 
 /// See [`PeerAnswer`].
 #[derive(Encode, Decode)]
@@ -21,7 +24,7 @@ pub(super) enum WireAnswer {
     Task(Option<WireGrant>),
     Claimed(Option<WireGrant>),
     Ended(Result<Option<Box<ExecutionRecord>>, NotRead>),
-    Listed(Vec<ExecutionSummary>),
+    Listed { shards: Vec<u8>, executions: Vec<ExecutionSummary> },
     Holding(Option<Vec<ClaimName>>),
     MapRun(MapRunAnswer),
     Done { catalog_position: u64 },
@@ -73,7 +76,7 @@ impl From<PeerAnswer> for WireAnswer {
             PeerAnswer::Shard(answer) => Self::of_shard(answer),
             PeerAnswer::Claimed(grant) => Self::Claimed(grant.map(WireGrant::from)),
             PeerAnswer::Ended(record) => Self::Ended(record.map_err(NotRead::from)),
-            PeerAnswer::Listed(listed) => Self::Listed(listed),
+            PeerAnswer::Listed(Listed { shards, executions }) => Self::Listed { shards: shards.as_bytes().to_vec(), executions },
             PeerAnswer::Holding(held) => Self::Holding(held),
             PeerAnswer::Done { catalog_position } => Self::Done { catalog_position },
             PeerAnswer::Throttled => Self::Throttled,
@@ -114,7 +117,7 @@ impl From<WireAnswer> for PeerAnswer {
             WireAnswer::MapRun(answer) => shard(Answer::MapRun(answer)),
             WireAnswer::Claimed(grant) => PeerAnswer::Claimed(grant.map(Into::into)),
             WireAnswer::Ended(record) => PeerAnswer::Ended(record.map_err(ReadError::from)),
-            WireAnswer::Listed(listed) => PeerAnswer::Listed(listed),
+            WireAnswer::Listed { shards, executions } => PeerAnswer::Listed(Listed { shards: ShardSet::from_bytes(&shards), executions }),
             WireAnswer::Holding(held) => PeerAnswer::Holding(held),
             WireAnswer::Done { catalog_position } => PeerAnswer::Done { catalog_position },
             WireAnswer::Throttled => PeerAnswer::Throttled,

@@ -4,8 +4,9 @@ use baton_engine::{Input, Payload, Rejected, Start, TaskRef};
 use proptest::prelude::*;
 
 use super::*;
-use crate::cluster::{ClaimName, ExecutionId, SendError};
+use crate::cluster::{ClaimName, ExecutionId, Listed, SendError};
 use crate::shard::Answer;
+use crate::store::ShardId;
 
 fn start() -> Box<Start> {
     let text = |text: &str| -> Arc<str> { text.into() };
@@ -56,6 +57,9 @@ fn answers_come_back() {
         panic!("what is held")
     };
     assert_eq!(read, held);
+    let listed = || PeerAnswer::Listed(Listed { shards: [ShardId(3), ShardId(200)].into_iter().collect(), executions: Vec::new() });
+    let Ok(PeerAnswer::Listed(read)) = decode_answer(&encode_answer(listed())) else { panic!("a list") };
+    assert_eq!(read.shards.iter().collect::<Vec<_>>(), [ShardId(3), ShardId(200)]);
     assert!(matches!(decode_answer(&encode_answer(PeerAnswer::Unavailable("why"))), Ok(PeerAnswer::Unavailable("why"))));
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use baton_coordinator::cluster::{ReadError, StartError};
+use baton_coordinator::cluster::{ListQuery, ReadError, StartError};
 use serde_json::json;
 
 use super::*;
@@ -82,4 +82,43 @@ async fn a_member_that_is_gone_makes_a_request_fail_in_time() {
     assert!(matches!(within(one.cluster.start(start(&name, "{}"))).await, Err(StartError::Unavailable(_))));
     assert!(matches!(within(one.cluster.describe(id(&name))).await, Err(ReadError::Unavailable(_))));
     assert!((9..15).contains(&since.elapsed().as_secs()), "five seconds each, not {:?}", since.elapsed());
+}
+
+fn all() -> ListQuery {
+    ListQuery {
+        state_machine_arn: MACHINE.into(),
+        through: None,
+        status: None,
+        redriven: None,
+        after: None,
+        limit: 10,
+        map_run_arn: None,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_waits_for_a_shard_that_is_on_its_way() {
+    let (one, other) = connected(&pass_machine()).await;
+    let name = name_of_second("listed");
+    one.start(&name, "{}").await;
+    let mut left = shards(4);
+    left.remove(shard_of(&name));
+    other.directory.set_mine(left);
+    let cluster = one.cluster.clone();
+    let waiting = tokio::spawn(async move { cluster.list(all()).await });
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(!waiting.is_finished());
+    other.directory.set_mine(shards(4));
+    let listed = within(waiting).await.expect("no panic").expect("it can be listed");
+    assert_eq!(listed.iter().map(|summary| &*summary.name).collect::<Vec<_>>(), [&*name]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_is_refused_rather_than_too_short() {
+    let (one, other) = connected(&pass_machine()).await;
+    one.start(&name_of_second("unseen"), "{}").await;
+    other.system.kill().await;
+    let since = Instant::now();
+    assert!(matches!(within(one.cluster.list(all())).await, Err(ReadError::Unavailable(_))));
+    assert!((4..10).contains(&since.elapsed().as_secs()), "five seconds, not {:?}", since.elapsed());
 }
