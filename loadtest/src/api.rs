@@ -177,6 +177,22 @@ impl Api {
         text(&answer, "executionArn")
     }
 
+    /// A page of the ARNs of a state machine's executions, and what the next one begins with.
+    pub(crate) async fn list_executions(
+        &mut self,
+        state_machine_arn: &str,
+        next: Option<String>,
+    ) -> Result<(Vec<String>, Option<String>), ApiError> {
+        let mut request = json!({"stateMachineArn": state_machine_arn, "maxResults": PAGE_LEN});
+        if let Some(next) = next {
+            request["nextToken"] = next.into();
+        }
+        let answer = self.call("ListExecutions", request).await?;
+        let executions = answer["executions"].as_array().ok_or_else(|| ApiError::Shape("no executions".to_owned()))?;
+        let arns = executions.iter().map(|execution| text(execution, "executionArn")).collect::<Result<_, _>>()?;
+        Ok((arns, answer["nextToken"].as_str().map(str::to_owned)))
+    }
+
     pub(crate) async fn describe_execution(&mut self, arn: &str) -> Result<Execution, ApiError> {
         let answer = self.call("DescribeExecution", json!({"executionArn": arn})).await?;
         serde_json::from_value(answer).map_err(|error| ApiError::Shape(error.to_string()))

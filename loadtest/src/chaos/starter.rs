@@ -46,6 +46,11 @@ impl Starter {
         })
     }
 
+    /// The ARNs of what has been accepted so far.
+    pub(super) fn accepted(&self) -> BTreeSet<String> {
+        self.accepted.borrow().clone()
+    }
+
     /// Starts the clients; the future gives the ARNs of the accepted executions when all orders have been started.
     pub(super) fn spawn(self: Rc<Self>) -> impl Future<Output = Result<BTreeSet<String>, ApiError>> {
         let mut clients = JoinSet::new();
@@ -56,7 +61,7 @@ impl Starter {
             while let Some(client) = clients.join_next().await {
                 client.expect("a client neither panics nor is cancelled")?;
             }
-            Ok(self.accepted.take())
+            Ok(self.accepted())
         }
     }
 

@@ -7,12 +7,14 @@
 
 mod fault;
 mod inflict;
+mod lists;
 mod members;
 mod network;
 mod probe;
 mod report;
 mod times;
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -25,6 +27,7 @@ pub(crate) use self::report::ClusterChaosReport;
 
 use self::fault::{Fault, Planned};
 use self::inflict::Inflicter;
+use self::lists::{Listed, Lists};
 use self::members::{COORDINATORS, Members};
 use self::network::Network;
 use self::probe::Probes;
@@ -102,10 +105,13 @@ async fn play(
 
     let shared = Rc::new(Shared::default());
     let starter = Starter::new(&endpoints, &machine, orders, Rc::clone(&shared));
+    let lists = Lists { endpoints: endpoints.clone(), machine: machine.clone(), starter: Rc::clone(&starter) };
+    let listed = RefCell::new(Listed::default());
     let starting = starter.spawn();
     let releasing = release(Rc::clone(&shared), orders.len(), schedule);
     let breaking = tokio::select! {
         broken = break_one_after_the_other(&mut inflicter, schedule) => broken,
+        () = lists.check_again_and_again(&listed) => unreachable!("there is always a list to check"),
         () = releasing => unreachable!("orders are released until all faults are over"),
     };
     breaking?;
@@ -116,6 +122,8 @@ async fn play(
     let (mut findings, timeline) = verdict::reach(&endpoints, orders, &accepted, &site.ledger()).await?;
     inflicter.members.stop().await?;
     findings.problems.append(&mut inflicter.problems);
+    let Listed { whole: lists_whole, refused: lists_refused, problems } = listed.take();
+    findings.problems.extend(problems);
     let figures = inflicter.times.figures(&timeline);
     let limits_exceeded = figures.judged(args);
     Ok(ClusterChaosReport {
@@ -125,6 +133,8 @@ async fn play(
         with_cuts: cuts == Cuts::Possible,
         findings,
         longest_start: shared.longest_start.get().as_secs_f64(),
+        lists_whole,
+        lists_refused,
         figures,
         limits_exceeded,
     })

@@ -20,6 +20,10 @@ pub(crate) struct ClusterChaosReport {
     pub(crate) findings: Findings,
     /// From a client's first try to start an order until it was accepted, the longest; seconds.
     pub(crate) longest_start: f64,
+    /// Lists of executions that had everything in them that had been accepted before.
+    pub(crate) lists_whole: usize,
+    /// Lists that were not answered.
+    pub(crate) lists_refused: usize,
     pub(crate) figures: Figures,
     /// What took longer than it may.
     pub(crate) limits_exceeded: Vec<String>,
@@ -42,6 +46,7 @@ impl ClusterChaosReport {
         lines.extend(self.findings.lines());
         lines.extend(self.figures.lines());
         lines.push(format!("an order was accepted after {:.2} s at most", self.longest_start));
+        lines.push(format!("{} lists of executions were whole, {} not answered", self.lists_whole, self.lists_refused));
         lines.extend(self.limits_exceeded.iter().map(|exceeded| format!("TOO SLOW {exceeded}")));
         lines.join("\n")
     }
