@@ -30,7 +30,8 @@ pub(crate) enum Style {
 /// Starts logging; `BATON_LOG` filters.
 pub(crate) fn init(style: Style) {
     let default = match style {
-        Style::People | Style::Json => "info",
+        // The broker's client calls everything an error that is tried again and told in our own lines.
+        Style::People | Style::Json => "info,lapin=off",
         Style::OneExecution => "warn,baton::function=info",
     };
     let filter = EnvFilter::try_from_env("BATON_LOG").unwrap_or_else(|_| EnvFilter::new(default));

@@ -7,6 +7,9 @@ pub mod trace;
 /// Largest message of a session, either way. A batch of grants or outcomes holds many payloads of up to 256 KiB.
 pub const MESSAGE_BYTES_MAX: usize = 64 * 1_048_576;
 
+/// The version of the worker session's contract that this release speaks.
+pub const SESSION_PROTOCOL: u32 = 1;
+
 /// The worker session: how task activations reach workers and how outcomes come back.
 pub mod worker {
     /// First version of the contract, `baton/worker/v1/worker.proto`.

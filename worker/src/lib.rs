@@ -18,6 +18,6 @@ pub use baton_proto::worker::v1::Dispatch;
 pub use baton_task_queue::{RabbitMqQueue, TaskQueue};
 pub use bytes::Bytes;
 pub use invocation::{FunctionError, Invocation};
-pub use session::WorkerStatus;
+pub use session::{Refusal, WorkerStatus};
 pub use tokio_util::sync::CancellationToken;
 pub use worker::{BuildError, DrainReport, MissingInterpreter, Worker, WorkerBuilder, WorkerHandle};

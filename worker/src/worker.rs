@@ -14,7 +14,7 @@ use crate::functions::{Function, FunctionTable};
 use crate::handlers::lambda_runtime::interpreter::{self, Language};
 use crate::handlers::{Handler, RustFunction};
 use crate::invocation::{FunctionError, Invocation};
-use crate::session::{self, Command, Credentials, Service, Session, SessionConfig, WorkerStatus};
+use crate::session::{self, Command, Credentials, Refusal, Service, Session, SessionConfig, WorkerStatus};
 
 /// Runs task activations of the queues that it serves.
 ///
@@ -260,15 +260,16 @@ impl WorkerHandle {
         let _ = self.status.clone().wait_for(|status| status.connected).await;
     }
 
-    /// Waits until the worker is connected for the first time, or a coordinator has refused it, or it has ended. Answers whether it was refused.
-    pub async fn admitted(&self) -> bool {
-        let decided = self.status.clone().wait_for(|status| status.connected || status.is_refused).await.map(|status| *status);
-        decided.is_ok_and(|status| status.is_refused && !status.connected)
+    /// Waits until the worker is connected for the first time, or a coordinator has refused it, or it has ended. Answers why it was refused.
+    pub async fn refused(&self) -> Option<Refusal> {
+        let mut status = self.status.clone();
+        let decided = status.wait_for(|status| status.connected || status.refusal.is_some()).await.ok()?;
+        decided.refusal.clone().filter(|_| !decided.connected)
     }
 
     /// What can be seen of the worker now.
     pub fn status(&self) -> WorkerStatus {
-        *self.status.borrow()
+        self.status.borrow().clone()
     }
 
     /// Ends the worker in order: no further credits, running handlers end, outcomes are acknowledged, goodbye. Then [`Worker::run`] returns.

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use baton_worker::{RabbitMqQueue, Worker};
+use baton_worker::{RabbitMqQueue, Refusal, Worker};
 use tokio_util::sync::CancellationToken;
 
 use crate::args::WorkerArgs;
@@ -32,11 +32,10 @@ async fn work(args: WorkerArgs) -> CliResult {
     for missing in handle.missing_interpreters().await {
         tracing::warn!("{missing}");
     }
-    if handle.admitted().await {
+    if let Some(refusal) = handle.refused().await {
         stopping.cancel();
         let _ = working.await;
-        return Err(CliError::new(Exit::Failed, "the coordinator does not let this worker in")
-            .next("give one of the coordinators' worker_tokens in BATON_WORKER_TOKEN"));
+        return Err(not_let_in(&refusal));
     }
     let stop = StopSignal::listen();
     println!("baton worker ready");
@@ -46,6 +45,15 @@ async fn work(args: WorkerArgs) -> CliResult {
     stopping.cancel();
     let _ = working.await;
     Ok(())
+}
+
+fn not_let_in(refusal: &Refusal) -> CliError {
+    let error = CliError::new(Exit::Failed, refusal.to_string());
+    match refusal {
+        Refusal::Credentials(_) => error.next("give one of the coordinators' worker_tokens in BATON_WORKER_TOKEN"),
+        // The coordinator's reason ends with it.
+        Refusal::Unfit(_) => error,
+    }
 }
 
 fn worker(args: WorkerArgs) -> CliResult<Worker> {

@@ -3,6 +3,7 @@
 mod support;
 mod test_state;
 
+mod cluster;
 mod configuration;
 mod credentials;
 mod express;

@@ -53,6 +53,16 @@ pub(crate) fn write(folder: &Path, name: &str, text: &str) {
     std::fs::write(path, text).expect("files can be written");
 }
 
+/// An operation of the AWS API at a server, which succeeds.
+pub(crate) fn call(url: &str, operation: &str, body: serde_json::Value) -> serde_json::Value {
+    let request = reqwest::Client::new().post(url).header("x-amz-target", format!("AWSStepFunctions.{operation}"));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime needs no more than threads");
+    let answer = runtime.block_on(async { request.body(body.to_string()).send().await?.text().await });
+    let answer: serde_json::Value = serde_json::from_str(&answer.expect("the server answers")).expect("answers are JSON");
+    assert!(answer.get("__type").is_none(), "{operation}: {answer}");
+    answer
+}
+
 /// `baton dev` on a folder; it ends with the test.
 pub(crate) struct Dev {
     child: Child,
@@ -104,12 +114,7 @@ impl Dev {
 
     /// An operation of the AWS API, which succeeds.
     pub(crate) fn call(&self, operation: &str, body: serde_json::Value) -> serde_json::Value {
-        let request = reqwest::Client::new().post(&self.url).header("x-amz-target", format!("AWSStepFunctions.{operation}"));
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime needs no more than threads");
-        let answer = runtime.block_on(async { request.body(body.to_string()).send().await?.text().await });
-        let answer: serde_json::Value = serde_json::from_str(&answer.expect("the server answers")).expect("answers are JSON");
-        assert!(answer.get("__type").is_none(), "{operation}: {answer}");
-        answer
+        call(&self.url, operation, body)
     }
 
     /// Sends it a signal, such as `-TERM`.

@@ -83,6 +83,16 @@ impl Cluster {
     }
 
     /// Whoever asks what the worker holds hears of this claim as long as the answer lives.
+    /// Whether tasks are offered through a broker.
+    pub(crate) fn has_broker(&self) -> bool {
+        self.inner.broker.is_some()
+    }
+
+    /// In which namespace of the broker.
+    pub(crate) fn broker_namespace(&self) -> Option<&str> {
+        self.inner.broker.as_ref()?.namespace()
+    }
+
     pub(crate) fn list_claim(&self, incarnation: u64, claim: ClaimName) -> ListedClaim {
         self.inner.under_way.0.lock().insert((incarnation, claim));
         ListedClaim { cluster: self.clone(), name: (incarnation, claim) }

@@ -207,9 +207,9 @@ impl Queue {
         pairs
     }
 
-    /// While the broker is away, what was offered through it is there for free slots here.
+    /// While the broker takes nothing, what it does not have is there for free slots here.
     fn pair_stalled(&mut self, pairs: &mut Vec<(QueuedTask, Slot)>) {
-        while self.outbox.as_ref().is_some_and(|outbox| !outbox.is_link_up() && outbox.len() > 0) {
+        while self.outbox.as_ref().is_some_and(|outbox| outbox.is_stalled() && outbox.len() > 0) {
             let Some(slot) = self.take_slot() else { return };
             match self.outbox.as_mut().and_then(|outbox| outbox.take_back()) {
                 Some(task) => pairs.push((task, slot)),

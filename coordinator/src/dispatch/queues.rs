@@ -224,8 +224,14 @@ impl Queues {
 
     /// What became of a message.
     pub(crate) fn published(&self, queue: &SharedQueue, batch: &Batch, outcome: Published, random: u64) {
-        let now_ms = self.now_ms();
-        queue.state.lock().published(batch, outcome, now_ms, random);
+        match outcome {
+            // What the broker does not take may find a slot here.
+            Published::Refused => self.change(queue, |state, now_ms| state.published(batch, outcome, now_ms, random)),
+            Published::Confirmed | Published::Unknown => {
+                let now_ms = self.now_ms();
+                queue.state.lock().published(batch, outcome, now_ms, random);
+            }
+        }
     }
 
     /// The connection to the broker has come or gone.

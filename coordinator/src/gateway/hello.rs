@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use baton_engine::{Claim, Verdict};
+use baton_proto::SESSION_PROTOCOL;
 use baton_proto::worker::v1::{ClaimRef, Code, Dispatch, Hello, Welcome};
 use futures_util::future::join_all;
 use hashbrown::HashSet;
@@ -32,6 +33,8 @@ pub(super) struct Opened {
 /// Begins a session.
 pub(super) async fn open(cluster: &Cluster, hello: Hello) -> Result<Opened, Status> {
     check(&hello)?;
+    check_release(&hello)?;
+    check_broker(cluster, &hello)?;
     let info = SessionInfo {
         session_id: getrandom::u64().map_err(|error| Status::internal(error.to_string()))?,
         worker_name: hello.worker_name.as_str().into(),
@@ -49,7 +52,7 @@ pub(super) async fn open(cluster: &Cluster, hello: Hello) -> Result<Opened, Stat
         session_id: session.info().session_id,
         heartbeat_interval_ms: HEARTBEAT_INTERVAL.as_millis() as u32,
         lost,
-        broker_queues: hello.queues.iter().map(|queue| cluster.router().queue_name(&queue.name)).collect(),
+        broker_queues: broker_queues(cluster, &hello),
     };
     register_functions(cluster, &hello).await;
     join_queues(&connection, &hello);
@@ -70,6 +73,36 @@ fn check(hello: &Hello) -> Result<(), Status> {
         return Ok(());
     };
     Err(Status::invalid_argument(problem))
+}
+
+fn check_release(hello: &Hello) -> Result<(), Status> {
+    match hello.protocol {
+        // Workers of others need not say it.
+        0 | SESSION_PROTOCOL => Ok(()),
+        other => Err(Status::failed_precondition(format!(
+            "the worker speaks version {other} of the session's protocol, and this coordinator version {SESSION_PROTOCOL}: \
+             install the same release of baton on both"
+        ))),
+    }
+}
+
+/// A worker that reads other queues than those that are written would be idle for ever, and nobody would know why.
+fn check_broker(cluster: &Cluster, hello: &Hello) -> Result<(), Status> {
+    match cluster.broker_namespace() {
+        Some(ours) if !hello.broker_namespace.is_empty() && hello.broker_namespace != ours => Err(Status::failed_precondition(format!(
+            "the worker looks for tasks in the broker's namespace {:?}, and this coordinator puts them into {ours:?}: \
+             start both with the same --queue-namespace",
+            hello.broker_namespace
+        ))),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn broker_queues(cluster: &Cluster, hello: &Hello) -> Vec<String> {
+    if !cluster.has_broker() {
+        return Vec::new();
+    }
+    hello.queues.iter().map(|queue| cluster.router().queue_name(&queue.name)).collect()
 }
 
 /// Whoever asks what the worker holds hears of all that it names, before the session can be found.

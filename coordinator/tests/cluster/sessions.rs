@@ -9,6 +9,7 @@ use baton_coordinator::store::{ShardId, ShardStore};
 use baton_proto::worker::v1::coordinator_message::Message as ToWorker;
 use baton_proto::worker::v1::worker_message::Message as FromWorker;
 use baton_proto::worker::v1::*;
+use baton_task_queue::{RabbitMqQueue, RabbitMqSettings, TaskQueue};
 use serde_json::json;
 
 use crate::support::*;
@@ -232,6 +233,46 @@ async fn a_first_message_that_is_no_hello_is_refused() {
     let mut stream = within(client.session(tokio_stream::wrappers::ReceiverStream::new(receiver))).await.expect("a stream").into_inner();
     let status = within(stream.message()).await.expect_err("the session is refused");
     assert_eq!(status.code(), tonic::Code::FailedPrecondition);
+}
+
+/// Why the worker is not let in.
+async fn refusal(system: &System, hello: Hello) -> tonic::Status {
+    let (sender, receiver) = tokio::sync::mpsc::channel(4);
+    sender.try_send(WorkerMessage { message: Some(FromWorker::Hello(hello)) }).expect("an empty channel has room");
+    let mut client = system.client().await;
+    let mut stream = within(client.session(tokio_stream::wrappers::ReceiverStream::new(receiver))).await.expect("a stream").into_inner();
+    within(stream.message()).await.expect_err("the session is refused")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_of_another_release_is_refused_with_what_to_do() {
+    let system = System::in_memory(&task_machine(FUNCTION)).await;
+    let status = refusal(&system, Hello { protocol: 7, ..hello("lambda:f", 1) }).await;
+    assert_eq!(status.code(), tonic::Code::FailedPrecondition);
+    assert!(status.message().contains("version 7") && status.message().contains("install the same release"), "{status}");
+    TestWorker::connect(&system, Hello { protocol: 1, ..hello("lambda:f", 1) }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_that_looks_for_tasks_elsewhere_at_the_broker_is_refused_with_what_to_do() {
+    // Nobody needs to be there: it is about names.
+    let settings = RabbitMqSettings::new("amqp://guest:guest@127.0.0.1:1/%2f", "ours").expect("an address");
+    let queue: Arc<dyn TaskQueue> = Arc::new(RabbitMqQueue::start(settings));
+    let store = Arc::new(MemoryStore::new(8));
+    let system = System::with(store, &task_machine(FUNCTION), |config| config.queue = Some(queue)).await;
+    let status = refusal(&system, Hello { broker_namespace: "theirs".to_owned(), ..hello("lambda:f", 1) }).await;
+    assert_eq!(status.code(), tonic::Code::FailedPrecondition);
+    let text = status.message();
+    assert!(text.contains("\"theirs\"") && text.contains("\"ours\"") && text.contains("--queue-namespace"), "{text}");
+    let worker = TestWorker::connect(&system, Hello { broker_namespace: "ours".to_owned(), ..hello("lambda:f", 1) }).await;
+    assert_eq!(worker.welcome.broker_queues, ["lambda:f"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_that_reads_a_broker_gets_its_tasks_over_the_session_where_there_is_none() {
+    let system = System::in_memory(&task_machine(FUNCTION)).await;
+    let worker = TestWorker::connect(&system, Hello { broker_namespace: "ours".to_owned(), ..hello("lambda:f", 1) }).await;
+    assert_eq!(worker.welcome.broker_queues, [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

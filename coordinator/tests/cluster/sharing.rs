@@ -13,6 +13,7 @@ use baton_coordinator::store::memory::MemoryStore;
 use baton_coordinator::store::{
     Acquired, Append, Checkpoint, KeyRange, Member, Membership, ShardId, ShardStore, StoreError, StoreId, Table, Token,
 };
+use baton_proto::worker::v1::coordinator_message::Message as ToWorker;
 use baton_proto::worker::v1::{Code, Granted, Hello};
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -436,6 +437,27 @@ async fn an_owner_that_is_cut_off_falls_silent_before_another_takes_over() {
     link.cut(false);
     until_each_has_some(&[&a, &b]).await;
     assert_eq!(end_at_owner(&[&a, &b], &name).await.status, Status::Aborted);
+    a.crash();
+    b.crash();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_that_does_not_reach_the_store_sends_its_workers_to_others_before_they_are_lost() {
+    let (store, machine) = (store(), task_machine(FUNCTION));
+    let link = Arc::new(Link::new(store.clone()));
+    let a = member(&link, &machine, "a", 4).await;
+    let b = member(&store, &machine, "b", 4).await;
+    until_each_has_some(&[&a, &b]).await;
+    let (mut worker, granted, name) = granted_at(&a, hello("lambda:f", 1)).await;
+    link.cut(true);
+    // Others take it for lost after ten seconds.
+    let sent_away = tokio::time::timeout(Duration::from_secs(9), worker.other()).await;
+    assert!(matches!(sent_away, Ok(ToWorker::Drain(_))), "{sent_away:?}");
+    let mut worker = TestWorker::connect(&b, Hello { running: vec![claim_of(&granted)], ..hello("lambda:f", 0) }).await;
+    says_that_it_lives(&worker, until_all_at_work(&[&b])).await;
+    assert_eq!(worker.succeed(&granted, "7").await, Code::Applied);
+    assert_eq!(b.succeeded(&name).await, "7");
+    link.cut(false);
     a.crash();
     b.crash();
 }

@@ -25,6 +25,11 @@ pub trait TaskQueue: Send + Sync + 'static {
 
     /// How the connection stands, as it changes.
     fn link(&self) -> watch::Receiver<Link>;
+
+    /// What tells these queues from others of the same names at the same broker, if anything does. Whoever looks for them elsewhere finds nothing.
+    fn namespace(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// The connection to a broker.
@@ -125,7 +130,9 @@ pub enum QueueError {
         reason: String,
     },
     /// A queue or exchange of this name is there and is not ours: it was declared by somebody else, in another way.
-    #[error("{what} is there already and was declared by somebody else: {reason}")]
+    #[error(
+        "{what} is there already and was declared by somebody else: {reason}; delete it at the broker, or choose another --queue-namespace"
+    )]
     Foreign {
         /// Which thing.
         what: String,

@@ -13,10 +13,13 @@ use tonic::Streaming;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 
+use super::Refusal;
+
 /// A coordinator that does not answer in this time is given up.
-const OPEN_MAX: Duration = Duration::from_secs(10);
-/// A dead connection is noticed after at most twice this time.
-const KEEP_ALIVE: Duration = Duration::from_secs(10);
+const OPEN_MAX: Duration = Duration::from_secs(5);
+/// A dead connection is noticed after at most twice this time. There must be time for another one before a worker without a session is lost, which is
+/// after ten seconds.
+const KEEP_ALIVE: Duration = Duration::from_secs(3);
 const STREAM_WINDOW_BYTES: u32 = 4 * 1_048_576;
 const CONNECTION_WINDOW_BYTES: u32 = 8 * 1_048_576;
 /// Messages between the session and the connection. Few, so that what waits is put together into larger ones.
@@ -39,13 +42,13 @@ pub(super) enum LinkEvent {
     /// The reason; none if the coordinator has ended the session properly.
     Closed(Option<String>),
     /// The coordinator does not let this worker in.
-    Refused(String),
+    Refused(Refusal),
 }
 
 /// Why there is no session.
 pub(super) enum NotOpened {
     Failed(String),
-    Refused(String),
+    Refused(Refusal),
 }
 
 /// What a worker shows to be let in.
@@ -122,7 +125,10 @@ impl Link {
             Self::Up(stream) => match stream.message().await {
                 Ok(Some(message)) => LinkEvent::Message(message),
                 Ok(None) => LinkEvent::Closed(None),
-                Err(status) => LinkEvent::Closed(Some(describe(&status))),
+                Err(status) => match not_opened(&status) {
+                    NotOpened::Failed(reason) => LinkEvent::Closed(Some(reason)),
+                    NotOpened::Refused(reason) => LinkEvent::Refused(reason),
+                },
             },
         }
     }
@@ -155,7 +161,8 @@ fn tls(ca_pem: Option<&str>) -> ClientTlsConfig {
 
 fn not_opened(status: &tonic::Status) -> NotOpened {
     match status.code() {
-        tonic::Code::Unauthenticated | tonic::Code::PermissionDenied => NotOpened::Refused(describe(status)),
+        tonic::Code::Unauthenticated | tonic::Code::PermissionDenied => NotOpened::Refused(Refusal::Credentials(describe(status).into())),
+        tonic::Code::FailedPrecondition => NotOpened::Refused(Refusal::Unfit(describe(status).into())),
         _ => NotOpened::Failed(describe(status)),
     }
 }

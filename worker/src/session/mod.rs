@@ -71,8 +71,19 @@ pub(crate) enum Command {
     Drain(oneshot::Sender<()>),
 }
 
+/// Why a coordinator does not let a worker in.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Its token is missing, or is none of theirs.
+    #[error("the coordinator does not let this worker in: {0}")]
+    Credentials(Arc<str>),
+    /// The two do not fit together; the coordinator says why.
+    #[error("the coordinator cannot work with this worker: {0}")]
+    Unfit(Arc<str>),
+}
+
 /// What can be seen of a session from outside.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct WorkerStatus {
     /// True between the coordinator's Welcome and the end of that connection.
     pub connected: bool,
@@ -80,8 +91,8 @@ pub struct WorkerStatus {
     pub running: usize,
     /// Outcomes that the coordinator has not decided about yet.
     pub unacknowledged: usize,
-    /// The coordinator that was asked last has not let this worker in: its token is missing or is none of theirs.
-    pub is_refused: bool,
+    /// Why the coordinator that was asked last has not let this worker in, and will not: its token, its release, or the broker that it reads.
+    pub refusal: Option<Refusal>,
 }
 
 pub(crate) struct Session {
@@ -96,7 +107,7 @@ pub(crate) struct Session {
     link: Link,
     backoff: Backoff,
     last_failure: Option<String>,
-    is_refused: bool,
+    refusal: Option<Refusal>,
     outbound: Outbound,
     /// Until when the Welcome must have come; none once it has, or without a connection.
     welcome_by: Option<Instant>,
@@ -140,7 +151,7 @@ impl Session {
             link: Link::Down { until: now },
             backoff: Backoff::default(),
             last_failure: None,
-            is_refused: false,
+            refusal: None,
             outbound: Outbound::default(),
             welcome_by: None,
             heartbeat: HEARTBEAT_DEFAULT,
@@ -268,8 +279,8 @@ impl Session {
             LinkEvent::Message(message) => self.on_message(message),
             LinkEvent::Closed(reason) => self.on_closed(reason),
             LinkEvent::Refused(reason) => {
-                self.is_refused = true;
-                self.on_closed(Some(reason));
+                self.on_closed(Some(reason.to_string()));
+                self.refusal = Some(reason);
             }
         }
     }
@@ -325,7 +336,7 @@ impl Session {
         self.welcome_by = None;
         self.backoff.reset();
         self.last_failure = None;
-        self.is_refused = false;
+        self.refusal = None;
         if welcome.heartbeat_interval_ms > 0 {
             // A little sooner than asked for, so that a message on its way is not overdue.
             self.heartbeat = Duration::from_millis(u64::from(welcome.heartbeat_interval_ms) * 3 / 4).max(Duration::from_millis(10));
@@ -429,9 +440,13 @@ impl Session {
             connected: self.is_welcomed(),
             running: self.claims.running_count(),
             unacknowledged: self.claims.unacknowledged_count(),
-            is_refused: self.is_refused,
+            refusal: self.refusal.clone(),
         };
-        self.status.send_if_modified(|shown| std::mem::replace(shown, status) != status);
+        self.status.send_if_modified(|shown| {
+            let is_other = *shown != status;
+            *shown = status;
+            is_other
+        });
     }
 
     // ---- Sending ----

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use baton_proto::SESSION_PROTOCOL;
 use baton_proto::worker::v1::worker_message::Message;
 use baton_proto::worker::v1::{
     Bye, ClaimRef, Credits, Heartbeats, Hello, LogLine, Logs, Outcome, Outcomes, Queue, Release, WorkerMessage, outcome,
@@ -43,6 +44,8 @@ pub(super) fn hello(config: &SessionConfig, queues: Vec<Queue>, running: Vec<Cla
         dispatch: config.dispatch.into(),
         running,
         in_process: config.in_process,
+        protocol: SESSION_PROTOCOL,
+        broker_namespace: config.broker.as_ref().and_then(|broker| broker.namespace()).unwrap_or_default().to_owned(),
     }))
 }
 

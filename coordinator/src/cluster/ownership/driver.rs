@@ -22,7 +22,7 @@ use crate::cluster::inbox::Inbox;
 use crate::cluster::members::{CatalogShard, Holding, LEVEL, MemberConfig};
 use crate::cluster::recover::{Found, find, replay};
 use crate::cluster::world::{HostWorld, WorldParts};
-use crate::dispatch::Sessions;
+use crate::dispatch::{SessionItem, Sessions};
 use crate::shard::{HeldClaim, Recovering};
 use crate::store::{Acquired, Member, MemberSession, ShardId, ShardStore, StoreError, Token};
 
@@ -30,6 +30,10 @@ use crate::store::{Acquired, Member, MemberSession, ShardId, ShardStore, StoreEr
 const TICK: Duration = Duration::from_millis(50);
 /// How often hosts are asked who holds something, milliseconds.
 const CENSUS_MS: Moment = 1_000;
+/// A member that has not been heard of for this long is none to the others, milliseconds: it sends its workers to them, before they take them for lost.
+const CUT_OFF_MS: Moment = 3_000;
+/// And again after this time those who have come nevertheless, milliseconds.
+const SEND_AWAY_MS: Moment = 5_000;
 /// How long it may take to leave in order, before what is left is left to the leases' end.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -136,6 +140,8 @@ struct Driver {
     /// Who lives, as heard last.
     members: Vec<Arc<Member>>,
     next_census: Moment,
+    heard_at: Moment,
+    sent_away_at: Option<Moment>,
     figures: LeaseFigures,
 }
 
@@ -164,6 +170,8 @@ impl Driver {
             local,
             members: Vec::new(),
             next_census: 0,
+            heard_at: 0,
+            sent_away_at: None,
             figures: LeaseFigures::new(),
         }
     }
@@ -274,7 +282,11 @@ impl Driver {
     }
 
     fn heard(&mut self, members: Option<Vec<Arc<Member>>>) {
-        let Some(members) = members else { return self.step(Input::Unheard) };
+        let Some(members) = members else {
+            self.send_workers_away_if_cut_off();
+            return self.step(Input::Unheard);
+        };
+        (self.heard_at, self.sent_away_at) = (self.now(), None);
         self.figures.stands(members.len(), self.machine.owned().len());
         self.directory.set_others(members.iter().filter(|member| member.incarnation != self.incarnation).cloned().collect());
         self.members.clone_from(&members);
@@ -283,6 +295,22 @@ impl Driver {
             holders::Input::Heard { members: members.iter().map(|member| member.incarnation).collect(), sessions: sessions.collect() };
         self.step(Input::Members(members));
         self.step_holders(heard);
+    }
+
+    /// The others do not hear of the sessions here, and would take their workers for lost although they live.
+    fn send_workers_away_if_cut_off(&mut self) {
+        let now = self.now();
+        let was_just_done = self.sent_away_at.is_some_and(|at| now < at + SEND_AWAY_MS);
+        if now < self.heard_at + CUT_OFF_MS || was_just_done {
+            return;
+        }
+        self.sent_away_at = Some(now);
+        let sessions = self.sessions.all();
+        tracing::warn!(workers = sessions.len(), "the store has not been reached for seconds: workers are sent to other coordinators");
+        for session in sessions {
+            // A session that has ended needs not be told.
+            drop(session.push(SessionItem::Drain));
+        }
     }
 
     fn acquire(&mut self, shard: ShardId) {

@@ -182,12 +182,24 @@ impl Outbox {
         true
     }
 
-    /// The oldest task, which somebody without the broker takes. Only while the broker is away.
+    /// The oldest task that the broker does not have, which somebody takes without it. Only while it takes nothing.
     pub(crate) fn take_back(&mut self) -> Option<QueuedTask> {
-        debug_assert!(!self.is_link_up, "what is in the broker is not handed out beside it");
-        let key = self.ready.iter().find(|key| self.offers.contains_key(*key)).copied()?;
-        while self.ready.pop_front().is_some_and(|front| front != key) {}
+        debug_assert!(self.is_stalled(), "what the broker takes is not handed out beside it");
+        let key = self.ready.iter().chain(self.later.values()).find(|key| self.waits(key)).copied()?;
+        while self.ready.front().is_some_and(|front| *front == key || !self.waits(front)) {
+            self.ready.pop_front();
+        }
+        self.later.retain(|_, other| *other != key);
         self.offers.remove(&key).map(|offer| offer.task)
+    }
+
+    fn waits(&self, key: &Key) -> bool {
+        self.offers.get(key).is_some_and(|offer| offer.state == State::Waiting)
+    }
+
+    /// Whether the broker is away, or refuses what it is given: the queue may be somebody else's, or full.
+    pub(crate) fn is_stalled(&self) -> bool {
+        !self.is_link_up || self.refusals > 0
     }
 
     /// Forgets all tasks that are not wanted here any more.

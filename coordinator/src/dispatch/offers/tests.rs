@@ -93,6 +93,22 @@ fn what_is_refused_comes_again_after_growing_pauses() {
 }
 
 #[test]
+fn what_a_broker_refuses_others_may_take_and_what_it_has_they_may_not() {
+    let mut outbox = entered(1, 0);
+    publish(&mut outbox, Published::Confirmed, 0);
+    assert!(!outbox.is_stalled());
+    (1..4).for_each(|number| outbox.enter(task(number), 1));
+    publish(&mut outbox, Published::Refused, 1);
+    assert!(outbox.is_stalled());
+    assert_eq!((outbox.take_back(), outbox.take_back()), (Some(task(1)), Some(task(2))));
+    // The rest is tried again.
+    let due = outbox.next_due(1).expect("it comes again");
+    assert_eq!(publish(&mut outbox, Published::Confirmed, due), [(3, 1)]);
+    assert!(!outbox.is_stalled());
+    assert_eq!(outbox.unclaimed(), (2, Some(0)));
+}
+
+#[test]
 fn a_lost_connection_makes_everything_come_again_in_its_order() {
     let mut outbox = entered(2, 0);
     publish(&mut outbox, Published::Confirmed, 0);

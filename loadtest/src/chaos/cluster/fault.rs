@@ -81,7 +81,9 @@ impl Fault {
         match self {
             // Until it is started again, after others have taken over.
             Self::KillCoordinator | Self::KillWorker | Self::RestartStore | Self::RestartBroker | Self::EmptyBroker => 0..1_000,
-            Self::CutStore | Self::CutAnswersOfStore => 3_000..7_000,
+            Self::CutStore => 3_000..7_000,
+            // Longer than a worker may be away.
+            Self::CutAnswersOfStore => 11_000..15_000,
             Self::CutPeers | Self::CutPeersOneWay | Self::CutBroker => 2_000..8_000,
             Self::PauseCoordinator => {
                 let millis = u64::try_from(pause.as_millis()).expect("nobody waits that long");

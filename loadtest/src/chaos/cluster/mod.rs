@@ -149,10 +149,11 @@ fn counts(schedule: &[Planned]) -> BTreeMap<String, u32> {
 }
 
 async fn break_one_after_the_other(inflicter: &mut Inflicter, schedule: &[Planned]) -> anyhow::Result<()> {
+    let began = Instant::now();
     for (number, planned) in (1..).zip(schedule) {
         let before = inflicter.problems.len();
         let told = inflicter.inflict(*planned).await.with_context(|| format!("fault {number}, {}", planned.fault.name()))?;
-        eprintln!("{number}/{} {told}", schedule.len());
+        eprintln!("{:>7.1} s {number}/{} {told}", began.elapsed().as_secs_f64(), schedule.len());
         inflicter.problems[before..].iter().for_each(|problem| eprintln!("PROBLEM {problem}"));
     }
     Ok(())

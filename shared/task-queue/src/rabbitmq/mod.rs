@@ -105,6 +105,10 @@ impl TaskQueue for RabbitMqQueue {
     fn link(&self) -> watch::Receiver<Link> {
         self.link.clone()
     }
+
+    fn namespace(&self) -> Option<&str> {
+        Some(&self.settings.namespace)
+    }
 }
 
 impl Drop for RabbitMqQueue {

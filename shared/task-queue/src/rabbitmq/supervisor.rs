@@ -65,12 +65,14 @@ pub(super) async fn keep<T, S>(
     S: Future<Output = Result<T, QueueError>>,
 {
     let mut backoff = Backoff::default();
+    let mut told = None;
     for address in settings.addresses.iter().cycle() {
         let (give_up, mut given_up) = mpsc::channel(1);
         match open(&settings, address, purpose, |connection| set_up(connection, GiveUp(give_up))).await {
             Ok((connection, link)) => {
                 tracing::info!(%address, purpose, "connected to the broker");
                 state.send_replace(State::Up(link));
+                told = None;
                 changed(true);
                 let began = Instant::now();
                 let reason = end_of(&connection, &mut given_up).await;
@@ -84,7 +86,14 @@ pub(super) async fn keep<T, S>(
                 close(&connection).await;
             }
             Err(error) => {
-                tracing::debug!(%address, purpose, %error, "no connection to the broker");
+                // Said once for each reason, since the attempts go on for ever.
+                if told.as_ref() != Some(&error) {
+                    tracing::warn!(
+                        %address, purpose, %error,
+                        "no connection to the broker; it is tried again until there is one, and `baton doctor --queue URL` looks closer"
+                    );
+                    told = Some(error.clone());
+                }
                 state.send_replace(State::Down(error));
             }
         }
