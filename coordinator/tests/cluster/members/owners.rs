@@ -85,15 +85,7 @@ async fn a_member_that_is_gone_makes_a_request_fail_in_time() {
 }
 
 fn all() -> ListQuery {
-    ListQuery {
-        state_machine_arn: MACHINE.into(),
-        through: None,
-        status: None,
-        redriven: None,
-        after: None,
-        limit: 10,
-        map_run_arn: None,
-    }
+    ListQuery { state_machine_arn: MACHINE.into(), through: None, status: None, redriven: None, after: None, limit: 10, map_run_arn: None }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
