@@ -18,7 +18,7 @@ mod writer;
 pub use cursor::Cursor;
 pub use failure::{ReadFailure, WriteFailure};
 pub use item::{Chunk, Item};
-pub use reader::ItemReader;
+pub use reader::{ItemReader, items_of_text};
 pub use spec::{CsvDelimiter, CsvHeaderLocation, InputType, ManifestType, ReaderConfig, ReaderResource, ReaderSpec, Transformation};
 pub use store::{AwsKeys, ObjectStores, StoresConfig};
 pub use writer::{

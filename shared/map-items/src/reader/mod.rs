@@ -2,6 +2,7 @@
 
 mod listing;
 mod manifest;
+mod memory;
 mod object;
 mod objects;
 mod parquet;
@@ -14,6 +15,7 @@ use crate::store::{ObjectStores, Versioned};
 use crate::{Chunk, Cursor, Item, ReadFailure, ReaderSpec};
 
 use self::listing::ListedObjects;
+pub use self::memory::items_of_text;
 use self::object::ObjectItems;
 use self::objects::FlattenedItems;
 use self::source::source_of;

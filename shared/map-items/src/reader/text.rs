@@ -77,7 +77,8 @@ impl TextItems {
     }
 }
 
-fn format(config: &ReaderConfig, place: Place) -> Result<Format, ReadFailure> {
+/// The format of a text.
+pub(super) fn format(config: &ReaderConfig, place: Place) -> Result<Format, ReadFailure> {
     let given = (config.csv_header_location == CsvHeaderLocation::Given).then_some(config.csv_headers.as_slice());
     Ok(match config.input_type {
         Some(InputType::Csv) => Format::Csv(Csv::new(config.csv_delimiter.byte(), given)?),
@@ -149,7 +150,8 @@ impl Bytes {
     }
 }
 
-fn check_length(bytes: u64, key: &str) -> Result<(), ReadFailure> {
+/// Whether the file may be so long.
+pub(super) fn check_length(bytes: u64, key: &str) -> Result<(), ReadFailure> {
     if bytes <= FILE_BYTES_MAX {
         return Ok(());
     }

@@ -9,7 +9,7 @@ use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
 use tokio::runtime::Handle;
 
-use super::invalid;
+use super::{ROW_GROUP_BYTES_MAX, invalid};
 use crate::ReadFailure;
 use crate::store::{Bucket, Range, StoreError, Versioned, retried};
 
@@ -52,10 +52,10 @@ impl RemoteFile {
         self.etag.as_deref()
     }
 
-    /// Whether the end of the file is what it should be.
-    pub(super) fn check_footer(&self) -> Result<(), ReadFailure> {
-        let start = self.size.checked_sub(TAIL_BYTES).ok_or_else(|| invalid(&"the file is too short"))?;
-        let tail = self.read(start, TAIL_BYTES)?;
+    /// What the file says about itself, at its end.
+    pub(super) fn footer(&self) -> Result<Bytes, ReadFailure> {
+        let tail_at = self.size.checked_sub(TAIL_BYTES).ok_or_else(|| invalid(&"the file is too short"))?;
+        let tail = self.read(tail_at, TAIL_BYTES)?;
         let (len, magic) = tail.split_at(4);
         if magic != MAGIC {
             return Err(invalid(&"the file does not end with 'PAR1'"));
@@ -64,11 +64,15 @@ impl RemoteFile {
         if len > FOOTER_BYTES_MAX {
             return Err(ReadFailure::new(format!("The footer of the dataset exceeds the limit of {FOOTER_BYTES_MAX} bytes.")));
         }
-        Ok(())
+        let at = tail_at.checked_sub(len).ok_or_else(|| invalid(&"the file is shorter than its footer"))?;
+        self.read(at, len)
     }
 
     fn read(&self, start: u64, len: u64) -> Result<Bytes, ReadFailure> {
         let end = start.checked_add(len).filter(|end| *end <= self.size).ok_or_else(|| invalid(&"it points beyond its end"))?;
+        if len > ROW_GROUP_BYTES_MAX {
+            return Err(invalid(&"a page is longer than a row group may be"));
+        }
         if len > BLOCK_BYTES * 2 {
             return Ok(self.fetch(start, end)?);
         }

@@ -5,25 +5,27 @@
 
 mod file;
 mod row;
+mod schema;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use parquet::errors::ParquetError;
-use parquet::file::reader::FileReader;
+use parquet::file::reader::{FileReader, Length};
 use parquet::file::serialized_reader::SerializedFileReader;
 use parquet::record::reader::RowIter;
 use tokio::sync::mpsc;
 
 use self::file::RemoteFile;
 use super::source_of;
+use super::text::check_length;
 use crate::cursor::ObjectAt;
 use crate::format::ITEM_BYTES_MAX;
 use crate::store::{Bucket, Versioned};
 use crate::{Item, ReadFailure};
 
 /// Longest row group, as AWS has it: of its uncompressed bytes.
-const ROW_GROUP_BYTES_MAX: i64 = 256 * 1024 * 1024;
+const ROW_GROUP_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// Rows that are handed over at once, or so many bytes of them.
 const BATCH_ROWS: usize = 256;
 const BATCH_BYTES: usize = 256 * 1024;
@@ -45,6 +47,7 @@ impl ParquetItems {
     /// From after so many rows.
     pub(super) async fn open(bucket: Bucket, bucket_name: &str, object: Versioned<'_>, at: ObjectAt) -> Result<Self, ReadFailure> {
         let file = RemoteFile::open(bucket, object, at.etag.as_deref()).await?;
+        check_length(file.len(), object.key)?;
         let (sender, mut batches) = mpsc::channel(BATCHES);
         let (etag, row) = (file.etag().map(str::to_owned), at.row);
         let decoding = tokio::task::spawn_blocking({
@@ -84,7 +87,7 @@ impl ParquetItems {
 
 /// On a thread that may block. Ends early when nobody wants more.
 fn decode(file: RemoteFile, rows_before: u64, sender: &mpsc::Sender<Batch>) -> Result<(), ReadFailure> {
-    file.check_footer()?;
+    schema::check_depth(&file.footer()?)?;
     let file = SerializedFileReader::new(file).map_err(|error| failed(&error))?;
     let mut rows_before = rows_before;
     for (index, group) in file.metadata().row_groups().iter().enumerate() {
@@ -93,7 +96,7 @@ fn decode(file: RemoteFile, rows_before: u64, sender: &mpsc::Sender<Batch>) -> R
             rows_before -= rows;
             continue;
         }
-        if group.total_byte_size() > ROW_GROUP_BYTES_MAX {
+        if group.total_byte_size() > ROW_GROUP_BYTES_MAX as i64 {
             return Err(ReadFailure::new(format!("A row group of the dataset exceeds the limit of {ROW_GROUP_BYTES_MAX} bytes.")));
         }
         if !decode_group(&file, index, rows_before, sender)? {
