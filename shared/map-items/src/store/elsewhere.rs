@@ -2,6 +2,7 @@
 
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt};
@@ -10,7 +11,7 @@ use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::http::HttpBuilder;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::{Error, GetOptions, GetRange, MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt, PutPayload};
+use object_store::{Error, GetOptions, GetRange, MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt, PutPayload, RetryConfig};
 
 use super::http::Http;
 use super::location::Scheme;
@@ -25,6 +26,13 @@ pub(crate) struct Elsewhere {
     store: Arc<dyn ObjectStore>,
     /// Whether listings come in the order of keys, and can begin after one.
     ordered: bool,
+    /// Of a folder: where it is.
+    folder: Option<PathBuf>,
+}
+
+/// For how long, and how often, the stores of that crate try again by themselves.
+fn retries() -> RetryConfig {
+    RetryConfig { max_retries: 5, retry_timeout: Duration::from_secs(30), ..RetryConfig::default() }
 }
 
 impl Elsewhere {
@@ -34,22 +42,29 @@ impl Elsewhere {
             if allowed { Ok(()) } else { Err(refused()) }
         };
         let rest = name.split_once("://").map_or(name, |(_, rest)| rest);
-        let built: object_store::Result<Arc<dyn ObjectStore>> = match scheme {
-            Scheme::File => folder(rest, name, &config.file_roots).map(shared)?,
+        let ordered = matches!(scheme, Scheme::Gcs | Scheme::Azure);
+        let (built, folder): (object_store::Result<Arc<dyn ObjectStore>>, _) = match scheme {
+            Scheme::File => {
+                let folder = folder(rest, name, &config.file_roots)?;
+                (LocalFileSystem::new_with_prefix(&folder).map(shared), Some(folder))
+            }
             Scheme::Gcs => {
                 allowed(config.gcs)?;
-                GoogleCloudStorageBuilder::from_env().with_bucket_name(rest).with_http_connector(http.clone()).build().map(shared_ok)
+                let builder = GoogleCloudStorageBuilder::from_env().with_bucket_name(rest).with_retry(retries());
+                (builder.with_http_connector(http.clone()).build().map(shared), None)
             }
             Scheme::Azure => {
                 allowed(config.azure)?;
-                MicrosoftAzureBuilder::from_env().with_container_name(rest).with_http_connector(http.clone()).build().map(shared_ok)
+                let builder = MicrosoftAzureBuilder::from_env().with_container_name(rest).with_retry(retries());
+                (builder.with_http_connector(http.clone()).build().map(shared), None)
             }
             Scheme::Http => {
                 allowed(config.http)?;
-                HttpBuilder::new().with_url(name).with_http_connector(http.clone()).build().map(shared_ok)
+                let builder = HttpBuilder::new().with_url(name).with_retry(retries());
+                (builder.with_http_connector(http.clone()).build().map(shared), None)
             }
         };
-        Ok(Self { store: built.map_err(|error| failed(&error))?, ordered: matches!(scheme, Scheme::Gcs | Scheme::Azure) })
+        Ok(Self { store: built.map_err(|error| failed(&error))?, ordered, folder })
     }
 
     pub(crate) async fn get(&self, object: Versioned<'_>, range: Range, if_match: Option<&str>) -> Result<Opened, StoreError> {
@@ -125,6 +140,22 @@ impl Elsewhere {
         self.store.delete(&path(key)?).await.map_err(|error| failed(&error))
     }
 
+    /// Uploads to a folder are files beside the one that they will be, with a `#` and a number behind its name. A process that was killed has
+    /// left them. Other stores forget uploads that nobody completes.
+    pub(crate) async fn abort_uploads(&self, prefix: &str) -> Result<(), StoreError> {
+        let Some(folder) = &self.folder else { return Ok(()) };
+        let Ok(mut entries) = tokio::fs::read_dir(folder.join(path(prefix.trim_end_matches('/'))?.as_ref())).await else { return Ok(()) };
+        let unfit = |error: std::io::Error| StoreError::Elsewhere { message: error.to_string(), passing: false };
+        while let Some(entry) = entries.next_entry().await.map_err(unfit)? {
+            let name = entry.file_name();
+            let number = name.to_str().and_then(|name| Some(name.rsplit_once(".json")?.1.rsplit_once('#')?.1.to_owned()));
+            if number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())) {
+                tokio::fs::remove_file(entry.path()).await.map_err(unfit)?;
+            }
+        }
+        Ok(())
+    }
+
     pub(crate) async fn begin_upload(&self, key: &str) -> Result<ElsewhereUpload, StoreError> {
         let upload = self.store.put_multipart(&path(key)?).await.map_err(|error| failed(&error))?;
         Ok(ElsewhereUpload { upload })
@@ -151,23 +182,16 @@ impl ElsewhereUpload {
     }
 }
 
-fn shared(folder: LocalFileSystem) -> object_store::Result<Arc<dyn ObjectStore>> {
-    Ok(Arc::new(folder))
-}
-
-fn shared_ok(store: impl ObjectStore) -> Arc<dyn ObjectStore> {
+fn shared(store: impl ObjectStore) -> Arc<dyn ObjectStore> {
     Arc::new(store)
 }
 
 /// The folder, if it is below one that the configuration allows.
-fn folder(path: &str, name: &str, roots: &[PathBuf]) -> Result<LocalFileSystem, StoreError> {
+fn folder(path: &str, name: &str, roots: &[PathBuf]) -> Result<PathBuf, StoreError> {
     let missing = || StoreError::NotAllowed(format!("The bucket '{name}' is not a folder that the configuration allows."));
     let real = FilePath::new(path).canonicalize().map_err(|_| missing())?;
     let allowed = roots.iter().filter_map(|root| root.canonicalize().ok()).any(|root| real.starts_with(root));
-    if !allowed || !real.is_dir() {
-        return Err(missing());
-    }
-    LocalFileSystem::new_with_prefix(real).map_err(|error| failed(&error))
+    if allowed && real.is_dir() { Ok(real) } else { Err(missing()) }
 }
 
 fn path(key: &str) -> Result<Path, StoreError> {
@@ -189,13 +213,20 @@ fn entry(meta: ObjectMeta) -> Entry {
     }
 }
 
+/// A stream that broke off, which the store does not mend itself.
+pub(crate) fn broke_off(error: &Error) -> StoreError {
+    match failed(error) {
+        StoreError::Elsewhere { message, .. } => StoreError::Elsewhere { message, passing: true },
+        other => other,
+    }
+}
+
 /// As an error of ours. The stores of that crate have tried again themselves.
-pub(crate) fn failed(error: &Error) -> StoreError {
-    let passing = matches!(error, Error::Generic { .. });
+fn failed(error: &Error) -> StoreError {
     let message = match error {
         Error::NotFound { .. } => "The specified key does not exist.".to_owned(),
         Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => format!("Access Denied: {error}"),
         _ => error.to_string(),
     };
-    StoreError::Elsewhere { message, passing }
+    StoreError::Elsewhere { message, passing: false }
 }

@@ -186,7 +186,7 @@ impl Body {
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, StoreError> {
         match self {
             Body::Http(body) => http::next_piece(body).await,
-            Body::Elsewhere(stream) => stream.next().await.transpose().map_err(|error| elsewhere::failed(&error)),
+            Body::Elsewhere(stream) => stream.next().await.transpose().map_err(|error| elsewhere::broke_off(&error)),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::StoreError;
 
 /// Tries of one call, the first included.
-const ATTEMPTS_MAX: u32 = 5;
+const ATTEMPTS_MAX: u32 = 7;
 const DELAY_FIRST: Duration = Duration::from_millis(100);
 const DELAY_MAX: Duration = Duration::from_secs(2);
 

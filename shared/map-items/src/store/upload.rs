@@ -39,8 +39,7 @@ impl Bucket {
     pub(crate) async fn abort_uploads(&self, prefix: &str) -> Result<(), StoreError> {
         match self {
             Bucket::S3(bucket) => bucket.abort_uploads(prefix).await,
-            // There they are not listed; folders have them in files of their own, which the next upload of that name replaces.
-            Bucket::Elsewhere(_) => Ok(()),
+            Bucket::Elsewhere(bucket) => bucket.abort_uploads(prefix).await,
         }
     }
 }

@@ -177,3 +177,26 @@ async fn without_a_bucket_nothing_is_written() {
     let failure = write_much(&bucket).await.expect_err("there is no such bucket");
     assert!(failure.cause.starts_with("The specified bucket does not exist (Service: S3, Status Code: 404, "), "{failure}");
 }
+
+#[tokio::test]
+async fn folders_take_results_and_keep_nothing_half_written() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = baton_map_items::StoresConfig { file_roots: vec![folder.path().to_owned()], ..Default::default() };
+    let bucket = Bucket { name: format!("file://{}", folder.path().display()), stores: baton_map_items::ObjectStores::new(config) };
+    let names = || {
+        let entries = std::fs::read_dir(folder.path().join("out/u")).into_iter().flatten().flatten();
+        let mut names: Vec<String> = entries.map(|entry| entry.file_name().display().to_string()).collect();
+        names.sort();
+        names
+    };
+    let output = format!("\"{}\"", "x".repeat(9_000_000));
+    let mut killed = ResultWriter::create(&bucket.stores, &spec(&bucket, Value::Null), OF).await.expect("a writer");
+    killed.succeeded(&entry("a", Some(&output))).await.expect("written");
+    // As if the process had been killed: what it would take back on the way out stays.
+    std::mem::forget(killed);
+    assert_eq!(names(), ["SUCCEEDED_0.json#1"]);
+    write_much(&bucket).await.expect("written");
+    assert_eq!(names(), ["FAILED_0.json", "SUCCEEDED_0.json", "manifest.json"]);
+    let text = std::fs::read(folder.path().join("out/u/SUCCEEDED_0.json")).expect("a file");
+    assert_eq!(parsed(&text).as_array().map(Vec::len), Some(7));
+}
