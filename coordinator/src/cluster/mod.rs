@@ -43,7 +43,7 @@ pub use listener::{Announcement, ExecutionListener, Listeners, Tell};
 pub use map_runs::{MapRunIo, NoMapRunIo, OpenItems};
 pub use members::{CatalogShard, Holding, MemberConfig};
 pub use open::ClusterConfig;
-pub use remote::{ClaimName, Listed, Notice, PeerAnswer, Question, Remote, RemoteWatch, Unreachable};
+pub use remote::{ClaimName, Listed, Notice, PeerAnswer, Question, Remote, RemoteWatch, TaskName, Unreachable};
 pub use tasks::{ActivityTask, TaskOutcome};
 pub use watch::Watch;
 

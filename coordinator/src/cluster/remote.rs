@@ -134,6 +134,13 @@ pub enum Question {
         /// How far.
         position: u64,
     },
+    /// Which tasks of these queues cannot be offered through a broker?
+    Borrow {
+        /// Queues, and how many free slots the asker has for each.
+        wanted: Vec<(Arc<str>, u32)>,
+        /// The asker has no broker: it wants to hear of what has been in there for a while, too.
+        is_cut_off: bool,
+    },
 }
 
 impl Question {
@@ -156,6 +163,7 @@ impl Question {
             Self::RegisterFunction { .. } => "register_function",
             Self::MapRun { .. } => "map_run",
             Self::ReachCatalog { .. } => "reach_catalog",
+            Self::Borrow { .. } => "borrow",
         }
     }
 }
@@ -169,6 +177,15 @@ pub struct ClaimName {
     pub task: TaskRef,
     /// Which of its claims.
     pub claim_id: u64,
+}
+
+/// What names an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, bincode::Encode, bincode::Decode)]
+pub struct TaskName {
+    /// Which execution.
+    pub execution: ExecutionId,
+    /// Which attempt.
+    pub task: TaskRef,
 }
 
 /// What a member is told that needs no answer.
@@ -205,6 +222,8 @@ pub enum PeerAnswer {
     Listed(Listed),
     /// Of the claims asked for, those that are held or asked for; `None`: this member has no session of this worker.
     Holding(Option<Vec<ClaimName>>),
+    /// Tasks, each with the place of its queue in the question. Whoever claims one first has it.
+    Lent(Vec<(u32, TaskName)>),
     /// To what has no other answer: how far the catalog is known now.
     Done {
         /// How far.
@@ -325,7 +344,8 @@ impl Question {
             | Question::Holding { .. }
             | Question::RegisterFunction { .. }
             | Question::MapRun { .. }
-            | Question::ReachCatalog { .. } => {}
+            | Question::ReachCatalog { .. }
+            | Question::Borrow { .. } => {}
         }
         question
     }
@@ -345,7 +365,11 @@ impl Question {
             | Question::History { id }
             | Question::MapRun { id, .. }
             | Question::WaitEnd { id } => Some(*id),
-            Question::List { .. } | Question::Holding { .. } | Question::RegisterFunction { .. } | Question::ReachCatalog { .. } => None,
+            Question::List { .. }
+            | Question::Holding { .. }
+            | Question::RegisterFunction { .. }
+            | Question::ReachCatalog { .. }
+            | Question::Borrow { .. } => None,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Questions that are answered here: those of this process, and those of other members. None of them goes any further.
 
+use std::sync::Arc;
+
 use baton_engine::Input;
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
@@ -8,17 +10,20 @@ use super::inbox::Full;
 use super::sessions::heartbeat;
 use super::watch::Watcher;
 use super::world::{HostWorld, ReplyTo};
-use super::{CLOSING, ClaimName, Cluster, ExecutionId, HostMessage, Listed, Notice, PeerAnswer, Question, RemoteWatch};
+use super::{CLOSING, ClaimName, Cluster, ExecutionId, HostMessage, Listed, Notice, PeerAnswer, Question, RemoteWatch, TaskName};
 use crate::dispatch::{SessionItem, Shape, Slot};
 use crate::shard::{Answer, ExpressStart, Revisions, ShardInput};
 use crate::store::ShardId;
 use crate::telemetry::names;
 
+/// Tasks that are lent at once.
+const LENT_MAX: usize = 1_024;
+
 impl Cluster {
     /// Answers another member's question, if what it is about is here.
     pub async fn answer(&self, question: Question) -> PeerAnswer {
         let shard = match &question {
-            Question::List { .. } | Question::Holding { .. } | Question::ReachCatalog { .. } => None,
+            Question::List { .. } | Question::Holding { .. } | Question::ReachCatalog { .. } | Question::Borrow { .. } => None,
             Question::RegisterFunction { .. } => Some(ShardId::CATALOG),
             question => question.execution().map(|id| self.shard_of(id)),
         };
@@ -101,7 +106,22 @@ impl Cluster {
                 self.inner.revisions.reach(position).await;
                 self.done()
             }
+            Question::Borrow { wanted, is_cut_off } => PeerAnswer::Lent(self.lend(&wanted, is_cut_off)),
         }
+    }
+
+    /// Tasks for another member's free slots.
+    fn lend(&self, wanted: &[(Arc<str>, u32)], is_cut_off: bool) -> Vec<(u32, TaskName)> {
+        if self.is_closing() {
+            return Vec::new();
+        }
+        let mut lent = Vec::new();
+        for (place, (queue, slots)) in (0..).zip(wanted) {
+            let slots = (*slots as usize).min(LENT_MAX - lent.len());
+            let tasks = self.inner.queues.lend(queue, slots, is_cut_off);
+            lent.extend(tasks.into_iter().map(|task| (place, TaskName { execution: task.execution, task: task.task })));
+        }
+        lent
     }
 
     pub(super) fn done(&self) -> PeerAnswer {
@@ -152,7 +172,7 @@ impl Cluster {
     }
 
     /// What the hosts have in memory of a state machine's executions. Hosts that are gone have nothing.
-    pub(super) async fn list_here(&self, state_machine_arn: &std::sync::Arc<str>) -> Listed {
+    pub(super) async fn list_here(&self, state_machine_arn: &Arc<str>) -> Listed {
         let mine = self.inner.directory.mine();
         let asked: Vec<_> = self
             .inner

@@ -9,14 +9,15 @@ use baton_engine::{Claim, Input, TaskRef, Verdict};
 use foldhash::fast::FixedState;
 use hashbrown::HashSet;
 use parking_lot::Mutex;
+use tokio::sync::oneshot;
 
 use super::route::NotAsked;
 use super::world::HostWorld;
 use super::{
     ClaimName, ClaimOutcome, Cluster, ExecutionId, Notice, Owner, PeerAnswer, Question, ReplyTo, SendError, count_claim, report_code, sent,
 };
-use crate::dispatch::{Session, SessionItem, Slot};
-use crate::shard::{Grant, ShardInput};
+use crate::dispatch::{GRACE, Session, SessionItem, Slot};
+use crate::shard::{Grant, HeldClaim, ShardInput};
 
 /// A claim is repeated for so long until it has an answer.
 const CLAIM_MAX: Duration = Duration::from_secs(60);
@@ -46,13 +47,21 @@ impl Cluster {
         sent(self.ask(Question::Assert { id, task, claim }).await)
     }
 
-    /// A worker claims what it was offered, under an id of its own. Its session is granted the task, or told that it is not.
-    pub(crate) fn claim(&self, id: ExecutionId, task: TaskRef, session: &Arc<Session>, claim: Claim) {
+    /// A worker claims what it was offered, under an id of its own. Its session is granted the task, or told that it is not; then `answered`,
+    /// of an offer that came from elsewhere, is told too.
+    pub(crate) fn claim(
+        &self,
+        id: ExecutionId,
+        task: TaskRef,
+        session: &Arc<Session>,
+        claim: Claim,
+        answered: Option<oneshot::Sender<()>>,
+    ) {
         let shard = self.shard_of(id);
-        if self.inner.directory.is_mine(shard) {
+        if answered.is_none() && self.inner.directory.is_mine(shard) {
             self.push(shard, ShardInput::Claim { id, task, slot: Slot::Asked(session.clone()), claim });
         } else {
-            tokio::spawn(self.clone().claim_for(session.clone(), id, task, claim));
+            tokio::spawn(self.clone().claim_for(session.clone(), id, task, claim, answered));
         }
     }
 
@@ -99,7 +108,7 @@ impl Cluster {
     }
 
     /// Nothing is taken back here whatever comes of it: the worker may have claimed again elsewhere, under the same id, and been answered there.
-    async fn claim_for(self, session: Arc<Session>, id: ExecutionId, task: TaskRef, claim: Claim) {
+    async fn claim_for(self, session: Arc<Session>, id: ExecutionId, task: TaskRef, claim: Claim, answered: Option<oneshot::Sender<()>>) {
         let claim_id = claim.claim_id;
         let _listed = self.list_claim(claim.incarnation, ClaimName { execution: id, task, claim_id });
         let item = match self.claim_at_owner(id, task, claim).await {
@@ -113,8 +122,15 @@ impl Cluster {
             }
             Err(error) => return tracing::warn!(execution = %id, %error, "a claim has no answer; its worker asks again"),
         };
-        // A session that has ended needs no answer: its worker asks again over another.
-        drop(session.push(item));
+        // A session that has ended needs no answer: its worker asks again over another. Where there are others, the owner asks who holds the task.
+        if let Err(SessionItem::Grant { grant, .. }) = session.push(item)
+            && self.is_alone()
+        {
+            let held = HeldClaim { execution: id, task, claim: grant.claim };
+            self.sessions().disconnect(&session, vec![held], Instant::now() + GRACE);
+        }
+        // Whoever passed the offer on may be gone.
+        let _ = answered.map(|answered| answered.send(()));
     }
 
     /// Of these claims, those that the worker's session holds or has asked for; `None` if it has no session here, or has not said yet

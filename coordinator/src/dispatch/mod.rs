@@ -30,7 +30,7 @@ pub(crate) use json::compacted;
 pub use json::{NotJson, payload_of};
 pub(crate) use offers::{Batch, BatchOffer, Published};
 pub use peer_secret::{PEER_HEADER, PeerSecret};
-pub(crate) use queue::QueueFigures;
+pub(crate) use queue::{ClaimedOffer, QueueFigures};
 pub use queue::{Poller, QueueFull, Slot};
 pub(crate) use queues::SharedQueue;
 pub use queues::{QueueStatus, Queues};

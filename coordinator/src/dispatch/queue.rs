@@ -61,6 +61,15 @@ pub(crate) struct QueueFigures {
     pub(crate) direct: u64,
 }
 
+/// An offer that a session has claimed.
+#[derive(Debug)]
+pub(crate) enum ClaimedOffer {
+    /// Its task waited here.
+    OfHere,
+    /// It came from elsewhere; this is to be told when the claim is answered.
+    PassedOn(oneshot::Sender<()>),
+}
+
 /// Too many pollers wait already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QueueFull;
@@ -95,6 +104,8 @@ pub(super) struct Queue {
     withdrawn: HashSet<(ExecutionId, TaskRef), FixedState>,
     /// Tasks that were offered to sessions and are not claimed yet.
     offered: Vec<Offered>,
+    /// Offers of tasks that wait elsewhere, of which sessions here have been told.
+    passed: Vec<Passed>,
     /// Tasks that are offered through the broker; none without one.
     outbox: Option<Box<Outbox>>,
     /// Whoever publishes has been told that there is something to do, and has not looked yet.
@@ -127,6 +138,24 @@ struct Offered {
     expires_at: u64,
 }
 
+/// An offer that came from the broker or from another member.
+#[derive(Debug)]
+struct Passed {
+    execution: ExecutionId,
+    task: TaskRef,
+    session_id: u64,
+    /// Milliseconds on the process' own clock.
+    expires_at: u64,
+    /// Is told when the claim is answered, or the offer handed back. Dropped, the offer goes to somebody else.
+    answered: oneshot::Sender<()>,
+}
+
+impl Passed {
+    fn is(&self, execution: ExecutionId, task: TaskRef, session_id: u64) -> bool {
+        (self.execution, self.task, self.session_id) == (execution, task, session_id)
+    }
+}
+
 impl Waiting {
     fn is(&self, execution: ExecutionId, task: TaskRef) -> bool {
         (self.task.execution, self.task.task) == (execution, task)
@@ -135,6 +164,12 @@ impl Waiting {
 
 /// An offer that nobody answers goes to somebody else after this time, milliseconds.
 const OFFER_MS: u64 = 10_000;
+/// A task that another member has borrowed and not claimed is there for others after this time, milliseconds.
+const LENT_MS: u64 = 3_000;
+/// Tasks that are lent at a time.
+const LENT_MAX: usize = 1_024;
+/// Stands where a session's id would for what is lent; no session has it.
+const LENT: u64 = 0;
 
 impl Queue {
     /// An empty queue, with or without a broker.
@@ -153,7 +188,7 @@ impl Queue {
     }
 
     fn count_direct(&mut self, tasks: usize) {
-        if self.outbox.as_ref().is_some_and(|outbox| !outbox.is_link_up()) {
+        if self.outbox.as_ref().is_some_and(|outbox| outbox.is_stalled()) {
             self.direct += tasks as u64;
         }
     }
@@ -209,13 +244,23 @@ impl Queue {
 
     /// While the broker takes nothing, what it does not have is there for free slots here.
     fn pair_stalled(&mut self, pairs: &mut Vec<(QueuedTask, Slot)>) {
-        while self.outbox.as_ref().is_some_and(|outbox| outbox.is_stalled() && outbox.len() > 0) {
+        while self.has_stalled() {
             let Some(slot) = self.take_slot() else { return };
-            match self.outbox.as_mut().and_then(|outbox| outbox.take_back()) {
-                Some(task) => pairs.push((task, slot)),
+            match self.next_stalled() {
+                Some(waiting) => pairs.push((waiting.task, slot)),
                 None => return self.give_back(slot),
             }
         }
+    }
+
+    /// Whether there is something that was to be offered through the broker, which takes nothing.
+    fn has_stalled(&self) -> bool {
+        self.outbox.as_ref().is_some_and(|outbox| outbox.is_stalled() && outbox.len() > 0)
+    }
+
+    fn next_stalled(&mut self) -> Option<Waiting> {
+        let outbox = self.outbox.as_mut().filter(|outbox| outbox.is_stalled())?;
+        outbox.take_back().map(|(task, since_ms)| Waiting { task, since_ms })
     }
 
     fn next_waiting(&mut self) -> Option<Waiting> {
@@ -230,9 +275,9 @@ impl Queue {
 
     /// Offers what waits to sessions that want offers.
     fn offer(&mut self, now_ms: u64) {
-        while !self.waiting.is_empty() {
+        while !self.waiting.is_empty() || self.has_stalled() {
             let Some(index) = self.find_session(|served| served.session.info().wants_offers) else { return };
-            let Some(waiting) = self.next_waiting() else { return };
+            let Some(waiting) = self.next_stalled().or_else(|| self.next_waiting()) else { return };
             let task = &waiting.task;
             let served = &mut self.sessions[index];
             let item = SessionItem::Offer { execution: task.execution, task: task.task, queue: served.name.clone() };
@@ -246,15 +291,69 @@ impl Queue {
         }
     }
 
-    /// A session answers an offer, if it was offered this: the task is no longer the queue's.
-    pub(super) fn claim(&mut self, execution: ExecutionId, task: TaskRef, session_id: u64) -> bool {
+    /// A session answers an offer; `None` if it was not offered this, or the offer has gone to somebody else.
+    pub(super) fn claim(&mut self, execution: ExecutionId, task: TaskRef, session_id: u64) -> Option<ClaimedOffer> {
         let place = self.offered.iter().position(|offered| offered.session_id == session_id && offered.waiting.is(execution, task));
-        place.map(|place| self.offered.swap_remove(place)).is_some()
+        if let Some(place) = place {
+            // The task is no longer the queue's.
+            self.offered.swap_remove(place);
+            return Some(ClaimedOffer::OfHere);
+        }
+        self.take_passed(execution, task, session_id).map(ClaimedOffer::PassedOn)
+    }
+
+    /// A session is done with an offer that was passed on to it: answers whom to tell.
+    pub(super) fn take_passed(&mut self, execution: ExecutionId, task: TaskRef, session_id: u64) -> Option<oneshot::Sender<()>> {
+        let place = self.passed.iter().position(|passed| passed.is(execution, task, session_id))?;
+        Some(self.passed.swap_remove(place).answered)
+    }
+
+    /// Tells a session that wants offers of a task that waits elsewhere, if one has a free slot. Answers who hears of the end.
+    pub(super) fn pass_on(&mut self, execution: ExecutionId, task: TaskRef, now_ms: u64) -> Option<oneshot::Receiver<()>> {
+        loop {
+            let index = self.find_session(|served| served.session.info().wants_offers)?;
+            let served = &mut self.sessions[index];
+            let item = SessionItem::Offer { execution, task, queue: served.name.clone() };
+            if served.session.push(item).is_err() {
+                // It is closed from now on, and not found again.
+                continue;
+            }
+            served.credits -= 1;
+            let (answered, end) = oneshot::channel();
+            let session_id = served.session.info().session_id;
+            self.passed.push(Passed { execution, task, session_id, expires_at: now_ms + OFFER_MS, answered });
+            return Some(end);
+        }
+    }
+
+    /// Names tasks for free slots at another member: those that cannot go through a broker. They are offered here again if they are not claimed soon.
+    /// Whoever has no broker hears of those in there that nobody has claimed for a while.
+    pub(super) fn lend(&mut self, slots: usize, is_cut_off: bool, now_ms: u64) -> Vec<QueuedTask> {
+        if let Some(outbox) = self.outbox.as_mut().filter(|outbox| !outbox.is_stalled()) {
+            return if is_cut_off { outbox.lend(slots, now_ms) } else { Vec::new() };
+        }
+        let lent_before = self.offered.iter().filter(|offered| offered.session_id == LENT).count();
+        let slots = slots.min(LENT_MAX.saturating_sub(lent_before));
+        let mut lent = Vec::new();
+        while lent.len() < slots {
+            let Some(waiting) = self.next_stalled().or_else(|| self.next_waiting()) else { break };
+            lent.push(waiting.task.clone());
+            self.offered.push(Offered { waiting, session_id: LENT, expires_at: now_ms + LENT_MS });
+        }
+        self.direct += lent.len() as u64;
+        lent
     }
 
     /// Offers that nobody has answered in time wait again, before the others.
     pub(super) fn expire_offers(&mut self, now_ms: u64) {
         self.take_back(|offered| offered.expires_at <= now_ms);
+        self.forget_passed(|passed| passed.expires_at <= now_ms);
+    }
+
+    /// They go to somebody else.
+    fn forget_passed(&mut self, is_over: impl Fn(&Passed) -> bool) {
+        let over: Vec<_> = self.passed.extract_if(.., |passed| is_over(passed)).collect();
+        over.iter().for_each(|passed| self.add_credits(passed.session_id, 1));
     }
 
     fn take_back(&mut self, is_over: impl Fn(&Offered) -> bool) {
@@ -287,6 +386,7 @@ impl Queue {
         self.sessions.retain(|served| served.session.info().session_id != session_id);
         self.next = 0;
         self.take_back(|offered| offered.session_id == session_id);
+        self.forget_passed(|passed| passed.session_id == session_id);
     }
 
     /// Somebody waits for one task.
@@ -413,11 +513,11 @@ impl Queue {
         QueueFigures { unclaimed, oldest_ms, repeated: outbox.take_repeated(), direct: std::mem::take(&mut self.direct) }
     }
 
-    /// Slots that can be granted tasks: free ones of sessions, and pollers. `None` if nobody is here who could have any.
+    /// Slots that tasks can come for: free ones of sessions, and pollers. `None` if nobody is here who could have any.
     pub(super) fn free_slots(&self) -> Option<u64> {
-        let granting = self.sessions.iter().filter(|served| !served.session.info().wants_offers && !served.session.is_closed());
+        let open = self.sessions.iter().filter(|served| !served.session.is_closed());
         let pollers = self.pollers.iter().filter(|poller| !poller.reply.is_closed()).count() as u64;
-        let (sessions, credits) = granting.fold((0, 0), |(count, credits), served| (count + 1, credits + u64::from(served.credits)));
+        let (sessions, credits) = open.fold((0, 0), |(count, credits), served| (count + 1, credits + u64::from(served.credits)));
         (sessions + pollers > 0).then_some(credits + pollers)
     }
 

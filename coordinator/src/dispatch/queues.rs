@@ -8,11 +8,11 @@ use baton_engine::TaskRef;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use parking_lot::{Mutex, RwLock};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 
 use super::noted::Noted;
 use super::offers::{Batch, Outbox, Published};
-use super::queue::{Queue, QueueFigures};
+use super::queue::{ClaimedOffer, Queue, QueueFigures};
 use super::{Poller, QueueFull, Random, Session, Slot};
 use crate::shard::{ExecutionId, QueuedTask};
 
@@ -155,9 +155,42 @@ impl Queues {
         queues.iter().for_each(|queue| self.leave(queue, session_id));
     }
 
-    /// A session answers an offer. False if the offer was withdrawn or has gone to somebody else.
-    pub(crate) fn claim(&self, queue: &SharedQueue, execution: ExecutionId, task: TaskRef, session_id: u64) -> bool {
+    /// A session answers an offer; `None` if it was not offered this, or the offer has gone to somebody else.
+    pub(crate) fn claim(&self, queue: &SharedQueue, execution: ExecutionId, task: TaskRef, session_id: u64) -> Option<ClaimedOffer> {
         queue.state.lock().claim(execution, task, session_id)
+    }
+
+    /// A session is done with an offer that was passed on to it: answers whom to tell.
+    pub(crate) fn take_passed(
+        &self,
+        queue: &SharedQueue,
+        execution: ExecutionId,
+        task: TaskRef,
+        session_id: u64,
+    ) -> Option<oneshot::Sender<()>> {
+        queue.state.lock().take_passed(execution, task, session_id)
+    }
+
+    /// Tells a session that wants offers of a task that waits elsewhere, if one has a free slot. Answers who hears of the end.
+    pub(crate) fn pass_on(&self, queue: &SharedQueue, execution: ExecutionId, task: TaskRef) -> Option<oneshot::Receiver<()>> {
+        let now_ms = self.now_ms();
+        queue.state.lock().pass_on(execution, task, now_ms)
+    }
+
+    /// Tasks of the queue for free slots at another member.
+    pub(crate) fn lend(&self, name: &str, slots: usize, is_cut_off: bool) -> Vec<QueuedTask> {
+        let queue = self.by_name.read().get(name).cloned();
+        let now_ms = self.now_ms();
+        queue.map(|queue| queue.state.lock().lend(slots, is_cut_off, now_ms)).unwrap_or_default()
+    }
+
+    /// Queues with free slots, and how many.
+    pub(crate) fn with_free_slots(&self) -> Vec<(Arc<SharedQueue>, u32)> {
+        let free = |queue: Arc<SharedQueue>| {
+            let slots = queue.state.lock().free_slots().filter(|slots| *slots > 0)?;
+            Some((queue, u32::try_from(slots).unwrap_or(u32::MAX)))
+        };
+        self.all().into_iter().filter_map(free).collect()
     }
 
     /// Somebody waits for one task.

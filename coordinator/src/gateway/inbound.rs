@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use baton_engine::TaskRef;
 use baton_proto::worker::v1::worker_message::Message;
 use baton_proto::worker::v1::{Claim, Code, Credit, Heartbeats, LogLine, Logs, Outcomes, WorkerMessage};
 use tokio::sync::oneshot;
@@ -13,8 +14,8 @@ use super::connection::Connection;
 use super::hello::{self, Opened};
 use super::outcome;
 use super::silence::unless_silent;
-use crate::cluster::{ClaimOutcome, Cluster, SessionReport, count_claim};
-use crate::dispatch::{GRACE, Random, SessionItem, Shape, TaskToken};
+use crate::cluster::{ClaimOutcome, Cluster, ExecutionId, SessionReport, count_claim};
+use crate::dispatch::{ClaimedOffer, GRACE, Random, SessionInfo, SessionItem, Shape, TaskToken};
 
 /// A session begins with its hello within this time.
 const HELLO_MAX: Duration = Duration::from_secs(10);
@@ -152,13 +153,29 @@ impl<'a> Reader<'a> {
             return;
         };
         let (id, task) = (token.execution, token.task);
-        if session.info().wants_offers {
-            let session_id = session.info().session_id;
-            let queues: Vec<_> = self.connection.queues.lock().values().cloned().collect();
-            queues.iter().any(|queue| cluster.task_queues().claim(queue, id, task, session_id));
-        }
         // Also what this session was not offered: a broker was asked, or the answer to the same claim was lost.
-        cluster.claim(id, task, session, session.claim(claim.claim_id));
+        cluster.claim(id, task, session, session.claim(claim.claim_id), self.offered(id, task));
+    }
+
+    /// The session answers what it was offered. Whom to tell that it is done with, if it came from elsewhere.
+    fn offered(&self, id: ExecutionId, task: TaskRef) -> Option<oneshot::Sender<()>> {
+        let Connection { cluster, session, .. } = &**self.connection;
+        let SessionInfo { session_id, wants_offers: true, .. } = *session.info() else { return None };
+        let queues: Vec<_> = self.connection.queues.lock().values().cloned().collect();
+        match queues.iter().find_map(|queue| cluster.task_queues().claim(queue, id, task, session_id))? {
+            ClaimedOffer::OfHere => None,
+            ClaimedOffer::PassedOn(answered) => Some(answered),
+        }
+    }
+
+    /// An offer that came from elsewhere is not claimed; its owner is told.
+    fn done_with(&self, id: ExecutionId, task: TaskRef) {
+        let Connection { cluster, session, .. } = &**self.connection;
+        let queues: Vec<_> = self.connection.queues.lock().values().cloned().collect();
+        let session_id = session.info().session_id;
+        let answered = queues.iter().find_map(|queue| cluster.task_queues().take_passed(queue, id, task, session_id));
+        // Whoever passed the offer on may be gone.
+        let _ = answered.map(|answered| answered.send(()));
     }
 
     fn release(&self, tokens: &[prost::bytes::Bytes]) {
@@ -166,6 +183,7 @@ impl<'a> Reader<'a> {
         let tokens = tokens.iter().filter_map(|token| cluster.token_key().open(token));
         tokens.for_each(|token| {
             count_claim(ClaimOutcome::HandedBack);
+            self.done_with(token.execution, token.task);
             cluster.hand_back(token.execution, token.task);
         });
     }

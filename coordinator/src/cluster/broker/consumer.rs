@@ -1,7 +1,7 @@
 //! Takes one queue's offers out of the broker for those who serve it at this process, and claims them in their name.
 //!
-//! A slot is reserved first, so an offer that is claimed has somebody; one that finds no slot in time goes back. The claim is made under an id of
-//! its own, so that a grant which provably has not left can be given to others.
+//! A slot is reserved first, so an offer that is claimed has somebody; one that finds no slot in time goes back. Sessions that want offers are told of
+//! them, and claim for themselves.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -12,9 +12,9 @@ use baton_task_queue::{Consumer, Delivery, Offer, TaskQueue};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::cluster::{ClaimName, ClaimOutcome, Cluster, count_claim};
-use crate::dispatch::{Random, SessionItem, SharedQueue, Slot, TaskToken, new_claim_id};
-use crate::shard::Grant;
+use super::claiming::{Taker, named};
+use crate::cluster::{ClaimOutcome, Cluster, count_claim};
+use crate::dispatch::{SharedQueue, TaskToken};
 
 /// An offer that has found no slot in this time goes back.
 const HOLD_MAX: Duration = Duration::from_millis(100);
@@ -68,7 +68,6 @@ enum End {
 struct Reader<'a> {
     cluster: &'a Cluster,
     queue: &'a Arc<SharedQueue>,
-    random: Random,
     /// Offers without a slot, oldest first.
     waiting: VecDeque<Waiting>,
     /// What the broker was told, and since when.
@@ -117,15 +116,7 @@ impl Drop for Message {
 
 impl<'a> Reader<'a> {
     fn new(cluster: &'a Cluster, queue: &'a Arc<SharedQueue>, prefetch: u16) -> Self {
-        Self {
-            cluster,
-            queue,
-            random: Random::from_system(),
-            waiting: VecDeque::new(),
-            prefetch,
-            changed_at: Instant::now(),
-            in_hand: Arc::default(),
-        }
+        Self { cluster, queue, waiting: VecDeque::new(), prefetch, changed_at: Instant::now(), in_hand: Arc::default() }
     }
 
     /// Reads until the connection is gone or nobody serves the queue here any more.
@@ -185,25 +176,24 @@ impl<'a> Reader<'a> {
     }
 
     fn claim_waiting(&mut self) {
-        while !self.waiting.is_empty() {
-            let Some(slot) = self.cluster.inner.queues.take_slot(self.queue) else { return };
-            let Some(Waiting { offer, message, .. }) = self.waiting.pop_front() else { return };
-            match self.cluster.inner.key.open(&offer.token) {
-                Some(token) => self.claim(slot, token, message),
-                None => {
-                    // Made under another key: whoever has that offers the task again.
-                    tracing::warn!(queue = %self.queue.name, "an offer is none of ours: another cluster uses the same queue");
-                    self.cluster.inner.queues.give_back(slot, &self.queue.name);
+        while let Some(waiting) = self.waiting.front() {
+            let Some(TaskToken { execution, task, .. }) = named(self.cluster, &waiting.offer.token) else {
+                // Made under another key: whoever has that offers the task again.
+                tracing::warn!(queue = %self.queue.name, "an offer is none of ours: another cluster uses the same queue");
+                let foreign = self.waiting.pop_front();
+                foreign.into_iter().for_each(|Waiting { message, .. }| message.settle());
+                continue;
+            };
+            let Some(taker) = Taker::of(self.cluster, self.queue, execution, task) else { return };
+            let Some(Waiting { message, .. }) = self.waiting.pop_front() else { return };
+            let taken = taker.take(self.cluster.clone(), self.queue.clone(), execution, task);
+            tokio::spawn(async move {
+                // What nobody has answered goes back with its message.
+                if taken.await {
                     message.settle();
                 }
-            }
+            });
         }
-    }
-
-    fn claim(&mut self, slot: Slot, token: TaskToken, message: Arc<Message>) {
-        let token = TaskToken { claim_id: new_claim_id(self.random.next_u64()), ..token };
-        let claimed = Claimed { cluster: self.cluster.clone(), queue: self.queue.clone() };
-        tokio::spawn(claimed.run(slot, token, message));
     }
 
     /// Gives back what has waited too long: with its message, or by a word to the owner when others of the message have been claimed.
@@ -227,50 +217,6 @@ impl<'a> Reader<'a> {
                 self.cluster.hand_back(token.execution, token.task);
             }
             message.settle();
-        }
-    }
-}
-
-/// One claim for a slot.
-struct Claimed {
-    cluster: Cluster,
-    queue: Arc<SharedQueue>,
-}
-
-impl Claimed {
-    async fn run(self, slot: Slot, token: TaskToken, message: Arc<Message>) {
-        let TaskToken { execution, task, claim_id, .. } = token;
-        let claim = slot.claim(claim_id);
-        let _listed = self.cluster.list_claim(claim.incarnation, ClaimName { execution, task, claim_id });
-        match self.cluster.claim_at_owner(execution, task, claim).await {
-            Ok(Some(grant)) => {
-                count_claim(ClaimOutcome::Granted);
-                self.grant(slot, grant);
-            }
-            Ok(None) => {
-                count_claim(ClaimOutcome::Denied);
-                self.cluster.inner.queues.give_back(slot, &self.queue.name);
-            }
-            Err(error) => {
-                // Whether it is granted is not known, and nobody will be told that it is.
-                tracing::warn!(%execution, %error, "a claim has no answer; its task is offered again");
-                self.cluster.grant_lost(execution, task, claim_id);
-                self.cluster.inner.queues.give_back(slot, &self.queue.name);
-            }
-        }
-        message.settle();
-    }
-
-    fn grant(&self, slot: Slot, grant: Box<Grant>) {
-        let (execution, task, claim_id) = (grant.execution, grant.activation.task, grant.claim.claim_id);
-        let is_lost = match slot {
-            Slot::Session { session, queue } => session.push(SessionItem::Grant { grant, queue, is_claimed: false }).is_err(),
-            Slot::Poller(poller) => poller.reply.send(grant).is_err(),
-            Slot::Asked(_) | Slot::Claimant(_) => unreachable!("a queue gives out slots of sessions and pollers"),
-        };
-        if is_lost {
-            // It has provably not left: this claim is known to nobody else, and the session was gone before.
-            self.cluster.grant_lost(execution, task, claim_id);
         }
     }
 }

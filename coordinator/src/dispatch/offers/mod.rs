@@ -29,6 +29,10 @@ const MESSAGES_PER_SECOND: u64 = 500;
 const PAUSE_FIRST_MS: u64 = 50;
 const PAUSE_MAX_MS: u64 = 2_000;
 
+/// Somebody without a broker is told of what has been unclaimed for so long, and another not before so long after, milliseconds.
+const LEND_AFTER_MS: u64 = 1_000;
+const LENT_MS: u64 = 3_000;
+
 type Key = (ExecutionId, TaskRef);
 
 /// Why an offer is made again.
@@ -114,6 +118,8 @@ struct Offer {
     hand_backs: u32,
     /// Since when it has been here, milliseconds.
     since: u64,
+    /// Until then it is not lent to another, milliseconds.
+    lent_until: u64,
     state: State,
 }
 
@@ -167,7 +173,7 @@ impl Outbox {
     /// A task is to be offered.
     pub(crate) fn enter(&mut self, task: QueuedTask, now_ms: u64) {
         let key = (task.execution, task.task);
-        let offer = Offer { task, offer_no: 0, hand_backs: 0, since: now_ms, state: State::Waiting };
+        let offer = Offer { task, offer_no: 0, hand_backs: 0, since: now_ms, lent_until: 0, state: State::Waiting };
         self.offers.insert(key, offer);
         self.ready.push_back(key);
     }
@@ -182,15 +188,25 @@ impl Outbox {
         true
     }
 
-    /// The oldest task that the broker does not have, which somebody takes without it. Only while it takes nothing.
-    pub(crate) fn take_back(&mut self) -> Option<QueuedTask> {
+    /// The oldest task that the broker does not have, and since when it has waited: somebody takes it without the broker. Only while that takes nothing.
+    pub(crate) fn take_back(&mut self) -> Option<(QueuedTask, u64)> {
         debug_assert!(self.is_stalled(), "what the broker takes is not handed out beside it");
         let key = self.ready.iter().chain(self.later.values()).find(|key| self.waits(key)).copied()?;
         while self.ready.front().is_some_and(|front| *front == key || !self.waits(front)) {
             self.ready.pop_front();
         }
         self.later.retain(|_, other| *other != key);
-        self.offers.remove(&key).map(|offer| offer.task)
+        self.offers.remove(&key).map(|offer| (offer.task, offer.since))
+    }
+
+    /// Tasks that the broker has had for a while, for somebody who cannot find them there. They stay offered; whoever claims one first has it.
+    pub(crate) fn lend(&mut self, slots: usize, now_ms: u64) -> Vec<QueuedTask> {
+        let unclaimed = |offer: &&mut Offer| matches!(offer.state, State::Offered { at } if at + LEND_AFTER_MS <= now_ms);
+        let mut lent: Vec<_> = self.offers.values_mut().filter(unclaimed).filter(|offer| offer.lent_until <= now_ms).collect();
+        lent.sort_unstable_by_key(|offer| (offer.since, offer.task.execution, offer.task.task.entry, offer.task.task.attempt));
+        lent.truncate(slots);
+        lent.iter_mut().for_each(|offer| offer.lent_until = now_ms + LENT_MS);
+        lent.into_iter().map(|offer| offer.task.clone()).collect()
     }
 
     fn waits(&self, key: &Key) -> bool {

@@ -100,7 +100,7 @@ fn what_a_broker_refuses_others_may_take_and_what_it_has_they_may_not() {
     (1..4).for_each(|number| outbox.enter(task(number), 1));
     publish(&mut outbox, Published::Refused, 1);
     assert!(outbox.is_stalled());
-    assert_eq!((outbox.take_back(), outbox.take_back()), (Some(task(1)), Some(task(2))));
+    assert_eq!((outbox.take_back(), outbox.take_back()), (Some((task(1), 1)), Some((task(2), 1))));
     // The rest is tried again.
     let due = outbox.next_due(1).expect("it comes again");
     assert_eq!(publish(&mut outbox, Published::Confirmed, due), [(3, 1)]);
@@ -138,7 +138,7 @@ fn while_the_broker_is_away_others_may_take_what_waits_oldest_first() {
     publish(&mut outbox, Published::Confirmed, 0);
     outbox.link_changed(false, 1);
     remove(&mut outbox, 0, 1);
-    assert_eq!((outbox.take_back(), outbox.take_back(), outbox.take_back()), (Some(task(1)), Some(task(2)), None));
+    assert_eq!((outbox.take_back(), outbox.take_back(), outbox.take_back()), (Some((task(1), 0)), Some((task(2), 0)), None));
     outbox.link_changed(true, 2);
     assert_eq!(publish(&mut outbox, Published::Confirmed, 2), []);
 }

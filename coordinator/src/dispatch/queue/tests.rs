@@ -116,9 +116,9 @@ fn an_offer_is_claimed_by_the_session_that_it_was_made_to() {
     queue.wait(task(7), 0);
     let (items, _) = session.close();
     assert!(matches!(items.as_slice(), [SessionItem::Offer { execution, .. }] if *execution == task(7).execution));
-    assert!(!queue.claim(task(7).execution, task(7).task, 2));
-    assert!(queue.claim(task(7).execution, task(7).task, 1));
-    assert!(!queue.claim(task(7).execution, task(7).task, 1), "once");
+    assert!(queue.claim(task(7).execution, task(7).task, 2).is_none());
+    assert!(queue.claim(task(7).execution, task(7).task, 1).is_some());
+    assert!(queue.claim(task(7).execution, task(7).task, 1).is_none(), "once");
 }
 
 #[test]
@@ -148,5 +148,52 @@ fn an_offer_that_was_withdrawn_cannot_be_claimed() {
     let _session = offering(&mut queue, 1, 1);
     queue.wait(task(7), 0);
     queue.withdraw(task(7).execution, task(7).task, 0);
-    assert!(!queue.claim(task(7).execution, task(7).task, 1));
+    assert!(queue.claim(task(7).execution, task(7).task, 1).is_none());
+}
+
+fn lent(queue: &mut Queue, slots: usize, is_cut_off: bool, now_ms: u64) -> Vec<u128> {
+    queue.lend(slots, is_cut_off, now_ms).iter().map(|task| task.execution.0).collect()
+}
+
+#[test]
+fn what_the_broker_cannot_take_is_lent_once_until_it_is_claimed_or_late() {
+    let mut queue = Queue::new(Some(Outbox::new(true)));
+    (1..=3).for_each(|number| queue.wait(task(number), 0));
+    while queue.next_batch(0).is_some() {}
+    assert_eq!(lent(&mut queue, 9, false, 1), [], "the broker has them");
+    queue.link_changed(false, 2);
+    queue.wait(task(4), 3);
+    assert_eq!(lent(&mut queue, 2, false, 3), [1, 2]);
+    assert_eq!(lent(&mut queue, 9, false, 3), [3, 4]);
+    assert_eq!(lent(&mut queue, 9, false, 4), []);
+    queue.withdraw(task(1).execution, task(1).task, 5);
+    assert!(queue.hand_back(task(3).execution, task(3).task, 5, 0), "somebody has no slot for it");
+    assert_eq!(lent(&mut queue, 9, false, 5), [3]);
+    queue.expire_offers(3 + LENT_MS);
+    let mut again = lent(&mut queue, 9, false, 3 + LENT_MS);
+    again.sort_unstable();
+    assert_eq!(again, [2, 4], "nobody has claimed them");
+    assert_eq!(queue.take_figures(0).direct, 7);
+}
+
+#[test]
+fn no_more_is_lent_at_a_time_than_a_bound() {
+    let mut queue = Queue::new(Some(Outbox::new(false)));
+    let count = LENT_MAX as u64 + 10;
+    (0..count).for_each(|number| queue.wait(task(number), 0));
+    assert_eq!(lent(&mut queue, usize::MAX, false, 1).len(), LENT_MAX);
+    assert_eq!(lent(&mut queue, usize::MAX, false, 1), []);
+}
+
+#[test]
+fn who_has_no_broker_hears_of_what_is_in_there_for_long() {
+    let mut queue = Queue::new(Some(Outbox::new(true)));
+    queue.wait(task(1), 0);
+    let batch = queue.next_batch(0).expect("an offer");
+    queue.published(&batch, Published::Confirmed, 10, 0);
+    assert_eq!(lent(&mut queue, 9, true, 500), []);
+    assert_eq!(lent(&mut queue, 9, false, 2_000), [], "whoever has a broker finds it there");
+    assert_eq!(lent(&mut queue, 9, true, 2_000), [1]);
+    assert_eq!(lent(&mut queue, 9, true, 2_001), []);
+    assert_eq!(lent(&mut queue, 9, true, 9_000), [1]);
 }

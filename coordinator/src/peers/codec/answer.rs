@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::grant::WireGrant;
 use super::text::lasting;
 use crate::cluster::{
-    ClaimName, ExecutionRecord, ExecutionSummary, Listed, PeerAnswer, ReadError, RedriveError, SendError, StartError, Started,
+    ClaimName, ExecutionRecord, ExecutionSummary, Listed, PeerAnswer, ReadError, RedriveError, SendError, StartError, Started, TaskName,
 };
 use crate::shard::{Answer, MapRunAnswer, Seen, SeenHistory};
 use crate::store::ShardSet;
@@ -31,6 +31,7 @@ pub(super) enum WireAnswer {
     Throttled,
     Unavailable(String),
     NotHere,
+    Lent(Vec<(u32, TaskName)>),
 }
 
 #[derive(Encode, Decode)]
@@ -78,6 +79,7 @@ impl From<PeerAnswer> for WireAnswer {
             PeerAnswer::Ended(record) => Self::Ended(record.map_err(NotRead::from)),
             PeerAnswer::Listed(Listed { shards, executions }) => Self::Listed { shards: shards.as_bytes().to_vec(), executions },
             PeerAnswer::Holding(held) => Self::Holding(held),
+            PeerAnswer::Lent(lent) => Self::Lent(lent),
             PeerAnswer::Done { catalog_position } => Self::Done { catalog_position },
             PeerAnswer::Throttled => Self::Throttled,
             PeerAnswer::Unavailable(text) => Self::Unavailable(text.to_owned()),
@@ -119,6 +121,7 @@ impl From<WireAnswer> for PeerAnswer {
             WireAnswer::Ended(record) => PeerAnswer::Ended(record.map_err(ReadError::from)),
             WireAnswer::Listed { shards, executions } => PeerAnswer::Listed(Listed { shards: ShardSet::from_bytes(&shards), executions }),
             WireAnswer::Holding(held) => PeerAnswer::Holding(held),
+            WireAnswer::Lent(lent) => PeerAnswer::Lent(lent),
             WireAnswer::Done { catalog_position } => PeerAnswer::Done { catalog_position },
             WireAnswer::Throttled => PeerAnswer::Throttled,
             WireAnswer::Unavailable(text) => PeerAnswer::Unavailable(lasting(&text)),

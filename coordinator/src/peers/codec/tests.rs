@@ -4,7 +4,7 @@ use baton_engine::{Input, Payload, Rejected, Start, TaskRef};
 use proptest::prelude::*;
 
 use super::*;
-use crate::cluster::{ClaimName, ExecutionId, Listed, SendError};
+use crate::cluster::{ClaimName, ExecutionId, Listed, SendError, TaskName};
 use crate::shard::Answer;
 use crate::store::ShardId;
 
@@ -61,6 +61,30 @@ fn answers_come_back() {
     let Ok(PeerAnswer::Listed(read)) = decode_answer(&encode_answer(listed())) else { panic!("a list") };
     assert_eq!(read.shards.iter().collect::<Vec<_>>(), [ShardId(3), ShardId(200)]);
     assert!(matches!(decode_answer(&encode_answer(PeerAnswer::Unavailable("why"))), Ok(PeerAnswer::Unavailable("why"))));
+}
+
+#[test]
+fn notices_come_back() {
+    let task = TaskRef { entry: 2, attempt: 3 };
+    let notice = Notice::HandedBack { execution: ExecutionId(7), task };
+    let Ok(Notice::HandedBack { execution: ExecutionId(7), task: read }) = decode_notice(&encode_notice(&notice)) else {
+        panic!("an offer that was handed back")
+    };
+    assert_eq!(read, task);
+    let claim = ClaimName { execution: ExecutionId(1), task, claim_id: u64::MAX };
+    let cancel = Notice::Cancel { incarnation: 9, claim };
+    assert!(matches!(decode_notice(&encode_notice(&cancel)), Ok(Notice::Cancel { incarnation: 9, claim: read }) if read == claim));
+    assert!(matches!(decode_notice(&encode_notice(&Notice::Heartbeat(claim))), Ok(Notice::Heartbeat(read)) if read == claim));
+}
+
+#[test]
+fn tasks_are_lent_by_name() {
+    let question = Question::Borrow { wanted: vec![("lambda:f".into(), 3)], is_cut_off: true };
+    let Ok(Question::Borrow { wanted, is_cut_off: true }) = decode_question(&encode_question(&question)) else { panic!("a loan") };
+    assert_eq!(wanted, [("lambda:f".into(), 3)]);
+    let lent = vec![(0, TaskName { execution: ExecutionId(5), task: TaskRef { entry: 2, attempt: 1 } })];
+    let Ok(PeerAnswer::Lent(read)) = decode_answer(&encode_answer(PeerAnswer::Lent(lent.clone()))) else { panic!("what is lent") };
+    assert_eq!(read, lent);
 }
 
 #[test]

@@ -14,6 +14,7 @@ use baton_coordinator::dispatch::{PeerSecret, TokenKey};
 use baton_coordinator::peers::Peers;
 use baton_coordinator::store::memory::MemoryStore;
 use baton_coordinator::store::{Member, ShardId, ShardSet, ShardStore};
+use baton_task_queue::TaskQueue;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
@@ -31,7 +32,7 @@ fn shards(first: u16) -> ShardSet {
 }
 
 /// A name of an execution whose shard the second member has.
-fn name_of_second(word: &str) -> String {
+pub(crate) fn name_of_second(word: &str) -> String {
     let names = (0..).map(|number| format!("{word}-{number}"));
     names.into_iter().find(|name| shards(4).contains(shard_of(name))).expect("every second name will do")
 }
@@ -54,8 +55,8 @@ fn member(name: &str, address: &str, owned: ShardSet) -> Arc<Member> {
 }
 
 /// One of the two.
-struct One {
-    system: System,
+pub(crate) struct One {
+    pub(crate) system: System,
     directory: Arc<Directory>,
 }
 
@@ -68,6 +69,16 @@ impl std::ops::Deref for One {
 }
 
 async fn open(store: &Arc<MemoryStore>, mine: ShardSet, definition: &Value, remote: Arc<dyn Remote>) -> One {
+    open_with(store, mine, definition, remote, None).await
+}
+
+async fn open_with(
+    store: &Arc<MemoryStore>,
+    mine: ShardSet,
+    definition: &Value,
+    remote: Arc<dyn Remote>,
+    queue: Option<Arc<dyn TaskQueue>>,
+) -> One {
     let directory = Arc::new(Directory::shared());
     directory.set_mine(mine.clone());
     let store: Arc<dyn ShardStore> = Arc::new(PartialStore::new(store.clone(), mine));
@@ -75,16 +86,22 @@ async fn open(store: &Arc<MemoryStore>, mine: ShardSet, definition: &Value, remo
     let system = System::with(store, definition, |config| {
         config.remote = remote;
         config.directory = Some(given);
+        config.queue = queue;
     });
     One { system: system.await, directory }
 }
 
 /// Both, which speak to each other over connections.
 async fn connected(definition: &Value) -> (One, One) {
+    connected_over(definition, || None).await
+}
+
+/// As [`connected`], each with a connection of its own to a broker.
+pub(crate) async fn connected_over(definition: &Value, queue: impl Fn() -> Option<Arc<dyn TaskQueue>>) -> (One, One) {
     let store = Arc::new(MemoryStore::new(1 << SHARD_BITS));
     let peers = || Arc::new(Peers::new(PeerSecret::of(&TokenKey::new([3; 32])), None));
-    let one = open(&store, shards(0), definition, peers()).await;
-    let other = open(&store, shards(4), definition, peers()).await;
+    let one = open_with(&store, shards(0), definition, peers(), queue()).await;
+    let other = open_with(&store, shards(4), definition, peers(), queue()).await;
     one.directory.set_others(vec![member("b", &other.url, shards(4))]);
     other.directory.set_others(vec![member("a", &one.url, shards(0))]);
     (one, other)
@@ -136,6 +153,10 @@ fn broken() -> Unreachable {
 impl Remote for Direct {
     fn ask<'a>(&'a self, _: &'a Arc<Member>, question: Question) -> BoxFuture<'a, Result<PeerAnswer, Unreachable>> {
         Box::pin(async move {
+            if matches!(question, Question::Borrow { .. }) {
+                // It is asked from time to time, whatever else is.
+                return Ok(self.cluster()?.answer(question).await);
+            }
             self.asked.fetch_add(1, Ordering::SeqCst);
             if self.is_stuck.load(Ordering::SeqCst) {
                 std::future::pending::<()>().await;
