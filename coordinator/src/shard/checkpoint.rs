@@ -166,13 +166,14 @@ impl<W: World> Shard<W> {
                 ops.map_run(*id, open);
             }
         }
+        // A child of which one end has been heard of may have ended again since.
+        std::mem::take(&mut self.checkpoint.ends_heard).into_iter().for_each(|id| ops.untold_end(id, None));
         for id in &executions {
-            if let Some(end) = self.untold_ends.get_mut(id).filter(|end| !end.has_row) {
-                end.has_row = true;
+            if let Some(end) = self.untold_ends.get_mut(id).filter(|end| end.is_new) {
+                (end.has_row, end.is_new) = (true, false);
                 ops.untold_end(*id, Some(&end.report));
             }
         }
-        std::mem::take(&mut self.checkpoint.ends_heard).into_iter().for_each(|id| ops.untold_end(id, None));
         std::mem::take(&mut self.checkpoint.express_rows_gone).into_iter().for_each(|id| ops.express_row(id, None));
         for id in std::mem::take(&mut self.checkpoint.given_up) {
             if let Some(given_up) = self.given_up.get(&id) {

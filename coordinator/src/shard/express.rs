@@ -216,11 +216,11 @@ impl<W: World> Shard<W> {
 
     /// The execution is over: whoever waits is told, and nothing of it stays.
     fn end_express(&mut self, id: ExecutionId, live: Live, out: &mut Vec<Output<W>>) {
-        let record = live.record();
+        let (record, is_dirty) = (live.record(), live.is_dirty);
         let express = live.express.expect("only Express executions end so");
         self.express_timers.change(id, express.due, None);
         if record.start.map_child.is_some() {
-            self.keep_child(id, &record, out);
+            self.keep_child(id, &record, is_dirty, out);
         }
         self.forget_express(id, express.is_recorded, express.has_row);
         let end = ExpressEnd { record, payload_bytes_max: express.payload_bytes_max };
@@ -239,12 +239,12 @@ impl<W: World> Shard<W> {
     }
 
     /// Of a Map Run's child there is a record after its end, as of a Standard execution, with a history of two events.
-    fn keep_child(&mut self, id: ExecutionId, record: &ExecutionRecord, out: &mut Vec<Output<W>>) {
+    fn keep_child(&mut self, id: ExecutionId, record: &ExecutionRecord, is_dirty: bool, out: &mut Vec<Output<W>>) {
         let events = [started_event(&record.start), ended_event(record)];
         let place = self.log.batch.append(id, 0, &events);
         let mut history = History::default();
         history.push(self.log.batch.chunk(place), events.len() as u32);
-        let mut ended = Box::new(Ended::of_express(record.clone(), history, self.log.open_seq()));
+        let mut ended = Box::new(Ended::of_express(record.clone(), history, self.log.open_seq(), is_dirty));
         self.checkpoint.touch(id, &mut ended.is_dirty, self.now);
         self.tell_map_run(id, record, out);
         self.ended.insert(id, ended);

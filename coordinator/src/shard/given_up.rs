@@ -75,6 +75,7 @@ fn record_of_start(start: Start) -> ExecutionRecord {
         stop_at: None,
         events: 1,
         redrives: RedriveCount::default(),
+        map_run_redrive: 0,
         waiting: Vec::new(),
         quarantined: None,
     }

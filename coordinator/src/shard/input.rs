@@ -161,7 +161,7 @@ pub enum ShardInput<W: World> {
         reply: Option<W::Reply>,
     },
     /// The Map Runs of these children have heard of their ends.
-    EndsHeard(Vec<ExecutionId>),
+    EndsHeard(Vec<(ExecutionId, u32)>),
     /// The execution's next timer is due.
     Due {
         /// Which.

@@ -351,10 +351,10 @@ impl Ended {
     }
 
     /// What is left of an Express execution that is kept.
-    pub(super) fn of_express(record: ExecutionRecord, history: History, seq: u64) -> Self {
+    pub(super) fn of_express(record: ExecutionRecord, history: History, seq: u64, is_dirty: bool) -> Self {
         let rows = Rows::default();
         let record = Box::new(ExecutionRecord { events: history.events, ..record });
-        Self { record, history, first_seq: seq, last_seq: seq, rows, is_dirty: false, is_saving: false, remains: None }
+        Self { record, history, first_seq: seq, last_seq: seq, rows, is_dirty, is_saving: false, remains: None }
     }
 
     /// The line of the list. An end that is not durable yet is not told.
@@ -377,6 +377,7 @@ pub(crate) fn record(execution: &Execution, revision: &Revision, quarantined: Op
         stop_at: execution.stopped_at(),
         events: execution.next_event_id() - 1,
         redrives: execution.redrive_count(),
+        map_run_redrive: execution.map_run_redrive(),
         waiting: execution.waiting(&revision.machine),
         quarantined,
     }
@@ -394,8 +395,10 @@ pub(crate) fn record_of_history(first: &[u8], last: &[u8], stored: &StoredEnded)
     let change = end.kind.execution_change().filter(ExecutionChange::is_end);
     let ExecutionChange { status, output, failure } = change.ok_or_else(|| malformed("a history of an ended execution without an end"))?;
     let (output, failure) = (output.cloned(), failure.cloned());
-    let start = Arc::from(start);
+    let start: Arc<baton_engine::Start> = Arc::from(start);
     let StoredEnded { events, redrives, .. } = *stored;
     let stop_at = Some(end.at);
-    Ok(ExecutionRecord { start, status, output, failure, stop_at, events, redrives, waiting: Vec::new(), quarantined: None })
+    let map_run_redrive = start.map_child.as_ref().map_or(0, |child| child.redrive);
+    let (waiting, quarantined) = (Vec::new(), None);
+    Ok(ExecutionRecord { start, status, output, failure, stop_at, events, redrives, map_run_redrive, waiting, quarantined })
 }

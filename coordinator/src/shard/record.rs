@@ -22,6 +22,8 @@ pub struct ExecutionRecord {
     pub events: u64,
     /// How often it was redriven, and when.
     pub redrives: RedriveCount,
+    /// The number of its Map Run's redrive that a child began in or went on in, as long as it is in memory.
+    pub map_run_redrive: u32,
     /// What a running execution waits for, oldest first.
     pub waiting: Vec<Waiting>,
     /// Why this execution is set aside: a defect of ours met it, and it alone stands still.

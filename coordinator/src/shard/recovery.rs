@@ -133,7 +133,7 @@ impl<W: World> Recovering<W> {
             self.map_runs.insert(ExecutionId(id), RecoveredMapRun { run, has_row: true, is_dirty: false });
         } else if let Some(child) = child_of_untold_end_row(key.name) {
             let StoredUntoldEnd(report) = decode_value(value).map_err(|source| self.codec(source))?;
-            self.shard.untold_ends.insert(ExecutionId(child), UntoldEnd { report, has_row: true });
+            self.shard.untold_ends.insert(ExecutionId(child), UntoldEnd { report, has_row: true, is_new: false });
         } else if let Some(execution) = execution_of_given_up_row(key.name) {
             let StoredGivenUp { reason, start } = decode_value(value).map_err(|source| self.codec(source))?;
             tracing::error!(execution = %ExecutionId(execution), %reason, "an execution is still set aside and does not go on");
@@ -297,7 +297,7 @@ impl<W: World> Recovering<W> {
                 }
                 let ended = Ended::of(*live);
                 if let Some(report) = report_of(id, &ended.record) {
-                    self.shard.untold_ends.entry(id).or_insert(UntoldEnd { report, has_row: false });
+                    self.shard.child_ended_again(id, report);
                 }
                 self.shard.ended.insert(id, Box::new(ended));
             }

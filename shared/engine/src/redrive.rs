@@ -2,6 +2,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
+use crate::map_run::redrive_of_token;
 use crate::{Execution, Limits, Status, Timestamp};
 
 /// Executions are redriven within this time after their end, milliseconds: 14 days.
@@ -116,7 +117,9 @@ impl Redrives {
     }
 
     fn of_token(&self, token: &str, now: Timestamp) -> Option<Timestamp> {
-        let repeated = self.tokens.iter().rev().find(|(known, at)| **known == *token && now.saturating_sub(*at) < TOKENS_MS);
+        // Each redrive of a Map Run has a token of its own, so that one that is asked for again late is no other.
+        let is_old = |at: Timestamp| now.saturating_sub(at) >= TOKENS_MS && redrive_of_token(token).is_none();
+        let repeated = self.tokens.iter().rev().find(|(known, at)| **known == *token && !is_old(*at));
         repeated.map(|(_, at)| *at)
     }
 }
@@ -130,6 +133,13 @@ impl Execution {
     /// When the redrive came that this client token was given with. Tokens are remembered for 15 minutes, the last 10 of them.
     pub fn redrive_of_token(&self, client_token: &str, now: Timestamp) -> Option<Timestamp> {
         self.redrives.as_ref()?.of_token(client_token, now)
+    }
+
+    /// The number of its Map Run's redrive that it began in, or went on in; 0 of an execution that is nobody's child.
+    pub fn map_run_redrive(&self) -> u32 {
+        let begun = self.start.map_child.as_ref().map_or(0, |child| child.redrive);
+        let tokens = self.redrives.iter().flat_map(|redrives| &redrives.tokens);
+        tokens.filter_map(|(token, _)| redrive_of_token(token)).fold(begun, u32::max)
     }
 
     /// What decides whether it can be redriven.

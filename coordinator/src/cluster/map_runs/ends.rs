@@ -46,9 +46,9 @@ async fn tell_one(cluster: Cluster, run: ExecutionId, reports: Vec<Box<ChildRepo
         }
         tokio::time::sleep(RETRY_AFTER).await;
     }
-    let mut heard: BTreeMap<ShardId, Vec<ExecutionId>> = BTreeMap::new();
+    let mut heard: BTreeMap<ShardId, Vec<(ExecutionId, u32)>> = BTreeMap::new();
     for report in reports {
-        heard.entry(cluster.shard_of(report.child)).or_default().push(report.child);
+        heard.entry(cluster.shard_of(report.child)).or_default().push((report.child, report.end.redrive));
     }
     let inputs = heard.into_iter().map(|(shard, children)| (shard, ShardInput::EndsHeard(children)));
     cluster.push_all(inputs.collect());

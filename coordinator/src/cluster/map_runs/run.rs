@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use baton_engine::{ChildEnd, ChildOutcome, Input, ItemPosition, Rejected, Start};
+use baton_engine::{ChildEnd, ChildOutcome, Input, ItemPosition, MapChild, Rejected, Start, redrive_token};
 use futures_util::stream::{self, StreamExt};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -59,19 +59,23 @@ impl Run {
                 let (cluster, id) = (self.cluster.clone(), self.run.id);
                 self.beginning.spawn(async move {
                     for_each(starts, |start| begin(&cluster, start)).await;
-                    cluster.tell_map_run(id, MapRunMessage::ChildrenSent { first });
+                    if let Some(first) = first {
+                        cluster.tell_map_run(id, MapRunMessage::ChildrenSent { first });
+                    }
                 });
             }
-            MapRunOrderKind::Redrive { indices, redrive } => {
+            MapRunOrderKind::Redrive { indices, unsent, redrive } => {
                 let (cluster, run) = (self.cluster.clone(), self.run.clone());
                 self.beginning.spawn(async move {
-                    for_each(indices.clone(), |index| begin_again(&cluster, &run, index, redrive)).await;
+                    let child = |index| Child { cluster: &cluster, run: &run, index, redrive };
+                    for_each(indices.clone(), |index| child(index).begin_again(unsent.contains(&index))).await;
                     cluster.tell_map_run(run.id, MapRunMessage::RedrivesSent { indices });
                 });
             }
-            MapRunOrderKind::Stop { indices, redrive } => {
+            MapRunOrderKind::Stop { children, redrive } => {
                 while self.beginning.join_next().await.is_some() {}
-                for_each(indices, |index| stop(&self.cluster, &self.run, index, redrive)).await;
+                let child = |index| Child { cluster: &self.cluster, run: &self.run, index, redrive };
+                for_each(children, |(index, items)| child(index).stop(items)).await;
             }
             MapRunOrderKind::Write { record } => {
                 let result = self.io.write(&self.cluster, &self.run, &record).await;
@@ -114,57 +118,93 @@ async fn begin(cluster: &Cluster, start: Start) {
     until_done(attempt).await;
 }
 
-/// A Standard child is redriven; an Express one begins anew, with the input that it had.
-async fn begin_again(cluster: &Cluster, run: &MapRunContext, index: u64, redrive: u32) {
-    if run.spec.is_express {
-        return begin_express_again(cluster, run, index, redrive).await;
-    }
-    let id = child_id(run, index, redrive);
-    let token: Arc<str> = format!("map run {redrive}").into();
-    let attempt = || async {
-        match cluster.redrive(id, Some(token.clone())).await {
-            Ok(_) | Err(RedriveError::NotRedrivable(NotRedrivable::Running)) => Some(true),
-            Err(RedriveError::Throttled | RedriveError::Unavailable(_)) => None,
-            Err(RedriveError::NotRedrivable(_) | RedriveError::NoSuchExecution) => Some(false),
-        }
-    };
-    if !until_done(attempt).await {
-        end_for(cluster, run, index, ChildOutcome::Failed).await;
-    }
+/// One child, in one redrive of its run.
+#[derive(Clone, Copy)]
+struct Child<'a> {
+    cluster: &'a Cluster,
+    run: &'a MapRunContext,
+    index: u64,
+    redrive: u32,
 }
 
-async fn begin_express_again(cluster: &Cluster, run: &MapRunContext, index: u64, redrive: u32) {
-    for before in (0..redrive).rev() {
-        let id = child_id(run, index, before);
-        if let Some(record) = until_done(|| async { cluster.describe(id).await.ok() }).await {
-            let (arn, name) = child_arn(&run.spec.map_run_arn, index, true, redrive);
-            let start = Start { execution_arn: arn.into(), name: name.into(), deadline: None, ..(*record.start).clone() };
-            return begin(cluster, start).await;
+impl Child<'_> {
+    /// A Standard child is redriven; an Express one begins anew, with the input that it had. `is_unsent`: one that is not there is being started.
+    async fn begin_again(self, is_unsent: bool) {
+        let is_begun = if self.run.spec.is_express { self.begin_express_again().await } else { self.begin_standard_again().await };
+        if !is_begun && !is_unsent {
+            self.end_for(ChildOutcome::Failed, 1).await;
         }
     }
-    end_for(cluster, run, index, ChildOutcome::Failed).await;
-}
 
-async fn stop(cluster: &Cluster, run: &MapRunContext, index: u64, redrive: u32) {
-    let id = child_id(run, index, redrive);
-    let attempt = || async {
-        match cluster.send(id, Input::Stop { error: None, cause: None }).await {
-            Ok(_) | Err(SendError::Rejected(Rejected::Ended | Rejected::Cancelled)) => Some(true),
-            Err(SendError::NoSuchExecution) => Some(false),
-            Err(SendError::Rejected(_) | SendError::Throttled | SendError::Unavailable(_)) => None,
-        }
-    };
-    if !until_done(attempt).await {
-        end_for(cluster, run, index, ChildOutcome::Aborted).await;
+    /// False if there is nothing to go on with.
+    async fn begin_standard_again(self) -> bool {
+        let (id, token) = (self.id(), redrive_token(self.redrive));
+        let attempt = || async {
+            match self.cluster.redrive(id, Some(token.clone())).await {
+                Ok(_) => Some(true),
+                Err(RedriveError::NotRedrivable(NotRedrivable::Running)) => self.is_of_this_redrive().await,
+                Err(RedriveError::Throttled | RedriveError::Unavailable(_)) => None,
+                Err(RedriveError::NotRedrivable(_) | RedriveError::NoSuchExecution) => Some(false),
+            }
+        };
+        until_done(attempt).await
     }
-}
 
-/// Says the end of a child that cannot say it by itself.
-async fn end_for(cluster: &Cluster, run: &MapRunContext, index: u64, outcome: ChildOutcome) {
-    let end = ChildEnd { index, outcome, items: 1, output: None, failure: None };
-    until_done(|| async { cluster.ask_map_run(run.id, MapRunQuestion::ChildrenEnded(vec![end.clone()])).await.ok() }).await;
-}
+    /// One that runs may have been started this moment. If it was started so late that its run had given it up, it ends first.
+    async fn is_of_this_redrive(self) -> Option<bool> {
+        let record = self.cluster.describe(self.id()).await.ok()??;
+        if record.map_run_redrive == self.redrive {
+            return Some(true);
+        }
+        // Whatever it answers, the next attempt sees what has become of it.
+        let _ = self.cluster.send(self.id(), Input::Stop { error: None, cause: None }).await;
+        None
+    }
 
-fn child_id(run: &MapRunContext, index: u64, redrive: u32) -> ExecutionId {
-    ExecutionId::of_arn(&child_arn(&run.spec.map_run_arn, index, run.spec.is_express, redrive).0)
+    /// As [`begin_standard_again`](Self::begin_standard_again).
+    async fn begin_express_again(self) -> bool {
+        for redrive in (0..=self.redrive).rev() {
+            let id = Self { redrive, ..self }.id();
+            match until_done(|| async { self.cluster.describe(id).await.ok() }).await {
+                Some(_) if redrive == self.redrive => return true,
+                Some(record) => {
+                    begin(self.cluster, self.start_like(&record.start)).await;
+                    return true;
+                }
+                None => {}
+            }
+        }
+        false
+    }
+
+    fn start_like(self, before: &Start) -> Start {
+        let (arn, name) = child_arn(&self.run.spec.map_run_arn, self.index, true, self.redrive);
+        let map_child = before.map_child.as_deref().map(|child| Arc::new(MapChild { redrive: self.redrive, ..child.clone() }));
+        Start { execution_arn: arn.into(), name: name.into(), deadline: None, map_child, ..before.clone() }
+    }
+
+    /// `items` has it if it never began.
+    async fn stop(self, items: u32) {
+        let attempt = || async {
+            match self.cluster.send(self.id(), Input::Stop { error: None, cause: None }).await {
+                Ok(_) | Err(SendError::Rejected(Rejected::Ended | Rejected::Cancelled)) => Some(true),
+                Err(SendError::NoSuchExecution) => Some(false),
+                Err(SendError::Rejected(_) | SendError::Throttled | SendError::Unavailable(_)) => None,
+            }
+        };
+        if !until_done(attempt).await {
+            self.end_for(ChildOutcome::Aborted, items).await;
+        }
+    }
+
+    /// Says the end of a child that cannot say it by itself.
+    async fn end_for(self, outcome: ChildOutcome, items: u32) {
+        let end = ChildEnd { index: self.index, redrive: self.redrive, outcome, items, output: None, failure: None };
+        let told = || async { self.cluster.ask_map_run(self.run.id, MapRunQuestion::ChildrenEnded(vec![end.clone()])).await.ok() };
+        until_done(told).await;
+    }
+
+    fn id(self) -> ExecutionId {
+        ExecutionId::of_arn(&child_arn(&self.run.spec.map_run_arn, self.index, self.run.spec.is_express, self.redrive).0)
+    }
 }

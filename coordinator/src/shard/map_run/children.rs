@@ -11,6 +11,8 @@ pub(in crate::shard) struct UntoldEnd {
     pub(in crate::shard) report: ChildReport,
     /// Whether it has a row in the key-value side.
     pub(in crate::shard) has_row: bool,
+    /// Whether the next checkpoint writes it.
+    pub(in crate::shard) is_new: bool,
 }
 
 /// What the run of an execution that has ended is told; `None` if it is nobody's child.
@@ -19,6 +21,7 @@ pub(in crate::shard) fn report_of(child: ExecutionId, record: &ExecutionRecord) 
     let collected = |failure: &baton_engine::Failure| map_child.is_collected.then(|| failure.clone());
     let end = ChildEnd {
         index: map_child.index,
+        redrive: record.map_run_redrive,
         outcome: ChildOutcome::of(record.status)?,
         items: map_child.items,
         output: record.output.clone().filter(|_| map_child.is_collected && record.status == Status::Succeeded),
@@ -31,15 +34,30 @@ impl<W: World> Shard<W> {
     /// A child has ended: its run is told as soon as that is durable.
     pub(in crate::shard) fn tell_map_run(&mut self, id: ExecutionId, record: &ExecutionRecord, out: &mut Vec<Output<W>>) {
         if let Some(report) = report_of(id, record) {
-            self.untold_ends.insert(id, UntoldEnd { report: report.clone(), has_row: false });
+            self.child_ended_again(id, report.clone());
             self.log.hold(Output::ChildEnded(Box::new(report)), out);
         }
     }
 
-    /// The runs of these children have heard of their ends.
-    pub(in crate::shard) fn ends_heard(&mut self, ids: Vec<ExecutionId>) {
-        for id in ids {
-            if self.untold_ends.remove(&id).is_some_and(|end| end.has_row) {
+    /// Its last end counts: the row of one before its redrive is written over.
+    pub(in crate::shard) fn child_ended_again(&mut self, id: ExecutionId, report: ChildReport) {
+        match self.untold_ends.get_mut(&id) {
+            // It has been read back from its row, or its end was told twice.
+            Some(end) if end.report == report => {}
+            Some(end) => {
+                end.report = report;
+                end.is_new = true;
+            }
+            None => drop(self.untold_ends.insert(id, UntoldEnd { report, has_row: false, is_new: true })),
+        }
+    }
+
+    /// The runs of these children have heard of their ends in these redrives.
+    pub(in crate::shard) fn ends_heard(&mut self, heard: Vec<(ExecutionId, u32)>) {
+        for (id, redrive) in heard {
+            // It may have ended once more since, of which nobody has heard.
+            let is_this = self.untold_ends.get(&id).is_some_and(|end| end.report.end.redrive == redrive);
+            if is_this && self.untold_ends.remove(&id).is_some_and(|end| end.has_row) {
                 self.checkpoint.ends_heard.push(id);
                 self.checkpoint.note_change(self.now);
             }

@@ -1,5 +1,6 @@
 //! What Map Runs are told and asked, and what they ask for.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use baton_engine::{
@@ -177,8 +178,8 @@ pub enum MapRunOrderKind {
     ReadAgain(Chunk),
     /// Start these children, and answer with [`MapRunMessage::ChildrenSent`].
     Start {
-        /// The first one's index.
-        first: u64,
+        /// The first one's index, if they are all that there is to start of their chunk; without it nothing is answered.
+        first: Option<u64>,
         /// What they start with.
         starts: Vec<Start>,
     },
@@ -186,13 +187,15 @@ pub enum MapRunOrderKind {
     Redrive {
         /// Which.
         indices: Vec<u64>,
+        /// Of these, those that may never have begun: they are being started beside this.
+        unsent: BTreeSet<u64>,
         /// The number of the redrive.
         redrive: u32,
     },
     /// Stop these children, once all that were ordered before have begun.
     Stop {
-        /// Which.
-        indices: Vec<u64>,
+        /// Which, and how many items each has.
+        children: Vec<(u64, u32)>,
         /// The number of the redrive in which they run.
         redrive: u32,
     },

@@ -15,6 +15,7 @@ pub(super) use open::OpenMapRun;
 pub(crate) use open::map_run_record;
 pub(super) use stored::{StoredMapRun, StoredUntoldEnd, child_of_untold_end_row, map_run_of_row, map_run_row_name, untold_end_row_name};
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use baton_engine::{
@@ -165,17 +166,16 @@ impl<W: World> Shard<W> {
                     return self.read_items(id, order, out);
                 }
                 MapRunWant::Redrive(indices) => {
-                    let redrive = open.run.redrive_count();
                     self.record_map_run(id, MapRunEvent::ChildrenRedriven { indices: indices.clone() });
-                    if !indices.is_empty() {
-                        self.order(id, MapRunOrderKind::Redrive { indices, redrive }, out);
-                    }
+                    self.redrive_children(id, indices, out);
                 }
                 MapRunWant::Fail(failure) => self.stop_map_run(id, failure),
                 MapRunWant::StopChildren if open.is_stopping => return,
                 MapRunWant::StopChildren => {
                     open.is_stopping = true;
-                    let kind = MapRunOrderKind::Stop { indices: open.run.running().collect(), redrive: open.run.redrive_count() };
+                    let items = |index| open.run.unsent_chunk(index).map_or(1, |chunk| chunk.items_of(index));
+                    let children = open.run.running().map(|index| (index, items(index))).collect();
+                    let kind = MapRunOrderKind::Stop { children, redrive: open.run.redrive_count() };
                     return self.order(id, kind, out);
                 }
                 MapRunWant::Write if open.is_writing => return,
@@ -187,6 +187,19 @@ impl<W: World> Shard<W> {
                 MapRunWant::End => self.end_map_run(id, out),
             }
         }
+    }
+
+    /// Those that had begun go on. A chunk of which not every child had is read once more for the others.
+    fn redrive_children(&mut self, id: ExecutionId, indices: Vec<u64>, out: &mut Vec<Output<W>>) {
+        if indices.is_empty() {
+            return;
+        }
+        let run = &self.map_runs[&id].run;
+        let unsent: BTreeSet<u64> = indices.iter().copied().filter(|index| run.unsent_chunk(*index).is_some()).collect();
+        let chunks: Vec<Chunk> = run.unsent().filter(|chunk| unsent.iter().any(|index| chunk.has(*index))).cloned().collect();
+        let kind = MapRunOrderKind::Redrive { indices, unsent, redrive: run.redrive_count() };
+        self.order(id, kind, out);
+        chunks.into_iter().for_each(|chunk| self.read_again(id, chunk, out));
     }
 
     /// What is the state's own is there at once; everything else somebody reads.
@@ -258,7 +271,7 @@ impl<W: World> Shard<W> {
             self.inputs(&context, chunk.first_item, items, true, world)
         });
         match again {
-            Ok(children) => self.start_children(id, first, children, out),
+            Ok(children) => self.start_unsent(id, first, children, out),
             Err(failure) => {
                 self.stop_map_run(id, failure);
                 self.advance_map_run(id, out);
@@ -291,7 +304,22 @@ impl<W: World> Shard<W> {
         let open = &self.map_runs[&id];
         let redrive = open.run.redrive_count();
         let starts = (first..).zip(children).map(|(index, child)| child_start(&open.context.spec, index, redrive, child)).collect();
-        self.order(id, MapRunOrderKind::Start { first, starts }, out);
+        self.order(id, MapRunOrderKind::Start { first: Some(first), starts }, out);
+    }
+
+    /// Starts those of a chunk that have not ended. One that waits for its turn to be redriven keeps its chunk unsent.
+    fn start_unsent(&mut self, id: ExecutionId, first: u64, children: Vec<ChildInput>, out: &mut Vec<Output<W>>) {
+        let open = &self.map_runs[&id];
+        let (run, redrive) = (&open.run, open.run.redrive_count());
+        let children = (first..).zip(children);
+        let (mut starts, mut is_whole) = (Vec::new(), true);
+        for (index, child) in children {
+            match run.outcome(index) {
+                None => starts.push(child_start(&open.context.spec, index, redrive, child)),
+                Some(is_success) => is_whole &= is_success || !run.is_redriven_later(index),
+            }
+        }
+        self.order(id, MapRunOrderKind::Start { first: is_whole.then_some(first), starts }, out);
     }
 
     fn stop_map_run(&mut self, id: ExecutionId, failure: Failure) {
@@ -407,9 +435,10 @@ impl<W: World> Shard<W> {
         if !open.run.is_stopping() {
             chunks.into_iter().for_each(|chunk| self.read_again(id, chunk, out));
         }
-        let redrive = self.map_runs[&id].run.redrive_count();
+        let (run, redrive) = (&self.map_runs[&id].run, self.map_runs[&id].run.redrive_count());
+        let unsent = redrives.iter().copied().filter(|index| run.unsent_chunk(*index).is_some()).collect();
         if !redrives.is_empty() {
-            self.order(id, MapRunOrderKind::Redrive { indices: redrives, redrive }, out);
+            self.order(id, MapRunOrderKind::Redrive { indices: redrives, unsent, redrive }, out);
         }
         self.advance_map_run(id, out);
     }
@@ -469,6 +498,7 @@ fn child_start(spec: &MapRunSpec, index: u64, redrive: u32, child: ChildInput) -
         items: child.items,
         is_collected: spec.results.is_none(),
         is_express: spec.is_express,
+        redrive,
     };
     Start {
         execution_arn: execution_arn.into(),

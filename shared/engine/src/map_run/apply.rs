@@ -84,6 +84,7 @@ impl MapRun {
         }
         self.outcomes.set(end.index, Some(end.outcome == super::ChildOutcome::Succeeded));
         self.children.end(end.outcome, 1);
+        self.unsent_redrives.remove(&end.index);
         let items = u64::from(end.items);
         if end.index < self.redrive_end {
             // Of a redriven child it is not known before its end how many items it has.

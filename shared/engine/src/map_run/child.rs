@@ -21,6 +21,21 @@ pub struct MapChild {
     pub is_collected: bool,
     /// It is an Express execution.
     pub is_express: bool,
+    /// The number of the run's redrive that it began in; 0 before the first.
+    pub redrive: u32,
+}
+
+/// How the tokens begin with which children are redriven. Those that users give have no spaces.
+const REDRIVE_TOKEN: &str = "map run ";
+
+/// The token with which a child is redriven in this redrive of its run.
+pub fn redrive_token(redrive: u32) -> Arc<str> {
+    format!("{REDRIVE_TOKEN}{redrive}").into()
+}
+
+/// The inverse of [`redrive_token`]; `None` for those that users give.
+pub(crate) fn redrive_of_token(token: &str) -> Option<u32> {
+    token.strip_prefix(REDRIVE_TOKEN)?.parse().ok()
 }
 
 /// What a child begins with.
@@ -64,6 +79,8 @@ impl ChildOutcome {
 pub struct ChildEnd {
     /// Which child.
     pub index: u64,
+    /// The number of the run's redrive in which it began, or went on. What is told late of another one counts no more.
+    pub redrive: u32,
     /// How.
     pub outcome: ChildOutcome,
     /// Items that it had.

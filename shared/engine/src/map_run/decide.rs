@@ -101,6 +101,16 @@ impl MapRun {
         self.unsent.values()
     }
 
+    /// Whether the child has not succeeded, and its turn to be redriven is still to come.
+    pub fn is_redriven_later(&self, index: u64) -> bool {
+        (self.redriven_upto..self.redrive_end).contains(&index) && self.outcomes.get(index) == Some(false)
+    }
+
+    /// The chunk that the child is of, while not every one of it is known to have begun.
+    pub fn unsent_chunk(&self, index: u64) -> Option<&Chunk> {
+        self.unsent.range(..=index).next_back().map(|(_, chunk)| chunk).filter(|chunk| chunk.has(index))
+    }
+
     /// Redriven children that are not known to have begun again.
     pub fn unsent_redrives(&self) -> impl Iterator<Item = u64> + '_ {
         self.unsent_redrives.iter().copied()
@@ -121,15 +131,18 @@ impl MapRun {
             items,
             position: self.position.clone(),
             digest,
+            batches: self.spec.batch_items.map(|_| children.iter().map(|child| child.items).collect()).unwrap_or_default(),
         };
         let is_read = is_last || self.spec.items_max(u64::MAX) <= self.next_item + u64::from(items);
         MapRunEvent::ChildrenIssued { chunk, position, is_read }
     }
 
-    /// Children have ended. `None` if it has known all that.
+    /// Children have ended. `None` if it has known all that. Before a run is redriven all of its children have ended, so that those that are open
+    /// are of its last redrive; what is told of an earlier one comes late.
     pub fn children_ended(&self, mut ends: Vec<ChildEnd>) -> Option<MapRunEvent> {
         let mut seen = BTreeSet::new();
-        ends.retain(|end| end.index < self.next_child && self.outcomes.get(end.index).is_none() && seen.insert(end.index));
+        let is_open = |end: &ChildEnd| end.index < self.next_child && self.outcomes.get(end.index).is_none();
+        ends.retain(|end| end.redrive == self.redrives && is_open(end) && seen.insert(end.index));
         (!ends.is_empty() && self.ended.is_none()).then_some(MapRunEvent::ChildrenEnded { ends })
     }
 

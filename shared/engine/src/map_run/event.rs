@@ -87,10 +87,24 @@ pub struct Chunk {
     pub first_item: u64,
     /// Their items.
     pub items: u32,
+    /// Items of each, where they are batched; otherwise it is empty, and each has one.
+    pub batches: Vec<u32>,
     /// Where these are.
     pub position: ItemPosition,
     /// Of the items' text: what is read again must be the same.
     pub digest: u64,
+}
+
+impl Chunk {
+    /// Whether the child is one of these.
+    pub fn has(&self, index: u64) -> bool {
+        (self.first..self.first + u64::from(self.count)).contains(&index)
+    }
+
+    /// Items of one of these.
+    pub fn items_of(&self, index: u64) -> u32 {
+        self.batches.get((index - self.first) as usize).copied().unwrap_or(1)
+    }
 }
 
 /// A place in a source of items.

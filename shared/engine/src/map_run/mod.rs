@@ -17,7 +17,8 @@ mod outcomes;
 mod outputs;
 mod spec;
 
-pub use child::{ChildEnd, ChildInput, ChildOutcome, MapChild};
+pub(crate) use child::redrive_of_token;
+pub use child::{ChildEnd, ChildInput, ChildOutcome, MapChild, redrive_token};
 pub use counts::{MapRunCounts, Tally};
 pub use decide::{MapRunWant, ReadOrder};
 pub use event::{Chunk, ItemPosition, MapRunEvent, Stop};

@@ -49,8 +49,12 @@ fn settle(run: &mut MapRun, length: u64) -> MapRunWant {
 }
 
 fn end(index: u64, outcome: ChildOutcome) -> ChildEnd {
+    end_in(0, index, outcome)
+}
+
+fn end_in(redrive: u32, index: u64, outcome: ChildOutcome) -> ChildEnd {
     let output = (outcome == ChildOutcome::Succeeded).then(|| Payload::from_text(index.to_string()));
-    ChildEnd { index, outcome, items: 1, output, failure: Some(Failure::new("E", "c")) }
+    ChildEnd { index, redrive, outcome, items: 1, output, failure: Some(Failure::new("E", "c")) }
 }
 
 #[test]
@@ -91,8 +95,9 @@ fn too_many_failures_stop_it_and_a_redrive_does_those_again() {
     assert_eq!(run.execution_counts().pending_redrive, 3);
     assert_eq!(settle(&mut run, 6), MapRunWant::Nothing);
     assert_eq!(run.running().collect::<Vec<_>>(), [0, 1, 2]);
+    assert_eq!(run.children_ended(vec![end(0, ChildOutcome::Failed)]), None, "what is told late of the time before counts no more");
     for index in 0..6 {
-        if let Some(event) = run.children_ended(vec![end(index, ChildOutcome::Succeeded)]) {
+        if let Some(event) = run.children_ended(vec![end_in(1, index, ChildOutcome::Succeeded)]) {
             run.apply(&event);
         }
         settle(&mut run, 6);

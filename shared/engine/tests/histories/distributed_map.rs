@@ -233,8 +233,15 @@ fn a_child_runs_the_item_processor() {
     let definition = map("");
     let parent = Run::start(&definition, "[7]");
     let spec = parent.map_run();
-    let child =
-        MapChild { map_run_arn: spec.map_run_arn.clone(), state: spec.state, index: 0, items: 1, is_collected: true, is_express: false };
+    let child = MapChild {
+        map_run_arn: spec.map_run_arn.clone(),
+        state: spec.state,
+        index: 0,
+        items: 1,
+        is_collected: true,
+        is_express: false,
+        redrive: 0,
+    };
     let mut out = Decision::default();
     let env = Env { machine: &parent.machine, limits: &parent.limits, services: &NoServices };
     let start = Start { input: payload("7"), map_child: Some(child.into()), ..parent.execution.started().clone() };
