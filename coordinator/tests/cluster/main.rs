@@ -8,6 +8,7 @@ mod delivery;
 mod durability;
 mod express;
 mod faulty_store;
+mod map_runs;
 mod members;
 mod reads;
 mod recovery;
