@@ -39,6 +39,9 @@ pub(crate) enum Command {
     /// Executions: start, list, describe, history, watch, redrive, stop.
     #[command(subcommand)]
     Exec(ExecCommand),
+    /// Map Runs of Distributed Maps: describe, failures, redrive.
+    #[command(subcommand)]
+    MapRun(MapRunCommand),
     /// Test one state by itself at a server: its data at every step, with a mock or for real.
     TestState(TestStateArgs),
     /// Check definitions as AWS does, with positions.
@@ -272,6 +275,67 @@ pub(crate) enum ExecCommand {
         #[arg(long)]
         cause: Option<String>,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum MapRunCommand {
+    /// Show one Map Run: how far it is, its counters and limits.
+    Describe(OneMapRun),
+    /// List the child executions that have failed or timed out, with error, cause and input.
+    Failures {
+        #[command(flatten)]
+        one: OneMapRun,
+        /// Only those with this status.
+        #[arg(long, value_enum)]
+        status: Option<Unsuccessful>,
+        /// At most this many.
+        #[arg(long, default_value_t = 20, value_parser = at_least_one)]
+        limit: usize,
+        /// Go on where the page before has ended, which says how.
+        #[arg(long, value_name = "PAGE")]
+        page: Option<String>,
+    },
+    /// Do again what has not succeeded, by redriving the execution that began the Map Run.
+    Redrive {
+        #[command(flatten)]
+        one: OneMapRun,
+        /// Wait until the execution has ended; the exit code tells how.
+        #[arg(long, short)]
+        wait: bool,
+    },
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    let number: usize = text.parse().map_err(|error| format!("{error}"))?;
+    if number == 0 { Err("must be at least 1".to_owned()) } else { Ok(number) }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub(crate) enum Unsuccessful {
+    Failed,
+    TimedOut,
+    Aborted,
+}
+
+impl Unsuccessful {
+    /// As the API has it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Failed => "FAILED",
+            Self::TimedOut => "TIMED_OUT",
+            Self::Aborted => "ABORTED",
+        }
+    }
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct OneMapRun {
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+    /// ARN of the Map Run; or of its execution, or that one's name, unique prefix or @latest, @failed, @running, whose latest Map Run it is.
+    #[arg(default_value = "@latest")]
+    pub(crate) map_run: String,
 }
 
 #[derive(Clone, Debug, clap::Args)]

@@ -6,6 +6,7 @@ mod commands;
 mod config;
 mod exit;
 mod logs;
+mod map_progress;
 mod output;
 mod project;
 mod screen;

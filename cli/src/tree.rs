@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use owo_colors::OwoColorize;
 use serde_json::Value;
 
+use crate::map_progress::MapProgress;
 use crate::output::duration;
 
 /// Rows that a live tree shows at most; a long run shows its newest ones.
@@ -41,6 +42,8 @@ struct Node {
     attempts: u32,
     mark: Mark,
     note: String,
+    /// Of a Distributed Map.
+    map_run: Option<Box<MapProgress>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,6 +134,12 @@ impl Tree {
                 self.ended = None;
                 self.is_redriven = true;
             }
+            "MapRunStarted" => self.map_run_started(previous, text(details, "mapRunArn")),
+            "MapRunRedriven" => {
+                self.reopen(previous);
+                let node = previous.and_then(|node| self.nodes.get_mut(node));
+                node.and_then(|node| node.map_run.as_mut()).into_iter().for_each(|run| run.reopen());
+            }
             "MapStateFailed" => self.abort_inside(previous, "map", at),
             "ParallelStateFailed" => self.abort_inside(previous, "parallel", at),
             _ if kind.ends_with("StateEntered") => {
@@ -165,7 +174,7 @@ impl Tree {
     fn open(&mut self, name: &str, what: What, parent: Option<usize>, at: i64) -> usize {
         let node = self.nodes.len();
         let (name, children, note) = (name.to_owned(), Vec::new(), String::new());
-        self.nodes.push(Node { name, what, parent, children, entered: at, left: None, attempts: 0, mark: Mark::Open, note });
+        self.nodes.push(Node { name, what, parent, children, entered: at, left: None, attempts: 0, mark: Mark::Open, note, map_run: None });
         match parent {
             Some(parent) => self.nodes[parent].children.push(node),
             None => self.roots.push(node),
@@ -244,6 +253,33 @@ impl Tree {
         }
     }
 
+    fn map_run_started(&mut self, node: Option<usize>, arn: &str) {
+        if let Some(node) = node.and_then(|node| self.nodes.get_mut(node)) {
+            node.map_run = Some(Box::new(MapProgress::new(arn)));
+        }
+    }
+
+    /// Map Runs of which the end has not been seen.
+    pub(crate) fn open_map_runs(&self) -> Vec<String> {
+        let runs = self.nodes.iter().filter_map(|node| node.map_run.as_deref());
+        runs.filter(|run| !run.has_ended()).map(|run| run.arn().to_owned()).collect()
+    }
+
+    /// Takes an answer of DescribeMapRun.
+    pub(crate) fn set_map_run(&mut self, run: &Value) {
+        self.now = jiff::Timestamp::now().as_millisecond();
+        let is_this = |known: &&mut Box<MapProgress>| known.arn() == text(run, "mapRunArn");
+        let known = self.nodes.iter_mut().filter_map(|node| node.map_run.as_mut()).find(is_this);
+        known.into_iter().for_each(|known| known.update(run, self.now));
+    }
+
+    /// A line for each Map Run that has not ended: its state, and how far it is.
+    pub(crate) fn map_run_lines(&self) -> Vec<String> {
+        let runs = self.nodes.iter().filter_map(|node| Some((&node.name, node.map_run.as_deref()?)));
+        let open = runs.filter(|(_, run)| !run.has_ended()).map(|(name, run)| (name, run.line()));
+        open.filter(|(_, line)| !line.is_empty()).map(|(name, line)| format!("{name}: {line}")).collect()
+    }
+
     fn scheduled(&mut self, node: Option<usize>) {
         if let Some(node) = node.and_then(|node| self.nodes.get_mut(node)) {
             node.attempts += 1;
@@ -306,11 +342,15 @@ impl Tree {
         if node.attempts > 1 {
             line += &format!("  attempt {}", node.attempts).yellow().to_string();
         }
+        if let Some(progress) = node.map_run.as_ref().map(|run| run.line()).filter(|line| !line.is_empty()) {
+            line += &format!("  {progress}");
+        }
         if !node.note.is_empty() {
             line += &format!("  {}", node.note).red().to_string();
         }
         if node.mark == Mark::Open
             && matches!(node.what, What::State(_))
+            && node.map_run.is_none()
             && let Some(reason) = self.waiting.get(&node.name)
         {
             line += &format!("  {reason}").cyan().to_string();

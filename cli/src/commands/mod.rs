@@ -10,6 +10,7 @@ mod env;
 mod exec;
 mod input;
 pub(crate) mod lint;
+mod map_run;
 pub(crate) mod outlets;
 mod run;
 mod serve;
@@ -34,6 +35,7 @@ pub(crate) fn run(args: Args) -> CliResult {
         Command::Worker(args) => worker::run(args),
         Command::Run(args) => run::run(args),
         Command::Exec(command) => exec::run(command, &endpoint()),
+        Command::MapRun(command) => map_run::run(command, &endpoint()),
         Command::TestState(command) => test_state::run(command, &endpoint()),
         Command::Lint(args) => lint::run(args),
         Command::Env => env::run(&endpoint()),

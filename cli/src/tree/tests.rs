@@ -87,3 +87,30 @@ fn iterations_one_after_another_stand_in_their_map() {
     let expected = ["  ● M map", "    ✓ M [0]", "      ✓ A pass", "      ✓ B pass", "    ● M [1]", "      ● A pass"];
     assert_eq!(tree(&events), expected);
 }
+
+#[test]
+fn a_map_run_stands_beside_its_state_and_goes_on_with_a_redrive() {
+    let mut tree = Tree::new("arn:aws:states:us-east-1:123456789012:execution:m:e");
+    let apply = |tree: &mut Tree, id: u64, previous: u64, kind: &str, details: Value| {
+        tree.apply(&json!({ "id": id, "previousEventId": previous, "type": kind, "timestamp": 1.0, "someEventDetails": details }));
+    };
+    apply(&mut tree, 1, 0, "ExecutionStarted", json!({}));
+    apply(&mut tree, 2, 0, "MapStateEntered", json!({ "name": "M" }));
+    apply(&mut tree, 3, 2, "MapStateStarted", json!({ "length": 4 }));
+    apply(&mut tree, 4, 3, "MapRunStarted", json!({ "mapRunArn": "run" }));
+    assert_eq!(tree.open_map_runs(), ["run"]);
+    assert!(tree.map_run_lines().is_empty(), "nothing is known yet");
+    let counts = |succeeded: u64, pending: u64| json!({ "total": 4, "succeeded": succeeded, "pending": pending });
+    tree.set_map_run(&json!({ "mapRunArn": "run", "status": "RUNNING", "itemCounts": counts(1, 3) }));
+    let plain = |line: &String| anstream::adapter::strip_str(line).to_string();
+    assert_eq!(tree.map_run_lines().iter().map(plain).collect::<Vec<_>>(), ["M: ██████░░░░░░░░░░░░░░░░░░  25 %  1 of 4 items"]);
+    tree.set_map_run(&json!({ "mapRunArn": "run", "status": "FAILED", "itemCounts": counts(1, 3) }));
+    apply(&mut tree, 5, 4, "MapRunFailed", json!({ "error": "Broken" }));
+    assert!(tree.open_map_runs().is_empty());
+    let rows: Vec<_> = tree.lines().iter().map(plain).collect();
+    assert!(rows[1].contains("● M map") && rows[1].ends_with("25 %  1 of 4 items  Broken"), "{rows:?}");
+    apply(&mut tree, 6, 5, "ExecutionFailed", json!({}));
+    apply(&mut tree, 7, 6, "ExecutionRedriven", json!({}));
+    apply(&mut tree, 8, 4, "MapRunRedriven", json!({ "mapRunArn": "run", "redriveCount": 1 }));
+    assert_eq!(tree.open_map_runs(), ["run"]);
+}

@@ -10,6 +10,7 @@ mod express;
 mod handler_logs;
 mod json_logs;
 mod lint;
+mod map_run;
 mod redrive;
 mod server;
 mod stopping;

@@ -15,6 +15,7 @@ use crate::client::Client;
 use crate::commands::block_on;
 use crate::exit::{CliError, CliResult, Exit};
 
+pub(crate) use redrive::run as redrive;
 pub(crate) use watch::{AtInterrupt, follow};
 
 pub(crate) fn run(command: ExecCommand, endpoint: &str) -> CliResult {
@@ -30,7 +31,7 @@ pub(crate) fn run(command: ExecCommand, endpoint: &str) -> CliResult {
             ExecCommand::Describe(one) => describe::run(client, &one).await,
             ExecCommand::History(one) => history::run(client, &one).await,
             ExecCommand::Watch(one) => watch::run(client, &one).await,
-            ExecCommand::Redrive { one, client_token, wait } => redrive::run(client, &one, client_token, wait).await,
+            ExecCommand::Redrive { one, client_token, wait } => redrive(client, &one, client_token, wait).await,
             ExecCommand::Stop { one, error, cause } => stop::run(client, &one, error, cause).await,
         }
     })

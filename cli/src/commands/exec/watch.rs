@@ -11,6 +11,8 @@ use crate::tree::Tree;
 
 /// How often waiting reasons and clocks are brought up to date.
 const REFRESH: std::time::Duration = std::time::Duration::from_millis(500);
+/// How often Map Runs are told of where there is no terminal.
+const REFRESH_PLAIN: std::time::Duration = std::time::Duration::from_secs(2);
 
 pub(crate) async fn run(client: &Client, one: &OneExecution) -> CliResult {
     let arn = resolve::execution(client, &one.execution).await?;
@@ -42,7 +44,8 @@ pub(crate) async fn follow(client: &Client, arn: &str, at_interrupt: AtInterrupt
     let stream = tokio::spawn(async move { watching.watch(&watched, |event| drop(events.send(event))).await });
     let mut tree = Tree::new(arn);
     let mut screen = Screen::new();
-    let mut refresh = tokio::time::interval(REFRESH);
+    let mut refresh = tokio::time::interval(if screen.is_live() { REFRESH } else { REFRESH_PLAIN });
+    let mut told = Vec::new();
     loop {
         tokio::select! {
             event = news.recv() => match event {
@@ -55,17 +58,34 @@ pub(crate) async fn follow(client: &Client, arn: &str, at_interrupt: AtInterrupt
                 }
                 None => break,
             },
-            _ = refresh.tick(), if screen.is_live() => {
-                if let Ok(waiting) = client.waiting(arn).await {
-                    tree.set_waiting(&waiting);
+            _ = refresh.tick() => {
+                look_at_map_runs(client, &mut tree).await;
+                if screen.is_live() {
+                    if let Ok(waiting) = client.waiting(arn).await {
+                        tree.set_waiting(&waiting);
+                    }
+                    screen.draw(&tree);
+                } else {
+                    let lines = tree.map_run_lines();
+                    lines.iter().filter(|line| !told.contains(*line)).for_each(|line| crate::output::note(line));
+                    told = lines;
                 }
-                screen.draw(&tree);
             }
             _ = tokio::signal::ctrl_c() => return Err(interrupted(arn, at_interrupt)),
         }
     }
+    look_at_map_runs(client, &mut tree).await;
     screen.finish(&tree);
     stream.await.expect("the watching task does not panic")
+}
+
+/// Whatever cannot be seen now is looked at the next time.
+async fn look_at_map_runs(client: &Client, tree: &mut Tree) {
+    for arn in tree.open_map_runs() {
+        if let Ok(run) = client.call("DescribeMapRun", json!({ "mapRunArn": arn })).await {
+            tree.set_map_run(&run);
+        }
+    }
 }
 
 fn interrupted(arn: &str, at_interrupt: AtInterrupt) -> CliError {

@@ -1,0 +1,104 @@
+//! `baton map-run failures`: the children that have not succeeded, and why.
+
+use futures_util::StreamExt;
+use futures_util::stream;
+use serde_json::{Value, json};
+
+use super::find;
+use crate::args::{Format, OneMapRun, Unsuccessful};
+use crate::client::Client;
+use crate::commands::exec::resolve::text;
+use crate::exit::{CliError, CliResult, Exit};
+use crate::output;
+
+/// Descriptions that are asked for at once.
+const AT_ONCE: usize = 16;
+
+pub(super) async fn run(client: &Client, one: &OneMapRun, only: Option<Unsuccessful>, limit: usize, page: Option<String>) -> CliResult {
+    let run = find(client, &one.map_run).await?;
+    let arn = text(&run, "mapRunArn");
+    let statuses: Vec<_> = only.map_or_else(|| vec![Unsuccessful::Failed, Unsuccessful::TimedOut], |only| vec![only]);
+    let (children, next) = page_of(client, &arn, &statuses, limit, page.as_deref()).await?;
+    let failures: Vec<_> = stream::iter(children).map(|child| described(client, child)).buffered(AT_ONCE).collect().await;
+    let failures = failures.into_iter().collect::<CliResult<Vec<_>>>()?;
+    match one.common.output {
+        Format::Json => output::json(&with_next(json!({ "executions": failures }), next.as_deref())),
+        Format::Table if failures.is_empty() => output::note(&none_of(&run, &statuses)),
+        Format::Table => output::table(&["STATUS", "NAME", "ERROR", "CAUSE", "INPUT"], failures.iter().map(row).collect()),
+    }
+    if let (Format::Table, Some(next)) = (one.common.output, &next) {
+        output::note(&format!("there are more: add `--page {next}`"));
+    }
+    Ok(())
+}
+
+/// Up to `limit` children of these statuses, one status after the other, and where the next page begins: `STATUS:TOKEN`.
+async fn page_of(
+    client: &Client,
+    arn: &str,
+    statuses: &[Unsuccessful],
+    limit: usize,
+    page: Option<&str>,
+) -> CliResult<(Vec<Value>, Option<String>)> {
+    let (first, mut token) = match page {
+        Some(page) => place(statuses, page)?,
+        None => (0, None),
+    };
+    let mut found = Vec::new();
+    for status in &statuses[first..] {
+        loop {
+            let name = status.name();
+            if found.len() == limit {
+                return Ok((found, Some(format!("{name}:{}", token.unwrap_or_default()))));
+            }
+            let mut body = json!({ "mapRunArn": arn, "statusFilter": name, "maxResults": (limit - found.len()).min(1_000) });
+            if let Some(token) = token.take().filter(|token| !token.is_empty()) {
+                body["nextToken"] = json!(token);
+            }
+            let mut answer = client.call("ListExecutions", body).await?;
+            if let Value::Array(children) = answer["executions"].take() {
+                found.extend(children);
+            }
+            token = answer["nextToken"].as_str().map(str::to_owned);
+            if token.is_none() {
+                break;
+            }
+        }
+    }
+    Ok((found, None))
+}
+
+fn place(statuses: &[Unsuccessful], page: &str) -> CliResult<(usize, Option<String>)> {
+    let (status, token) = page.split_once(':').unwrap_or((page, ""));
+    let first = statuses.iter().position(|known| known.name() == status);
+    let first = first.ok_or_else(|| {
+        CliError::new(Exit::Usage, format!("{page} is no page of these failures")).next("leave --page out for the first page")
+    })?;
+    Ok((first, Some(token.to_owned())))
+}
+
+/// DescribeExecution's answer: the list does not tell why.
+async fn described(client: &Client, child: Value) -> CliResult<Value> {
+    client.call("DescribeExecution", json!({ "executionArn": child["executionArn"] })).await
+}
+
+fn row(child: &Value) -> Vec<String> {
+    let part = |name: &str| text(child, name);
+    vec![part("status"), part("name"), part("error"), part("cause"), part("input")]
+}
+
+fn with_next(mut answer: Value, next: Option<&str>) -> Value {
+    if let Some(next) = next {
+        answer["nextPage"] = json!(next);
+    }
+    answer
+}
+
+fn none_of(run: &Value, statuses: &[Unsuccessful]) -> String {
+    let aborted = run["itemCounts"]["aborted"].as_u64().unwrap_or_default();
+    if aborted > 0 && !statuses.contains(&Unsuccessful::Aborted) {
+        return "nothing has failed; `--status aborted` shows what was aborted".to_owned();
+    }
+    let names: Vec<_> = statuses.iter().map(|status| status.name()).collect();
+    format!("no child is {}", names.join(" or "))
+}
