@@ -198,6 +198,18 @@ impl Api {
         serde_json::from_value(answer).map_err(|error| ApiError::Shape(error.to_string()))
     }
 
+    /// ARNs of the execution's Map Runs, the latest first.
+    pub(crate) async fn map_runs(&mut self, execution_arn: &str) -> Result<Vec<String>, ApiError> {
+        let answer = self.call("ListMapRuns", json!({"executionArn": execution_arn, "maxResults": PAGE_LEN})).await?;
+        let runs = answer["mapRuns"].as_array().ok_or_else(|| ApiError::Shape("no mapRuns".to_owned()))?;
+        runs.iter().map(|run| text(run, "mapRunArn")).collect()
+    }
+
+    /// DescribeMapRun's answer.
+    pub(crate) async fn describe_map_run(&mut self, map_run_arn: &str) -> Result<Value, ApiError> {
+        self.call("DescribeMapRun", json!({"mapRunArn": map_run_arn})).await
+    }
+
     /// The execution as soon as it has ended, or as it is after `seconds`.
     pub(crate) async fn wait_for_execution(&mut self, arn: &str, seconds: u32) -> Result<Execution, ApiError> {
         let request = Request::wait(&self.endpoint, arn, seconds);

@@ -26,6 +26,8 @@ pub(crate) enum Command {
     Broker(BrokerArgs),
     /// Kill a real baton and a real worker again and again, and prove that nothing was lost or done twice
     Chaos(ChaosArgs),
+    /// Kill a real baton and a real worker again and again under a Distributed Map, and prove that its counters and results are exact
+    ChaosMap(MapChaosArgs),
     /// Break a real cluster in every way, one after the other, and prove that nothing was lost or done twice, and how soon it was whole again
     ChaosCluster(ClusterChaosArgs),
 }
@@ -58,6 +60,16 @@ pub(crate) struct RunArgs {
     /// Read and check this many whole histories, spread evenly over the run
     #[arg(long, default_value_t = 100)]
     pub(crate) histories: u64,
+    /// distributed-map: how many items
+    #[arg(long)]
+    pub(crate) items: Option<u64>,
+    /// distributed-map: where the items are written to, one a line, or as an array if the name ends in .json; the server must be told to read
+    /// there with --item-folders [default: loadtest-items.jsonl in --data-dir]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) file: Option<PathBuf>,
+    /// distributed-map: leave the items and the results where they are
+    #[arg(long)]
+    pub(crate) keep_items: bool,
     /// Process id of the server; by default the local process that listens on the endpoint's port
     #[arg(long)]
     pub(crate) server_pid: Option<u32>,
@@ -146,6 +158,50 @@ pub(crate) struct ChaosArgs {
     /// Write the report here as JSON
     #[arg(long)]
     pub(crate) json: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct MapChaosArgs {
+    /// The baton binary
+    #[arg(long)]
+    pub(crate) baton: PathBuf,
+    /// Items to map
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) items: u64,
+    /// How often something is killed
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) kills: u32,
+    /// Type of the child executions; of Standard ones the ledger must show each attempt once
+    #[arg(long, value_enum, default_value_t = MapKind::Express)]
+    pub(crate) kind: MapKind,
+    /// MaxConcurrency of the map
+    #[arg(long, default_value_t = 1_000)]
+    pub(crate) concurrency: u32,
+    /// Repeats the victims and pauses of the run that printed it
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// Keep the data and logs even if all went well
+    #[arg(long)]
+    pub(crate) keep: bool,
+    /// Write the report here as JSON
+    #[arg(long)]
+    pub(crate) json: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MapKind {
+    Express,
+    Standard,
+}
+
+impl MapKind {
+    /// `ExecutionType`.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Express => "EXPRESS",
+            Self::Standard => "STANDARD",
+        }
+    }
 }
 
 #[derive(Clone, Debug, Args)]

@@ -12,6 +12,7 @@ mod chaos;
 mod check;
 mod cli;
 mod http;
+mod map_run;
 mod probe;
 mod progress;
 mod random;
@@ -47,6 +48,12 @@ fn main() -> ExitCode {
 /// Whether everything was as it must be.
 fn carry_out(command: Command) -> anyhow::Result<bool> {
     match command {
+        Command::Run(args) if args.scenario == map_run::NAME => {
+            let report = on_one_thread(map_run::run(&args))?;
+            println!("{}", report.table());
+            write_json(args.json.as_deref(), &report)?;
+            Ok(report.is_sound())
+        }
         Command::Run(args) => {
             let report = on_one_thread(run::run(&args))?;
             println!("{}", report.table());
@@ -66,6 +73,12 @@ fn carry_out(command: Command) -> anyhow::Result<bool> {
         }
         Command::Chaos(args) => {
             let report = on_one_thread(chaos::run(&args))?;
+            println!("{}", report.text());
+            write_json(args.json.as_deref(), &report)?;
+            Ok(report.is_sound())
+        }
+        Command::ChaosMap(args) => {
+            let report = on_one_thread(chaos::map::run(&args))?;
             println!("{}", report.text());
             write_json(args.json.as_deref(), &report)?;
             Ok(report.is_sound())
@@ -94,6 +107,7 @@ fn list() {
     for scenario in Scenario::shipped() {
         println!("{:<15} {}", scenario.name, scenario.summary);
     }
+    println!("{:<15} A Distributed Map over a file of items, with Express children and one task in an external worker", map_run::NAME);
 }
 
 fn write_json(path: Option<&Path>, report: &impl Serialize) -> anyhow::Result<()> {

@@ -1,8 +1,10 @@
 //! The worker that serves a scenario's functions: Rust functions on the `baton-worker` crate, in this process or in one of its own.
 
+use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -11,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::WorkerArgs;
+use crate::map_run;
 use crate::scenario::Scenario;
 
 const READY_LINE: &str = "loadtest worker ready";
@@ -84,9 +87,10 @@ impl Drop for WorkerHandle {
 
 /// `loadtest worker`: serves until SIGTERM.
 pub(crate) async fn run(args: &WorkerArgs) -> anyhow::Result<()> {
-    let scenario = Scenario::find(&args.scenario)?;
-    if scenario.functions.is_empty() {
-        bail!("{} has no functions", scenario.name);
+    let functions =
+        if args.scenario == map_run::NAME { vec![map_run::FUNCTION.to_owned()] } else { Scenario::find(&args.scenario)?.functions };
+    if functions.is_empty() {
+        bail!("{} has no functions", args.scenario);
     }
     let stopping = CancellationToken::new();
     let mut terminate = signal(SignalKind::terminate())?;
@@ -100,14 +104,21 @@ pub(crate) async fn run(args: &WorkerArgs) -> anyhow::Result<()> {
         // Whoever started this process may have gone; then nobody waits for the line.
         let _ = std::io::stdout().flush();
     };
-    serve(build(&scenario.functions, &args.coordinator, args.concurrency)?, stopping, announce).await;
+    serve(build(&functions, &args.coordinator, args.concurrency)?, stopping, announce).await;
     Ok(())
 }
 
 /// A worker with every function, not yet running.
 fn build(functions: &[String], coordinator: &str, concurrency: u32) -> anyhow::Result<Worker> {
     let builder = Worker::builder().coordinator([coordinator]).name("loadtest");
-    let builder = functions.iter().fold(builder, |builder, function| builder.function(function, concurrency, count_up));
+    let ledger = Ledger::of_environment()?;
+    let builder = functions.iter().fold(builder, |builder, function| {
+        if function == map_run::FUNCTION {
+            let ledger = ledger.clone();
+            return builder.function(function, concurrency, move |invocation| std::future::ready(item(&invocation, ledger.as_deref())));
+        }
+        builder.function(function, concurrency, count_up)
+    });
     builder.build().context("the worker cannot be built")
 }
 
@@ -129,6 +140,42 @@ async fn serve(worker: Worker, stopping: CancellationToken, on_ready: impl FnOnc
 #[derive(Deserialize, Serialize)]
 struct Counter {
     n: u64,
+}
+
+/// What the items fail with that are to.
+pub(crate) const ITEM_ERROR: &str = "ItemRefused";
+
+/// What the function of the Distributed Map does: counts up, and fails for the items that are to fail.
+fn item(invocation: &Invocation, ledger: Option<&Ledger>) -> Result<Bytes, FunctionError> {
+    let counter: Counter = invocation.json()?;
+    if let Some(ledger) = ledger {
+        ledger.note(&counter, invocation);
+    }
+    if map_run::items::fails(counter.n) {
+        return Err(FunctionError::new(ITEM_ERROR, "as its number says"));
+    }
+    Ok(serde_json::to_vec(&Counter { n: counter.n + 1 }).expect("a counter is JSON").into())
+}
+
+/// A file with a line for each attempt that has really begun to run.
+struct Ledger(Mutex<File>);
+
+impl Ledger {
+    /// In the folder that `BATON_LEDGER` names, a file of this process's own.
+    fn of_environment() -> anyhow::Result<Option<Arc<Self>>> {
+        let Some(folder) = std::env::var_os("BATON_LEDGER") else { return Ok(None) };
+        let path = Path::new(&folder).join(format!("{}.jsonl", std::process::id()));
+        let file = OpenOptions::new().create(true).append(true).open(&path).with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(Some(Arc::new(Self(Mutex::new(file)))))
+    }
+
+    /// One write, so that a kill tears no line.
+    fn note(&self, counter: &Counter, invocation: &Invocation) {
+        let attempt = u64::from(invocation.attempt()).saturating_sub(1);
+        let line = serde_json::json!({"execution": invocation.execution_arn(), "state": counter.n.to_string(), "attempt": attempt});
+        let written = self.0.lock().unwrap_or_else(PoisonError::into_inner).write_all(format!("{line}\n").as_bytes());
+        written.expect("the ledger can be written");
+    }
 }
 
 /// What every function of a scenario does.

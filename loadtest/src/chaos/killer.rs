@@ -66,13 +66,15 @@ impl Killer {
         let text = |path: std::path::PathBuf| path.to_string_lossy().into_owned();
         let up = ["up".into(), text(site.server()), "--port".into(), port.to_string(), "--data-dir".into(), text(site.data())];
         let work = ["worker".into(), "--coordinator".into(), url.clone(), "--functions".into(), text(site.functions())];
-        let mut killer = Self {
-            server: Process::new("server", baton.clone(), up.into(), site.log("server"), "baton ready"),
-            worker: Process::new("worker", baton, work.into(), site.log("worker"), "baton worker ready").env("BATON_LEDGER", site.ledger()),
-            url,
-            random,
-            counts: KillCounts::default(),
-        };
+        let server = Process::new("server", baton.clone(), up.into(), site.log("server"), "baton ready");
+        let worker =
+            Process::new("worker", baton, work.into(), site.log("worker"), "baton worker ready").env("BATON_LEDGER", site.ledger());
+        Self::of(server, worker, url, random).await
+    }
+
+    /// Starts these two.
+    pub(super) async fn of(server: Process, worker: Process, url: String, random: Random) -> anyhow::Result<Self> {
+        let mut killer = Self { server, worker, url, random, counts: KillCounts::default() };
         killer.server.spawn()?;
         killer.server.ready().await?;
         killer.worker.spawn()?;
@@ -101,7 +103,18 @@ impl Killer {
         Ok(())
     }
 
+    pub(super) fn worker_pid(&self) -> Option<u32> {
+        self.worker.pid()
+    }
+
     async fn kill_one(&mut self) -> anyhow::Result<()> {
+        self.kill_once().await?;
+        self.pause_while_all_is_well().await;
+        Ok(())
+    }
+
+    /// Kills something, and has it ready again.
+    pub(super) async fn kill_once(&mut self) -> anyhow::Result<()> {
         let victim = Victim::choose(&mut self.random);
         let early = self.random.chance(EARLY_PERCENT);
         match victim {
@@ -127,9 +140,7 @@ impl Killer {
             sleep(Duration::from_millis(self.random.below(EARLY_MS_MAX))).await;
             self.kill_in_recovery(victim).await?;
         }
-        self.victim_ready(victim).await?;
-        self.pause_while_all_is_well().await;
-        Ok(())
+        self.victim_ready(victim).await
     }
 
     /// The same victim again, while it may still be on its way up.
@@ -167,6 +178,6 @@ impl Killer {
 }
 
 /// A port that is free now; the server gets it again after every kill.
-fn free_port() -> std::io::Result<u16> {
+pub(super) fn free_port() -> std::io::Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }

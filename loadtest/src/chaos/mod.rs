@@ -9,6 +9,7 @@
 pub(crate) mod cluster;
 mod killer;
 mod ledger;
+pub(crate) mod map;
 mod orders;
 mod process;
 mod report;

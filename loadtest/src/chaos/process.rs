@@ -39,6 +39,11 @@ impl Process {
         self
     }
 
+    /// Of the running process.
+    pub(super) fn pid(&self) -> Option<u32> {
+        self.running.as_ref().and_then(|(child, _)| child.id())
+    }
+
     pub(super) fn name(&self) -> &str {
         &self.name
     }

@@ -28,6 +28,16 @@ impl Site {
         Ok(Self { folder: Some(folder).into(), root, definition: with_function_arns(&definition) })
     }
 
+    /// Without an example.
+    pub(super) fn bare() -> anyhow::Result<Self> {
+        let folder = tempfile::Builder::new().prefix("baton-chaos-").tempdir().context("no temporary folder")?;
+        let root = folder.path().to_owned();
+        for name in ["server", "data", "ledger"] {
+            fs::create_dir(root.join(name))?;
+        }
+        Ok(Self { folder: Some(folder).into(), root, definition: String::new() })
+    }
+
     /// What the server serves: nothing of its own, so that every function runs in the external worker.
     pub(super) fn server(&self) -> PathBuf {
         self.root.join("server")
