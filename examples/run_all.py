@@ -4,7 +4,7 @@
     examples/run_all.py [--baton PATH] [NAME ...]
 
 For each example: `build.sh` if it has one, `service.py` if it has one, `baton dev examples/NAME`, then one execution for each file in
-inputs/, all at once. Of each execution the status, the output or error, and the names of the states in order of entry must be those
+inputs/, all at once; `${PWD}` in it is the folder that holds examples/. Of each execution the status, the output or error, and the names of the states in order of entry must be those
 of the file of the same name in expected/. A list inside `states` stands for entries whose order among themselves is open.
 """
 
@@ -131,7 +131,7 @@ def start(endpoint, folder, case):
     answer = call(endpoint, "StartExecution", {
         "stateMachineArn": f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{folder.name}",
         "name": case,
-        "input": (folder / "inputs" / f"{case}.json").read_text(),
+        "input": (folder / "inputs" / f"{case}.json").read_text().replace("${PWD}", str(EXAMPLES.parent)),
     })
     return answer["executionArn"]
 
