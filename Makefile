@@ -1,6 +1,6 @@
 # The small toolbox. CI calls these targets word for word; there is no second way.
 
-.PHONY: dev test check unit examples clients clients-all clients-go clients-java clients-rust chaos chaos-short chaos-cluster chaos-cluster-short bench sim sim-short models fuzz deny conformance conformance-page setup services deploy-check
+.PHONY: dev test check unit examples clients clients-all clients-go clients-java clients-rust chaos chaos-short chaos-map chaos-map-short chaos-cluster chaos-cluster-short bench sim sim-short models fuzz deny conformance conformance-page setup services deploy-check
 
 CARGO ?= cargo
 VENV   := .venv
@@ -14,7 +14,7 @@ dev:
 	$(RELEASE)/baton dev examples/order-processing
 
 # Everything that a change must pass, with what it needs installed first.
-test: setup check unit sim-short examples clients deploy-check chaos-short chaos-cluster-short
+test: setup check unit sim-short examples clients deploy-check chaos-short chaos-map-short chaos-cluster-short
 	@echo "all tests passed"
 
 # Formatting and lints.
@@ -53,6 +53,14 @@ chaos: build-release
 	$(RELEASE)/loadtest chaos --baton $(RELEASE)/baton --kills 50 --executions 400
 chaos-short: build-debug
 	$(DEBUG)/loadtest chaos --baton $(DEBUG)/baton --kills 8 --executions 60
+
+# The same under a Distributed Map, with children of both types; counters or results that are not exact fail it.
+chaos-map: build-release
+	$(RELEASE)/loadtest chaos-map --baton $(RELEASE)/baton --kind express --items 100000 --kills 20
+	$(RELEASE)/loadtest chaos-map --baton $(RELEASE)/baton --kind standard --items 50000 --kills 20 --concurrency 200
+chaos-map-short: build-debug
+	$(DEBUG)/loadtest chaos-map --baton $(DEBUG)/baton --kind express --items 3000 --kills 4 --concurrency 200
+	$(DEBUG)/loadtest chaos-map --baton $(DEBUG)/baton --kind standard --items 2000 --kills 4 --concurrency 100
 
 # A cluster of three coordinators and two workers, broken in every way: processes, links, store, broker. Needs root, to cut links; without it those faults are left out.
 # SEED=n repeats a schedule. The short form judges what is lost or done twice, not how long anything takes.
