@@ -9,8 +9,9 @@ mod s3;
 mod source;
 mod upload;
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -20,7 +21,7 @@ use hyper::body::Incoming;
 use self::elsewhere::Elsewhere;
 pub(crate) use self::error::StoreError;
 use self::http::Http;
-use self::location::Location;
+use self::location::{Location, Scheme};
 pub(crate) use self::retry::{Tries, retried};
 pub use self::s3::AwsKeys;
 use self::s3::{S3, S3Bucket};
@@ -76,12 +77,17 @@ struct Inner {
     config: StoresConfig,
     http: OnceLock<Http>,
     s3: OnceLock<Result<S3, StoreError>>,
+    /// By name, the last one at the end.
+    elsewhere: Mutex<VecDeque<(String, Elsewhere)>>,
 }
+
+/// Buckets outside S3 that are kept open.
+const KNOWN_MAX: usize = 16;
 
 impl ObjectStores {
     /// The stores of a configuration.
     pub fn new(config: StoresConfig) -> Self {
-        Self(Arc::new(Inner { config, http: OnceLock::new(), s3: OnceLock::new() }))
+        Self(Arc::new(Inner { config, http: OnceLock::new(), s3: OnceLock::new(), elsewhere: Mutex::default() }))
     }
 
     /// The bucket of this name. A name with a scheme is one elsewhere.
@@ -91,8 +97,26 @@ impl ObjectStores {
                 let expected_owner = expected_owner.map(str::to_owned);
                 Ok(Bucket::S3(S3Bucket { s3: self.s3()?, name: name.to_owned(), expected_owner }))
             }
-            Location::Elsewhere(scheme) => Ok(Bucket::Elsewhere(Elsewhere::open(scheme, name, &self.0.config, self.http())?)),
+            Location::Elsewhere(scheme) => self.elsewhere(scheme, name).map(Bucket::Elsewhere),
         }
+    }
+
+    /// What has been opened lately is used again: it has connections, and a token that took a call to get.
+    fn elsewhere(&self, scheme: Scheme, name: &str) -> Result<Elsewhere, StoreError> {
+        let lock = || self.0.elsewhere.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, opened)) = lock().iter().find(|(known, _)| known == name) {
+            return Ok(opened.clone());
+        }
+        let opened = Elsewhere::open(scheme, name, &self.0.config, self.http())?;
+        // A folder may be another one the next time, or not be allowed any more.
+        if scheme != Scheme::File {
+            let mut known = lock();
+            if known.len() == KNOWN_MAX {
+                known.pop_front();
+            }
+            known.push_back((name.to_owned(), opened.clone()));
+        }
+        Ok(opened)
     }
 
     fn http(&self) -> &Http {

@@ -108,3 +108,21 @@ async fn folders_are_buckets_where_the_configuration_allows_it() {
         read_all(&stores(&[folder.path()]), &outside).await.expect_err("it is outside").cause.starts_with("'../c.csv' is not a key here: ")
     );
 }
+
+#[tokio::test]
+async fn a_web_server_is_read_if_the_configuration_allows_it() {
+    let bucket = Bucket::new("web").await;
+    bucket.put("folder/file.jsonl", "1\n2\n3\n").await;
+    // Anybody may read it without a signature.
+    let statement = json!({ "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::web/*" });
+    bucket.put("?policy", json!({ "Version": "2012-10-17", "Statement": [statement] }).to_string()).await;
+    let address = format!("{}/web", crate::support::moto());
+    let parameters = json!({ "Bucket": address, "Key": "folder/file.jsonl" });
+    let spec = ReaderSpec::new("arn:aws:states:::s3:getObject", &parameters, &json!({ "InputType": "JSONL" }), None).expect("a reader");
+    let stores = |http| ObjectStores::new(StoresConfig { http, ..StoresConfig::default() });
+    let items = read_all(&stores(true), &spec).await.expect("items");
+    assert_eq!(texts(&items), ["1", "2", "3"]);
+    assert_eq!(&*items[0].source, format!("{address}/folder/file.jsonl"));
+    let failure = read_all(&stores(false), &spec).await.expect_err("it is not allowed");
+    assert_eq!(&*failure.cause, format!("The configuration does not allow the bucket '{address}'."));
+}

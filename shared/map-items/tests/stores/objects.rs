@@ -66,3 +66,23 @@ async fn compressed_files_are_unpacked() {
         assert_eq!(bucket.read(&spec).await.expect("items"), items);
     }
 }
+
+#[tokio::test]
+async fn a_version_is_read_if_one_is_named() {
+    let bucket = Bucket::new("versions").await;
+    bucket.put("?versioning", "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>").await;
+    bucket.put("file.json", "[1]").await;
+    bucket.put("file.json", "[2]").await;
+    let versions = bucket.get("?versions").await;
+    let versions = String::from_utf8(versions.to_vec()).expect("text");
+    // The latest one comes first.
+    let ids: Vec<&str> = versions.split("<VersionId>").skip(1).filter_map(|rest| rest.split("</VersionId>").next()).collect();
+    for (id, item) in [(Some(ids[1]), "1"), (Some(ids[0]), "2"), (None, "2")] {
+        let mut spec = bucket.object("file.json", json!({ "InputType": "JSON" }));
+        spec.version_id = id.map(str::to_owned);
+        assert_eq!(bucket.read(&spec).await.expect("items"), [item]);
+    }
+    let mut spec = bucket.object("file.json", json!({ "InputType": "JSON" }));
+    spec.version_id = Some("no-such-version".to_owned());
+    assert!(bucket.read(&spec).await.is_err());
+}
