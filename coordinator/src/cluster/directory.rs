@@ -33,6 +33,8 @@ enum View {
     Alone,
     Members {
         mine: ShardSet,
+        /// Handed over as soon as what runs there for somebody who waits has ended; this process's until then.
+        finishing: ShardSet,
         others: Vec<Arc<Member>>,
     },
 }
@@ -45,7 +47,7 @@ impl Directory {
 
     /// Of a process that owns nothing yet and knows nobody.
     pub fn shared() -> Self {
-        let view = View::Members { mine: ShardSet::default(), others: Vec::new() };
+        let view = View::Members { mine: ShardSet::default(), finishing: ShardSet::default(), others: Vec::new() };
         Self { is_alone: false, view: RwLock::new(view), version: watch::Sender::new(0) }
     }
 
@@ -56,6 +58,14 @@ impl Directory {
 
     /// The shards that are this process's; `None` if it has all.
     pub(crate) fn mine(&self) -> Option<ShardSet> {
+        match &*self.view.read() {
+            View::Alone => None,
+            View::Members { mine, finishing, .. } => Some(mine.iter().chain(finishing.iter()).collect()),
+        }
+    }
+
+    /// Those of them that stay; `None` if it has all, for good.
+    pub(crate) fn staying(&self) -> Option<ShardSet> {
         match &*self.view.read() {
             View::Alone => None,
             View::Members { mine, .. } => Some(mine.clone()),
@@ -69,7 +79,7 @@ impl Directory {
         }
         match &*self.view.read() {
             View::Alone => Owner::Me,
-            View::Members { mine, .. } if mine.contains(shard) => Owner::Me,
+            View::Members { mine, finishing, .. } if mine.contains(shard) || finishing.contains(shard) => Owner::Me,
             View::Members { others, .. } => {
                 others.iter().find(|member| member.owned.contains(shard)).map_or(Owner::Nobody, |member| Owner::Member(member.clone()))
             }
@@ -108,6 +118,14 @@ impl Directory {
     pub fn set_mine(&self, now_mine: ShardSet) {
         if let View::Members { mine, .. } = &mut *self.view.write() {
             *mine = now_mine;
+        }
+        self.version.send_modify(|version| *version += 1);
+    }
+
+    /// What this process hands over as soon as it can.
+    pub(crate) fn set_finishing(&self, now_finishing: ShardSet) {
+        if let View::Members { finishing, .. } = &mut *self.view.write() {
+            *finishing = now_finishing;
         }
         self.version.send_modify(|version| *version += 1);
     }

@@ -36,9 +36,12 @@ impl Cluster {
         if self.is_alone() {
             return name();
         }
-        let is_here = |name: &String| self.inner.directory.is_mine(self.shard_of(ExecutionId::of_arn(name)));
+        let is_here = |name: &String| {
+            let shard = self.shard_of(ExecutionId::of_arn(name));
+            self.inner.directory.staying().is_none_or(|staying| staying.contains(shard))
+        };
         let named = self.until_answered(ShardId::CATALOG, |_| {
-            let can_run = self.inner.directory.mine().is_none_or(|mine| mine.iter().any(|shard| shard != ShardId::CATALOG));
+            let can_run = self.inner.directory.staying().is_none_or(|staying| staying.iter().any(|shard| shard != ShardId::CATALOG));
             if !can_run {
                 return std::future::ready(None);
             }

@@ -74,6 +74,8 @@ pub(crate) enum HostMessage {
     Own(ShardId, Token, Input),
     /// A shard that has been read back is this host's from now on.
     Adopt(Box<Adoption>),
+    /// A shard is to be let go soon: answered when nobody waits for what runs in it and nowhere else could.
+    Finish { shard: ShardId, reply: oneshot::Sender<()> },
     /// A shard is to be settled and let go.
     GiveUp { shard: ShardId, reply: oneshot::Sender<Parted> },
     /// Who holds claims of its shards? Incarnations.
@@ -156,8 +158,9 @@ pub(crate) struct Host {
     next_care: Instant,
     next_absent: Instant,
     renewal: Renewal,
-    /// Shards that are to be let go.
+    /// Shards that are to be let go, and those that are soon.
     leaving: usize,
+    finishing: usize,
     /// Counts the rounds.
     round: u64,
     /// Who wants to know of the end.
@@ -179,6 +182,8 @@ struct Owned {
     held: (u64, bool),
     /// It is to be let go.
     leaving: Option<Leaving>,
+    /// It is to be let go soon; who hears when it can be.
+    finishing: Option<oneshot::Sender<()>>,
     /// What others held of its tasks when it came, as far as the executions are not in memory.
     held_when_it_came: Vec<HeldClaim>,
 }
@@ -219,6 +224,7 @@ impl Host {
             next_absent: now + ABSENT_INTERVAL,
             renewal: Renewal::new(now),
             leaving: 0,
+            finishing: 0,
             round: 0,
             closing: None,
             close_by: None,
@@ -244,6 +250,7 @@ impl Host {
             measured: None,
             held: (0, false),
             leaving: None,
+            finishing: None,
             held_when_it_came: Vec::new(),
         });
         rows.into_iter().for_each(|(due, execution)| self.timers.ask(due, id, execution));
@@ -325,6 +332,7 @@ impl Host {
         self.world.pace.begin_turns();
         self.resume_touched(now);
         self.append_last();
+        self.look_after_finishing();
         if self.leaving > 0 {
             self.look_after_leaving();
         }
@@ -375,6 +383,7 @@ impl Host {
             HostMessage::Shard(shard, input) => self.take_in(now, self.index(shard), input),
             HostMessage::Own(shard, token, input) => self.step_own(now, shard, token, input),
             HostMessage::Adopt(adoption) => self.adopt_late(*adoption),
+            HostMessage::Finish { shard, reply } => self.begin_finishing(self.index(shard), reply),
             HostMessage::GiveUp { shard, reply } => self.begin_leaving(self.index(shard), reply),
             HostMessage::Holders { reply } => drop(reply.send(self.holders())),
             HostMessage::HeldBy { worker, reply } => drop(reply.send(self.held_by(worker))),

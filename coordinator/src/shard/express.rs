@@ -290,6 +290,11 @@ impl<W: World> Shard<W> {
         self.express_timers.ask(out);
     }
 
+    /// Whether somebody waits for the end of an Express execution that runs here. Nobody else could answer.
+    pub fn has_awaited_express(&self) -> bool {
+        self.waiting_for_end.keys().any(|id| self.is_express(*id))
+    }
+
     /// Whether the execution is an Express one that runs.
     pub(super) fn is_express(&self, id: ExecutionId) -> bool {
         self.live.get(&id).is_some_and(|live| live.express.is_some())

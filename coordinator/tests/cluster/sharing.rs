@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use baton_coordinator::cluster::{
-    Cluster, ExecutionId, ExecutionRecord, Holding, MemberConfig, Notice, PeerAnswer, Question, Remote, RemoteWatch, StartError, Status,
-    Unreachable,
+    CatalogShard, Cluster, ExecutionId, ExecutionRecord, Holding, MemberConfig, Notice, PeerAnswer, Question, Remote, RemoteWatch,
+    StartError, Status, Unreachable,
 };
 use baton_coordinator::store::memory::MemoryStore;
 use baton_coordinator::store::{
@@ -41,9 +41,20 @@ async fn member<S: ShardStore + Membership>(store: &Arc<S>, definition: &Value, 
 
 /// As [`member`], with ways to the others.
 async fn connected<S: ShardStore + Membership>(roads: &Arc<Roads>, store: &Arc<S>, definition: &Value, name: &str, weight: u32) -> System {
+    beside_catalog(roads, store, definition, name, weight, None).await
+}
+
+async fn beside_catalog<S: ShardStore + Membership>(
+    roads: &Arc<Roads>,
+    store: &Arc<S>,
+    definition: &Value,
+    name: &str,
+    weight: u32,
+    catalog: Option<Arc<dyn CatalogShard>>,
+) -> System {
     let membership: Arc<dyn Membership> = store.clone();
     let holding = Some(Arc::new(Road(roads.clone())) as Arc<dyn Holding>);
-    let member = MemberConfig { membership, name: name.into(), address: name.into(), weight, catalog: None, holding };
+    let member = MemberConfig { membership, name: name.into(), address: name.into(), weight, catalog, holding };
     let remote = Arc::new(Road(roads.clone()));
     let system = System::with(store.clone(), definition, |config| {
         config.member = Some(member);
@@ -170,6 +181,12 @@ async fn assert_all_succeed(systems: &[&System], count: usize) {
         let record = end_at_owner(systems, &format!("e{number}")).await;
         assert_eq!(record.status, Status::Succeeded, "{:?}", record.failure);
     }
+}
+
+/// Random enough for a name that `name_here` may take.
+fn rand_name() -> String {
+    static COUNT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+    COUNT.fetch_add(1, Ordering::Relaxed).to_string()
 }
 
 fn waits(seconds: u32) -> Value {
@@ -582,4 +599,116 @@ impl Membership for Link {
     fn lifetime(&self) -> Duration {
         self.store.lifetime()
     }
+}
+
+/// Only the member that runs it can answer, so that a hand-over waits for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_synchronous_express_execution_ends_before_its_shard_is_handed_over() {
+    let (roads, store, machine) = (Arc::default(), store(), task_machine(FUNCTION));
+    let (a, b) = (connected(&roads, &store, &machine, "a", 4).await, connected(&roads, &store, &machine, "b", 4).await);
+    until_each_has_some(&[&a, &b]).await;
+    let mut worker = TestWorker::connect(&a, hello("lambda:f", 4)).await;
+    let sync = async |number: u32| {
+        let arn = a.cluster.name_here(|| format!("arn:aws:states:us-east-1:123456789012:express:m:x{number}:{}", rand_name())).await;
+        let start = baton_engine::Start { execution_arn: arn.into(), ..start("x", "[1]") };
+        let cluster = a.cluster.clone();
+        tokio::spawn(async move { cluster.start_sync(start).await })
+    };
+    let (answered, late) = (sync(1).await, sync(2).await);
+    let mut granted = Vec::new();
+    for _ in 0..2 {
+        granted.push(worker.granted().await);
+    }
+    let cluster = a.cluster.clone();
+    let leaving = tokio::spawn(async move { cluster.leave().await });
+    // All others are handed over meanwhile.
+    until("the other member has almost all", || shard_counts(&[&b])[0] >= usize::from(SHARDS) - 2).await;
+    assert!(!leaving.is_finished());
+    let first = granted.iter().find(|grant| grant.execution_arn.contains(":x1:")).expect("both are granted");
+    assert_eq!(worker.succeed(first, "7").await, Code::Applied);
+    let end = within(answered).await.expect("no panic").expect("it has ended");
+    assert_eq!(end.record.output.as_ref().map(|output| output.text()), Some("7"));
+    // What takes too long is not waited for.
+    let refused = within(late).await.expect("no panic");
+    assert!(matches!(refused, Err(StartError::Unavailable(_))), "{refused:?}");
+    within(leaving).await.expect("no panic");
+    assert_eq!(shard_counts(&[&b])[0], usize::from(SHARDS));
+    a.crash();
+    b.crash();
+}
+
+/// A catalog that writes down what becomes of its shard, and takes its time to settle.
+struct ToldCatalog {
+    name: &'static str,
+    told: Arc<Mutex<Vec<String>>>,
+}
+
+impl ToldCatalog {
+    fn tell(&self, what: &str) {
+        self.told.lock().push(format!("{} {what}", self.name));
+    }
+}
+
+impl CatalogShard for ToldCatalog {
+    fn acquired(&self, _: Acquired) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.tell("has it");
+        async { Ok(()) }.boxed()
+    }
+
+    fn give_up(&self) -> BoxFuture<'_, ()> {
+        async {
+            self.tell("settles");
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            self.tell("has settled");
+        }
+        .boxed()
+    }
+
+    fn lost(&self) {
+        self.tell("has lost it");
+    }
+
+    fn refresh(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        async { Ok(()) }.boxed()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_catalog_is_handed_over_when_it_has_settled_and_taken_over_when_its_owner_is_gone() {
+    let (roads, store, machine, told) = (Arc::default(), store(), waits(1), Arc::default());
+    let catalog = |name| Some(Arc::new(ToldCatalog { name, told: Arc::clone(&told) }) as Arc<dyn CatalogShard>);
+    let owns = |system: &System| system.cluster.owned_shards().iter().any(|shard| shard == ShardId::CATALOG);
+    let a = beside_catalog(&roads, &store, &machine, "a", 4, catalog("a")).await;
+    until("the first has the catalog", || owns(&a)).await;
+    let b = beside_catalog(&roads, &store, &machine, "b", 4, catalog("b")).await;
+    until("both have shards", || shard_counts(&[&a, &b]).iter().all(|count| *count > 0)).await;
+    until_quiet(&[&a, &b]).await;
+    // It may have been handed over when the second came: whoever has it leaves.
+    let (first, next, (leaves, follows)) = if owns(&a) { (a, b, ("a", "b")) } else { (b, a, ("b", "a")) };
+    told.lock().clear();
+    within(first.cluster.leave()).await;
+    until("the other has the catalog", || owns(&next)).await;
+    let in_order = [format!("{leaves} settles"), format!("{leaves} has settled"), format!("{follows} has it")];
+    assert_eq!(*told.lock(), in_order);
+    first.crash();
+    // Without a word: nothing is settled, and whoever comes has it when the lease has ended.
+    told.lock().clear();
+    next.crash();
+    let last = beside_catalog(&roads, &store, &machine, "c", 4, catalog("c")).await;
+    until("the third has the catalog", || owns(&last)).await;
+    assert_eq!(*told.lock(), ["c has it"]);
+    last.crash();
+}
+
+/// As [`until_settled`], with the catalog's shard.
+async fn until_quiet(systems: &[&System]) {
+    let mut seen = (Vec::new(), Instant::now());
+    until("everything stays where it is", || {
+        let counts = shard_counts(systems);
+        if counts != seen.0 || counts.iter().sum::<usize>() <= usize::from(SHARDS) {
+            seen = (counts, Instant::now());
+        }
+        seen.1.elapsed() > Duration::from_secs(6)
+    })
+    .await;
 }

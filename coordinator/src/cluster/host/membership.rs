@@ -113,6 +113,32 @@ impl Host {
         let _ = reply.send(held);
     }
 
+    /// The shard goes on as before until nobody waits here for the end of an Express execution of its.
+    pub(super) fn begin_finishing(&mut self, index: usize, reply: oneshot::Sender<()>) {
+        // Of a shard that is not here nobody waits for anything: dropped, the reply says so.
+        if let Some(owned) = &mut self.shards[index]
+            && owned.finishing.replace(reply).is_none()
+        {
+            self.finishing += 1;
+        }
+    }
+
+    /// Says of those whose executions have ended that they can go.
+    pub(super) fn look_after_finishing(&mut self) {
+        if self.finishing == 0 {
+            return;
+        }
+        for owned in self.shards.iter_mut().flatten() {
+            if !owned.shard.has_awaited_express()
+                && let Some(reply) = owned.finishing.take()
+            {
+                self.finishing -= 1;
+                // Whoever has waited for too long needs no answer.
+                let _ = reply.send(());
+            }
+        }
+    }
+
     /// The shard takes nothing in any more. What is decided is settled and checkpointed.
     pub(super) fn begin_leaving(&mut self, index: usize, reply: oneshot::Sender<Parted>) {
         let Some(owned) = &mut self.shards[index] else {
@@ -120,6 +146,7 @@ impl Host {
             return;
         };
         owned.shard.stop_turns();
+        self.finishing -= usize::from(owned.finishing.take().is_some());
         if owned.leaving.replace(Leaving { reply, by: Instant::now() + LEAVE_TIMEOUT }).is_none() {
             self.leaving += 1;
         }
@@ -164,6 +191,7 @@ impl Host {
         let Some(owned) = &mut self.shards[index] else { return };
         let (shard, token, is_lost) = (owned.shard.id(), owned.token, owned.shard.lost().is_some());
         let leaving = owned.leaving.take();
+        self.finishing -= usize::from(owned.finishing.take().is_some());
         owned.shard.part(&mut self.asked);
         self.do_asked(index);
         self.shards[index] = None;

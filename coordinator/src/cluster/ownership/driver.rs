@@ -24,7 +24,7 @@ use crate::cluster::recover::{Found, find, replay};
 use crate::cluster::world::{HostWorld, WorldParts};
 use crate::dispatch::{SessionItem, Sessions};
 use crate::shard::{HeldClaim, Recovering};
-use crate::store::{Acquired, Member, MemberSession, ShardId, ShardStore, StoreError, Token};
+use crate::store::{Acquired, Member, MemberSession, ShardId, ShardSet, ShardStore, StoreError, Token};
 
 /// How often it looks at the time.
 const TICK: Duration = Duration::from_millis(50);
@@ -34,6 +34,8 @@ const CENSUS_MS: Moment = 1_000;
 const CUT_OFF_MS: Moment = 3_000;
 /// And again after this time those who have come nevertheless, milliseconds.
 const SEND_AWAY_MS: Moment = 5_000;
+/// How long a shard that is to be handed over waits for synchronous Express executions, which nobody else can answer.
+const FINISH_MAX: Duration = Duration::from_secs(5);
 /// How long it may take to leave in order, before what is left is left to the leases' end.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -95,6 +97,8 @@ enum Event {
     Acquired(ShardId, Result<Acquired, StoreError>),
     Recovered(ShardId, Token, Result<Box<Recovered>, String>),
     Adopted(ShardId, Token, Option<Vec<HeldClaim>>),
+    /// Nobody waits any more for what runs in a shard that is to be handed over, or for too long.
+    Finished(ShardId),
     Parted(ShardId, Token, Parted),
     Released(ShardId, Input),
     Renewed(Vec<(ShardId, Token, Result<(), StoreError>)>),
@@ -131,6 +135,8 @@ struct Driver {
     /// Of the shards that are here, or on their way here or out.
     tokens: BTreeMap<ShardId, Token>,
     under_way: JoinSet<Event>,
+    /// Of these, the ones that are handed over as soon as nobody waits for what runs there.
+    finishing: ShardSet,
     next_renewal: Moment,
     is_renewing: bool,
     left: Vec<oneshot::Sender<()>>,
@@ -162,6 +168,7 @@ impl Driver {
             leaving,
             tokens: BTreeMap::new(),
             under_way: JoinSet::new(),
+            finishing: ShardSet::default(),
             next_renewal: 0,
             is_renewing: false,
             left: Vec::new(),
@@ -208,6 +215,7 @@ impl Driver {
             Event::Acquired(shard, answer) => self.acquired(shard, answer),
             Event::Recovered(shard, token, result) => self.recovered(shard, token, result),
             Event::Adopted(shard, token, held) => self.adopted(shard, token, held),
+            Event::Finished(shard) => self.finished(shard),
             Event::Parted(shard, token, parted) => self.parted(shard, token, parted),
             Event::Released(shard, input) => {
                 self.tokens.remove(&shard);
@@ -234,7 +242,7 @@ impl Driver {
         for action in self.machine.step(self.now(), input) {
             match action {
                 Action::Acquire(shard) => self.acquire(shard),
-                Action::GiveUp(shard) => self.give_up(shard),
+                Action::GiveUp(shard) => self.finish(shard),
                 Action::Publish(mine) => self.directory.set_mine(mine),
                 Action::Beat => self.beat(),
                 Action::Left => self.has_ended = true,
@@ -388,6 +396,28 @@ impl Driver {
             Some(_) => self.step(Input::Lost(shard)),
             None => self.release(shard, token, Input::Failed(shard)),
         }
+    }
+
+    /// Before a shard is given up, what runs there for somebody who waits for the answer may end, for a while.
+    fn finish(&mut self, shard: ShardId) {
+        if shard == ShardId::CATALOG {
+            return self.give_up(shard);
+        }
+        self.finishing.insert(shard);
+        self.directory.set_finishing(self.finishing.clone());
+        let (reply, finished) = oneshot::channel();
+        self.host_of(shard).push(HostMessage::Finish { shard, reply });
+        self.under_way.spawn(async move {
+            // A host that has lost the shard meanwhile needs no time.
+            let _ = tokio::time::timeout(FINISH_MAX, finished).await;
+            Event::Finished(shard)
+        });
+    }
+
+    fn finished(&mut self, shard: ShardId) {
+        self.finishing.remove(shard);
+        self.directory.set_finishing(self.finishing.clone());
+        self.give_up(shard);
     }
 
     fn give_up(&mut self, shard: ShardId) {
