@@ -376,7 +376,7 @@ fn text<'v>(value: &'v Value, member: &str) -> &'v str {
 }
 
 /// The head of a text; of a Lambda error document, its message.
-fn shortened(text: &str) -> String {
+pub(crate) fn shortened(text: &str) -> String {
     let document: Option<Value> = text.starts_with('{').then(|| serde_json::from_str(text).ok()).flatten();
     let message = document.as_ref().and_then(|document| document["errorMessage"].as_str());
     let text = message.unwrap_or(text);

@@ -1,6 +1,6 @@
 //! What AWS accepts and this release cannot run yet. It is said when a definition is loaded, not first when an execution fails.
 
-use baton_asl::{MapMode, Resource, StateKind, StateMachine};
+use baton_asl::{Resource, StateKind, StateMachine};
 
 /// One sentence for each state that would fail.
 pub(super) fn of(machine: &StateMachine) -> Vec<String> {
@@ -17,10 +17,6 @@ pub(super) fn of(machine: &StateMachine) -> Vec<String> {
 /// What it asks for, and what helps until it is there.
 fn asks_for(kind: &StateKind) -> Option<(String, &'static str)> {
     match kind {
-        StateKind::Map(map) => match map.mode {
-            MapMode::Distributed { .. } => Some(("Distributed Map".to_owned(), "")),
-            MapMode::Inline => None,
-        },
         StateKind::Task(task) => match &task.resource {
             Resource::Function { .. } | Resource::Activity { .. } => None,
             Resource::Integration(integration) => {
@@ -32,6 +28,7 @@ fn asks_for(kind: &StateKind) -> Option<(String, &'static str)> {
         | StateKind::Wait(_)
         | StateKind::Succeed
         | StateKind::Fail(_)
-        | StateKind::Parallel(_) => None,
+        | StateKind::Parallel(_)
+        | StateKind::Map(_) => None,
     }
 }

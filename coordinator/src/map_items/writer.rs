@@ -2,6 +2,7 @@
 //! is written anew when it is asked for again, under the same names.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use baton_asl::{ResultWriter as WriterField, StateKind};
 use baton_engine::{Failure, Payload};
@@ -14,6 +15,9 @@ use crate::history::status_name;
 
 /// Children that are looked up at once.
 const AT_ONCE: usize = 64;
+/// A child that cannot be read is asked for again after this time, for so long.
+const READ_AGAIN_AFTER: Duration = Duration::from_millis(100);
+const READ_PATIENCE: Duration = Duration::from_secs(30);
 /// A result of more bytes than this is too large for any state, and not put together to its end.
 const RESULT_BYTES_MAX: usize = 2 * 1024 * 1024;
 
@@ -145,13 +149,24 @@ async fn child(cluster: &Cluster, run: &MapRunContext, index: u64, redrives: u32
     let first = if run.spec.is_express { redrives } else { 0 };
     for redrive in (0..=first).rev() {
         let (arn, _) = child_arn(&run.spec.map_run_arn, index, run.spec.is_express, redrive);
-        let found = cluster.describe(ExecutionId::of_arn(&arn)).await;
-        let found = found.map_err(|error| Failure::new("States.ResultWriterFailed", format!("{arn} cannot be read: {error}")))?;
+        let found = described(cluster, &arn).await?;
         if found.is_some() {
             return Ok(found);
         }
     }
     Ok(None)
+}
+
+/// A shard that is on its way from one member to another answers a moment later.
+async fn described(cluster: &Cluster, arn: &str) -> Result<Option<ExecutionRecord>, Failure> {
+    let begun = tokio::time::Instant::now();
+    loop {
+        match cluster.describe(ExecutionId::of_arn(arn)).await {
+            Ok(found) => return Ok(found),
+            Err(_) if begun.elapsed() < READ_PATIENCE => tokio::time::sleep(READ_AGAIN_AFTER).await,
+            Err(error) => return Err(Failure::new("States.ResultWriterFailed", format!("{arn} cannot be read: {error}"))),
+        }
+    }
 }
 
 fn field(run: &MapRunContext) -> &WriterField {

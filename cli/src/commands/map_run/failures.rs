@@ -10,6 +10,7 @@ use crate::client::Client;
 use crate::commands::exec::resolve::text;
 use crate::exit::{CliError, CliResult, Exit};
 use crate::output;
+use crate::tree::shortened;
 
 /// Descriptions that are asked for at once.
 const AT_ONCE: usize = 16;
@@ -84,7 +85,7 @@ async fn described(client: &Client, child: Value) -> CliResult<Value> {
 
 fn row(child: &Value) -> Vec<String> {
     let part = |name: &str| text(child, name);
-    vec![part("status"), part("name"), part("error"), part("cause"), part("input")]
+    vec![part("status"), part("name"), part("error"), shortened(&part("cause")), part("input")]
 }
 
 fn with_next(mut answer: Value, next: Option<&str>) -> Value {

@@ -45,6 +45,8 @@ enum Step {
     Stop,
     /// It has failed, and goes on.
     Redrive,
+    /// It is stopped, and goes on.
+    StopAndRedrive,
 }
 
 /// One execution, the worker of its tasks, and the store that outlives the processes.
@@ -117,17 +119,20 @@ impl Play {
             Step::Watch => {}
             Step::Stop => self.stop(system).await,
             Step::Redrive => self.redrive(system).await,
+            Step::StopAndRedrive => self.stop_and_redrive(system).await,
         }
-        system.ended("e").await;
-        let begun = Instant::now();
-        loop {
-            let run = the_run(system).await;
-            if run.status != MapRunStatus::Running {
-                return;
-            }
-            assert!(begun.elapsed() < PATIENCE, "its execution has ended, and it stays {run:?}");
-            tokio::time::sleep(Duration::from_millis(2)).await;
+        run_ended(system).await;
+    }
+
+    /// The stop comes before anything else; whoever comes to a run that goes on has it go on.
+    async fn stop_and_redrive(&self, system: &System) {
+        if describe(system).await.redrives.count == 0 {
+            self.worker.reports_only(Some(1));
+            self.stop(system).await;
+            run_ended(system).await;
         }
+        self.worker.reports_only(None);
+        self.redrive(system).await;
     }
 
     async fn stop(&self, system: &System) {
@@ -184,6 +189,20 @@ async fn children(system: &System, run: &MapRunRecord) -> Vec<ExecutionSummary> 
         limit: 100,
     };
     within(system.cluster.list(query)).await.expect("they can be listed")
+}
+
+/// The execution has ended, and its run with it.
+async fn run_ended(system: &System) {
+    system.ended("e").await;
+    let begun = Instant::now();
+    loop {
+        let run = the_run(system).await;
+        if run.status != MapRunStatus::Running {
+            return;
+        }
+        assert!(begun.elapsed() < PATIENCE, "its execution has ended, and it stays {run:?}");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
 }
 
 async fn describe(system: &System) -> ExecutionRecord {
@@ -244,7 +263,7 @@ async fn at_every_batch(play: impl Fn() -> Play, check: impl AsyncFn(&Play, &str
             }
         }
     }
-    assert!(batches > 10, "it takes more than {batches} batches");
+    assert!(batches > 4, "it takes more than {batches} batches");
     let mut seed = 11_u64;
     let mut below = |bound: usize| {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -349,4 +368,40 @@ async fn a_redrive_runs_what_had_failed_alone() {
         })
         .await;
     }
+}
+
+/// Children that had been issued and had not begun when everything stopped begin then.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stopped_run_that_is_redriven_does_everything() {
+    for kind in ["STANDARD", "EXPRESS"] {
+        let play = || Play::new(kind, &json!({"MaxConcurrency": 3}), Step::StopAndRedrive);
+        at_every_batch(play, async |play, name| {
+            let end = play.conclude(name).await;
+            assert_eq!((end.record.status, end.run.status), (Status::Succeeded, MapRunStatus::Succeeded), "{kind} {name}: {:?}", end.run);
+            assert_eq!(end.counted(), [0, 0, 5, 0, 0, 0], "{kind} {name}");
+            assert_eq!((end.run.redrive_count, end.record.redrives.count), (1, 1), "{kind} {name}");
+            assert_eq!(end.record.output.as_ref().map(|output| output.text()), Some("[0,10,20,30,40]"), "{kind} {name}");
+            let most = if kind == "STANDARD" { 2 } else { usize::MAX };
+            assert!(end.ledger.values().all(|children| children.values().sum::<usize>() <= most), "{kind} {name}: {:?}", end.ledger);
+        })
+        .await;
+    }
+}
+
+/// A child that is stopped before it began counts with all of its items.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_item_of_a_stopped_batch_is_counted() {
+    let play = || {
+        let play = Play::new("STANDARD", &json!({"ItemBatcher": {"MaxItemsPerBatch": 2}}), Step::Stop);
+        play.worker.reports_only(Some(0));
+        play
+    };
+    at_every_batch(play, async |play, name| {
+        let end = play.conclude(name).await;
+        let (items, executions) = (&end.run.items, &end.run.executions);
+        assert_eq!((items.running, items.succeeded, items.failed, executions.running), (0, 0, 0, 0), "{name}: {:?}", end.run);
+        assert_eq!(items.aborted + items.pending, ITEMS as u64, "{name}: {items:?}");
+        assert_eq!(items.aborted, 2 * executions.aborted - u64::from(executions.aborted == 3), "{name}: {:?}", end.run);
+    })
+    .await;
 }
