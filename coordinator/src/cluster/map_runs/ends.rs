@@ -28,9 +28,9 @@ pub(super) async fn tell(cluster: Cluster, mut ends: mpsc::UnboundedReceiver<Box
                 reports.push(report);
             }
         }
-        let mut by_run: BTreeMap<ExecutionId, Vec<Box<ChildReport>>> = BTreeMap::new();
+        let mut by_run: BTreeMap<ExecutionId, Vec<ChildReport>> = BTreeMap::new();
         for report in reports.drain(..) {
-            by_run.entry(report.map_run).or_default().push(report);
+            by_run.entry(report.map_run).or_default().push(*report);
         }
         for (run, reports) in by_run {
             tokio::spawn(tell_one(cluster.clone(), run, reports));
@@ -38,7 +38,7 @@ pub(super) async fn tell(cluster: Cluster, mut ends: mpsc::UnboundedReceiver<Box
     }
 }
 
-async fn tell_one(cluster: Cluster, run: ExecutionId, reports: Vec<Box<ChildReport>>) {
+async fn tell_one(cluster: Cluster, run: ExecutionId, reports: Vec<ChildReport>) {
     let ends: Vec<_> = reports.iter().map(|report| report.end.clone()).collect();
     while cluster.ask_map_run(run, MapRunQuestion::ChildrenEnded(ends.clone())).await.is_err() {
         if cluster.is_closing() {

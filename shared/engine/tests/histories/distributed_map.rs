@@ -122,16 +122,14 @@ fn a_result_that_is_too_large_fails_the_state() {
         &map(""),
         "[1]",
         [Do::EndMapRun(&large)],
-        &format!(
-            r#"
+        r#"
         1<-0 ExecutionStarted [1]
         2<-0 MapStateEntered M [1]
         3<-2 MapStateStarted M 1
         4<-3 MapRunStarted M
         5<-4 MapRunSucceeded M
         6<-5 ExecutionFailed "States.DataLimitExceeded" "The state/task 'M' returned a result with a size exceeding the maximum number of bytes service limit."
-        "#
-        ),
+        "#,
     );
     assert_eq!(run.execution.status(), Status::Failed);
 }
