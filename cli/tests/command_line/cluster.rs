@@ -258,3 +258,24 @@ fn workers_and_queues_at_the_broker_that_do_not_suit_are_named_with_what_to_do()
         assert!(Instant::now() < until, "{}", listed());
     }
 }
+
+#[test]
+fn doctor_shows_the_members_of_a_cluster_and_who_is_silent() {
+    let store = store();
+    let doctor = || {
+        let told = run(baton().args(["doctor", "--store", &store.url()]));
+        told.out.lines().filter(|line| line.contains("coordinator")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(doctor(), ["ok the cluster has no coordinator at the moment"]);
+    let mut first = Process::start(&mut coordinator(&store.url()));
+    let url = url_of(&first.says("baton ready"));
+    let told = doctor();
+    let begin = format!("ok coordinator a at {url} lives: heard of ");
+    assert!(told[0].starts_with(&begin) && told[0].ends_with(" shards, 0 sessions of workers"), "{told:?}");
+    assert!(told[1].starts_with("ok coordinator a is of version "), "{told:?}");
+    assert!(told[2].starts_with("ok the store's clock and coordinator a's agree within 500 ms"), "{told:?}");
+    drop(first);
+    std::thread::sleep(std::time::Duration::from_millis(1_700));
+    let told = doctor();
+    assert!(told.len() == 1 && told[0].starts_with("!! coordinator a at ") && told[0].ends_with(": not so"), "{told:?}");
+}

@@ -18,7 +18,7 @@ mod waiting;
 pub use crate::api::ApiLimits;
 pub use crate::cluster::ExpressLimits;
 pub use crate::gateway::WorkerTokens;
-pub use crate::store::redis::{Durability, RedisOptions, RedisStore, UnknownDurability};
+pub use crate::store::redis::{Durability, MemberSeen, RedisOptions, RedisStore, UnknownDurability};
 pub use baton_engine::Limits;
 pub use baton_map_items::StoresConfig;
 pub use baton_task_queue::{AddressError, BrokerFacts, Fact, PolicyState, RabbitMqSettings, inspect as inspect_broker, shipped_policies};

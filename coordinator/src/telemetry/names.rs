@@ -161,6 +161,8 @@ sections! {
             "Shards whose checkpoints have stopped: their log grows until a restart." [];
         gauge STORE_SETTING_UNSAFE "baton_store_setting_unsafe" ["setting"]
             "1 for a setting of the store's server that may lose what was acknowledged: `maxmemory-policy`, `appendonly`, `appendfsync`, …" [];
+        gauge STORE_CLOCK_AHEAD "baton_store_clock_ahead_seconds" []
+            "By how much the clock of the store's server is ahead of this process's. Leases are judged by the server's alone; times in histories are of whoever writes them." [];
         counter STORE_ERRORS "baton_store_errors_total" ["operation"]
             "Calls of the store that have failed or were not answered in time; they are made again: `append`, `acquire`, `renew`, `release`, `checkpoint`, `read`, `beat`, `info`." [];
     }

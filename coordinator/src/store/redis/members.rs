@@ -6,10 +6,10 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use redis::Value;
 
-use super::connection::Patience;
+use super::connection::{Patience, ask};
 use super::figures::{Operation, counted};
 use super::functions::Function;
-use super::{RedisStore, reply};
+use super::{RedisOpenError, RedisOptions, RedisStore, reach, reply, server, settings};
 use crate::store::{Member, MemberSession, Membership, ShardSet, StoreError};
 
 /// Largest record, bytes. A thousand sessions have 16 kB.
@@ -70,6 +70,41 @@ fn decode(bytes: &[u8]) -> Result<Member, StoreError> {
         owned: ShardSet::from_bytes(&record.owned),
         sessions: record.sessions.into_iter().map(session).collect(),
     })
+}
+
+/// A member, for whoever looks at a cluster from outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberSeen {
+    /// As it has said.
+    pub member: Member,
+    /// How long ago it was heard of, by the server's clock, milliseconds.
+    pub heard_ms_ago: i64,
+}
+
+impl RedisStore {
+    /// The members that the server has heard of lately, by name, without becoming one and without opening the store.
+    pub async fn members(options: &RedisOptions) -> Result<Vec<MemberSeen>, RedisOpenError> {
+        let server = server(options)?;
+        let mut connection = reach(&server).await?;
+        let refused = |detail: String| settings::refused(&server, detail);
+        let command = |words: &[&str]| {
+            let mut command = redis::cmd(words[0]);
+            command.arg(&words[1..]);
+            command
+        };
+        let time = ask(&mut connection, &command(&["TIME"])).await.map_err(refused)?;
+        let now = reply::time(&time).map_or(0, |time| i64::try_from(time.as_millis()).unwrap_or(i64::MAX));
+        let heard = ask(&mut connection, &command(&["ZRANGE", &server.names.heard, "0", "-1", "WITHSCORES"])).await.map_err(refused)?;
+        let mut members = Vec::new();
+        for (incarnation, at) in reply::scores(&heard) {
+            let record = ask(&mut connection, &command(&["HGET", &server.names.members, &incarnation])).await.map_err(refused)?;
+            let Some(bytes) = reply::bytes(record) else { continue };
+            let member = decode(&bytes).map_err(|error| refused(error.to_string()))?;
+            members.push(MemberSeen { member, heard_ms_ago: now - at });
+        }
+        members.sort_by(|one, other| one.member.name.cmp(&other.member.name));
+        Ok(members)
+    }
 }
 
 impl Membership for RedisStore {

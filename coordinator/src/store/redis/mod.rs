@@ -36,6 +36,7 @@ mod scan;
 mod settings;
 
 pub use error::RedisOpenError;
+pub use members::MemberSeen;
 pub use options::{Durability, RedisOptions, UnknownDurability};
 pub use policy::{Fault, Findings};
 

@@ -29,6 +29,19 @@ pub(super) fn time(value: &Value) -> Option<std::time::Duration> {
     Some(std::time::Duration::from_secs(number(0)?) + std::time::Duration::from_micros(number(1)?))
 }
 
+/// What `ZRANGE … WITHSCORES` answers, in either version of the protocol; scores are whole numbers here.
+pub(super) fn scores(value: &Value) -> Vec<(String, i64)> {
+    let score = |value: &Value| match value {
+        Value::Double(score) => Some(*score as i64),
+        other => text(other)?.parse::<f64>().ok().map(|score| score as i64),
+    };
+    let pair = |pair: &[Value]| Some((text(pair.first()?)?, score(pair.get(1)?)?));
+    let Value::Array(values) = value else { return Vec::new() };
+    let is_nested = values.iter().all(|value| matches!(value, Value::Array(_)));
+    let nested = || values.iter().filter_map(|value| if let Value::Array(two) = value { pair(two) } else { None }).collect();
+    if is_nested { nested() } else { values.chunks_exact(2).filter_map(pair).collect() }
+}
+
 /// Bytes.
 pub(super) fn bytes(value: Value) -> Option<Bytes> {
     match value {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -122,10 +122,12 @@ impl Room {
 /// `None` if there is no answer.
 async fn look(lane: &Lane, watches_settings: bool) -> Option<Look> {
     let mut command = redis::cmd("INFO");
-    command.arg("memory").arg("persistence");
+    command.arg("server").arg("memory").arg("persistence");
+    let asked = Instant::now();
     match lane.query(command, Patience::CALL).await {
         Ok(value) => {
             let info = reply::info(&value);
+            show_clock(&info, asked.elapsed());
             if watches_settings {
                 show_settings(&info);
             }
@@ -135,6 +137,15 @@ async fn look(lane: &Lane, watches_settings: bool) -> Option<Look> {
             figures::count_failed(Operation::Info, 1);
             None
         }
+    }
+}
+
+/// How far the server's clock is ahead, give or take half of the time that the question took.
+fn show_clock(info: &HashMap<String, String>, took: Duration) {
+    let told = info.get("server_time_usec").and_then(|text| text.parse::<f64>().ok());
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    if let Some(told) = told {
+        names::STORE_CLOCK_AHEAD.gauge([]).set(told / 1e6 - now.saturating_sub(took / 2).as_secs_f64());
     }
 }
 
