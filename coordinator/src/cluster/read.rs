@@ -15,7 +15,7 @@ use super::{
 };
 use crate::shard::{
     Answer, Seen, SeenHistory, ShardInput, Stored, StoredIndexEntry, decode_value, read_events, record, record_of_history,
-    state_machine_hash,
+    record_of_whole_history, state_machine_hash,
 };
 use crate::store::Table;
 use crate::store::keys::{ExecutionIndexKey, ExecutionKey, HistoryKey};
@@ -32,6 +32,19 @@ impl Cluster {
             Seen::Here(record) => Ok(Some(*record)),
             Seen::Elsewhere => Ok(self.stored(id).await?.map(|(record, _)| record)),
         }
+    }
+
+    /// As [`describe`](Self::describe), of an execution that is known to have ended and to go on no more: one look at its history is enough, if
+    /// that is written already.
+    pub(crate) async fn describe_ended(&self, id: ExecutionId) -> Result<Option<ExecutionRecord>, ReadError> {
+        let range = HistoryKey::of_execution(id.0);
+        let segments = self.inner.store.scan(Table::History, range, 2, false).await.map_err(unreadable)?;
+        if let [(_, only)] = &segments[..]
+            && let Some(record) = record_of_whole_history(only).map_err(unreadable)?
+        {
+            return Ok(Some(record));
+        }
+        self.describe(id).await
     }
 
     /// The execution and everything that has happened to it so far, in order, internal events included.

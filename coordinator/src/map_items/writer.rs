@@ -149,7 +149,7 @@ async fn child(cluster: &Cluster, run: &MapRunContext, index: u64, redrives: u32
     let first = if run.spec.is_express { redrives } else { 0 };
     for redrive in (0..=first).rev() {
         let (arn, _) = child_arn(&run.spec.map_run_arn, index, run.spec.is_express, redrive);
-        let found = described(cluster, &arn).await?;
+        let found = described(cluster, &arn, redrives > 0).await?;
         if found.is_some() {
             return Ok(found);
         }
@@ -158,10 +158,10 @@ async fn child(cluster: &Cluster, run: &MapRunContext, index: u64, redrives: u32
 }
 
 /// A shard that is on its way from one member to another answers a moment later.
-async fn described(cluster: &Cluster, arn: &str) -> Result<Option<ExecutionRecord>, Failure> {
-    let begun = tokio::time::Instant::now();
+async fn described(cluster: &Cluster, arn: &str, may_go_on: bool) -> Result<Option<ExecutionRecord>, Failure> {
+    let (id, begun) = (ExecutionId::of_arn(arn), tokio::time::Instant::now());
     loop {
-        match cluster.describe(ExecutionId::of_arn(arn)).await {
+        match if may_go_on { cluster.describe(id).await } else { cluster.describe_ended(id).await } {
             Ok(found) => return Ok(found),
             Err(_) if begun.elapsed() < READ_PATIENCE => tokio::time::sleep(READ_AGAIN_AFTER).await,
             Err(error) => return Err(Failure::new("States.ResultWriterFailed", format!("{arn} cannot be read: {error}"))),

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use baton_engine::{
-    Claim, Env, EventKind, Execution, ExecutionChange, Holder, Input, Outstanding, Rejected, Status, TaskRef, Timestamp, decode_with_table,
-    encode_with_table,
+    Claim, Env, EventKind, Execution, ExecutionChange, Holder, Input, Outstanding, RedriveCount, Rejected, Status, TaskRef, Timestamp,
+    decode_with_table, encode_with_table,
 };
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use super::codec::{Chunks, CodecError, read_chunks};
+use super::codec::{Chunks, CodecError, read_chunks, read_events};
 use super::express::Express;
 use super::log::is_passing;
 use super::stored::{StoredEnded, StoredLive, StoredTask, StoredTasks};
@@ -381,6 +381,21 @@ pub(crate) fn record(execution: &Execution, revision: &Revision, quarantined: Op
         waiting: execution.waiting(&revision.machine),
         quarantined,
     }
+}
+
+/// As DescribeExecution shows an execution whose history is this one segment; `None` if that does not come to an end, or went on after one.
+pub(crate) fn record_of_whole_history(segment: &[u8]) -> Result<Option<ExecutionRecord>, CodecError> {
+    let events = read_events(segment)?;
+    let is_redriven = events.iter().any(|event| matches!(event.kind, EventKind::ExecutionRedriven { .. }));
+    let ends = events.last().and_then(|last| last.kind.execution_change()).is_some_and(|change| change.is_end());
+    let stored = StoredEnded {
+        position: events.len() as u64,
+        events: events.iter().filter(|event| event.kind.is_public()).count() as u64,
+        stop_at: events.last().map_or(Timestamp::MIN, |last| last.at),
+        has_succeeded: false,
+        redrives: RedriveCount::default(),
+    };
+    if ends && !is_redriven { record_of_history(segment, segment, &stored).map(Some) } else { Ok(None) }
 }
 
 /// As DescribeExecution shows an execution of which only its history is left: its first segment and the last one up to its end.

@@ -54,7 +54,7 @@ pub use revisions::{Activities, Functions, LogLevel, Logging, Revision, Revision
 pub use world::{PlaceRequest, Placement, QueuedTask, StepEvents, World};
 
 pub(crate) use checkpoint::{listed_under, state_machine_hash};
-pub(crate) use live::{record, record_of_history};
+pub(crate) use live::{record, record_of_history, record_of_whole_history};
 pub(crate) use map_run::{child_arn, labelled_machine_arn, map_run_arn, map_run_id, map_run_record, runs_of};
 pub use stored::StoredEnded;
 #[cfg(test)]
