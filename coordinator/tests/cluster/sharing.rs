@@ -31,7 +31,7 @@ const LIFETIME: Duration = Duration::from_millis(1_500);
 /// A crash is over within this time: a lease ends, others hear of it, ask, and read. Tests allow for a busy machine.
 const TAKEN_OVER: Duration = Duration::from_secs(6);
 
-fn store() -> Arc<MemoryStore> {
+pub(crate) fn store() -> Arc<MemoryStore> {
     Arc::new(MemoryStore::shared(SHARDS, LIFETIME))
 }
 
@@ -40,7 +40,13 @@ async fn member<S: ShardStore + Membership>(store: &Arc<S>, definition: &Value, 
 }
 
 /// As [`member`], with ways to the others.
-async fn connected<S: ShardStore + Membership>(roads: &Arc<Roads>, store: &Arc<S>, definition: &Value, name: &str, weight: u32) -> System {
+pub(crate) async fn connected<S: ShardStore + Membership>(
+    roads: &Arc<Roads>,
+    store: &Arc<S>,
+    definition: &Value,
+    name: &str,
+    weight: u32,
+) -> System {
     beside_catalog(roads, store, definition, name, weight, None).await
 }
 
@@ -67,7 +73,7 @@ async fn beside_catalog<S: ShardStore + Membership>(
 
 /// The members that can be reached, by name.
 #[derive(Default)]
-struct Roads(Mutex<HashMap<String, Cluster>>);
+pub(crate) struct Roads(Mutex<HashMap<String, Cluster>>);
 
 impl Roads {
     fn to(&self, member: &Member) -> Result<Cluster, Unreachable> {
@@ -75,7 +81,7 @@ impl Roads {
     }
 
     /// As a process that is killed.
-    fn crash(&self, name: &str, system: System) {
+    pub(crate) fn crash(&self, name: &str, system: System) {
         self.0.lock().remove(name);
         system.crash();
     }
@@ -118,11 +124,11 @@ fn shard_counts(systems: &[&System]) -> Vec<usize> {
     systems.iter().map(|system| system.cluster.owned_shards().len()).collect()
 }
 
-async fn until_all_at_work(systems: &[&System]) -> Duration {
+pub(crate) async fn until_all_at_work(systems: &[&System]) -> Duration {
     until("all shards are at work", || shard_counts(systems).iter().sum::<usize>() == usize::from(SHARDS)).await
 }
 
-async fn until_each_has_some(systems: &[&System]) {
+pub(crate) async fn until_each_has_some(systems: &[&System]) {
     let all = usize::from(SHARDS);
     until("each has its part", || {
         let counts = shard_counts(systems);
@@ -145,7 +151,7 @@ async fn until_settled(systems: &[&System]) {
 }
 
 /// Starts it at whoever has its shard.
-async fn start_at_owner(systems: &[&System], name: &str, input: &str) {
+pub(crate) async fn start_at_owner(systems: &[&System], name: &str, input: &str) {
     let since = Instant::now();
     loop {
         assert!(since.elapsed() < PATIENCE, "{name} can be started");
@@ -160,7 +166,7 @@ async fn start_at_owner(systems: &[&System], name: &str, input: &str) {
     }
 }
 
-async fn end_at_owner(systems: &[&System], name: &str) -> ExecutionRecord {
+pub(crate) async fn end_at_owner(systems: &[&System], name: &str) -> ExecutionRecord {
     let since = Instant::now();
     loop {
         for system in systems.iter().filter(|system| system.cluster.is_owner_of(id(name))) {

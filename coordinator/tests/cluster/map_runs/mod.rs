@@ -3,6 +3,7 @@
 
 mod cut_store;
 mod ledger_worker;
+mod members;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
