@@ -58,9 +58,11 @@ chaos-short: build-debug
 chaos-map: build-release
 	$(RELEASE)/loadtest chaos-map --baton $(RELEASE)/baton --kind express --items 100000 --kills 20
 	$(RELEASE)/loadtest chaos-map --baton $(RELEASE)/baton --kind standard --items 50000 --kills 20 --concurrency 200
+	$(RELEASE)/loadtest chaos-map --baton $(RELEASE)/baton --kind standard --items 20000 --kills 4 --concurrency 100 --redrive
 chaos-map-short: build-debug
 	$(DEBUG)/loadtest chaos-map --baton $(DEBUG)/baton --kind express --items 3000 --kills 4 --concurrency 200
 	$(DEBUG)/loadtest chaos-map --baton $(DEBUG)/baton --kind standard --items 2000 --kills 4 --concurrency 100
+	$(DEBUG)/loadtest chaos-map --baton $(DEBUG)/baton --kind standard --items 2000 --kills 2 --concurrency 50 --redrive
 
 # A cluster of three coordinators and two workers, broken in every way: processes, links, store, broker. Needs root, to cut links; without it those faults are left out.
 # SEED=n repeats a schedule. The short form judges what is lost or done twice, not how long anything takes.

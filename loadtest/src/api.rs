@@ -198,6 +198,10 @@ impl Api {
         serde_json::from_value(answer).map_err(|error| ApiError::Shape(error.to_string()))
     }
 
+    pub(crate) async fn redrive_execution(&mut self, execution_arn: &str) -> Result<(), ApiError> {
+        self.call("RedriveExecution", json!({"executionArn": execution_arn})).await.map(drop)
+    }
+
     /// ARNs of the execution's Map Runs, the latest first.
     pub(crate) async fn map_runs(&mut self, execution_arn: &str) -> Result<Vec<String>, ApiError> {
         let answer = self.call("ListMapRuns", json!({"executionArn": execution_arn, "maxResults": PAGE_LEN})).await?;

@@ -174,6 +174,9 @@ pub(crate) struct MapChaosArgs {
     /// Type of the child executions; of Standard ones the ledger must show each attempt once
     #[arg(long, value_enum, default_value_t = MapKind::Express)]
     pub(crate) kind: MapKind,
+    /// Let the map fail for its failures, mend what they failed for, and redrive it while the killing goes on
+    #[arg(long)]
+    pub(crate) redrive: bool,
     /// MaxConcurrency of the map
     #[arg(long, default_value_t = 1_000)]
     pub(crate) concurrency: u32,

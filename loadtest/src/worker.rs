@@ -151,10 +151,17 @@ fn item(invocation: &Invocation, ledger: Option<&Ledger>) -> Result<Bytes, Funct
     if let Some(ledger) = ledger {
         ledger.note(&counter, invocation);
     }
-    if map_run::items::fails(counter.n) {
+    if map_run::items::fails(counter.n) && !is_mended() {
         return Err(FunctionError::new(ITEM_ERROR, "as its number says"));
     }
     Ok(serde_json::to_vec(&Counter { n: counter.n + 1 }).expect("a counter is JSON").into())
+}
+
+/// Whether what items fail for has been mended meanwhile: the file that this variable names is there.
+pub(crate) const MENDED: &str = "BATON_ITEMS_MENDED";
+
+fn is_mended() -> bool {
+    std::env::var_os(MENDED).is_some_and(|path| Path::new(&path).exists())
 }
 
 /// A file with a line for each attempt that has really begun to run.

@@ -19,9 +19,10 @@ use super::site::Site;
 use crate::api::Api;
 use crate::cli::{MapChaosArgs, MapKind};
 use crate::http::Endpoint;
-use crate::map_run::{self, Counts, Seen, count_problems, definition::Machine, items, look, results};
+use crate::map_run::{self, Counts, Seen, count_problems, definition::Machine, items, look, results, results::Written};
 use crate::progress::Progress;
 use crate::random::Random;
+use crate::worker::MENDED;
 
 /// How often the counters are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
@@ -29,6 +30,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 const PATIENCE: Duration = Duration::from_secs(120);
 /// A kill comes up to this long after the map has come to where it is due.
 const JITTER_MS_MAX: u64 = 120;
+
+/// A map that is to fail tolerates less than fails, percent.
+const TOLERATED_BEFORE_REDRIVE: f64 = 0.2;
+const KILLS_OF_A_REDRIVE: u32 = 4;
 
 /// What the suite found.
 #[derive(Clone, Debug, Serialize)]
@@ -70,7 +75,8 @@ async fn play(args: &MapChaosArgs, seed: u64, site: &Site) -> anyhow::Result<Map
     let endpoint: Endpoint = killer.url().parse().map_err(anyhow::Error::msg)?;
     let mut api = Api::new(&endpoint);
     let kind = args.kind.name();
-    let machine = Machine { items: &file, results: &written, kind, concurrency: args.concurrency, retries: true };
+    let tolerated = if args.redrive { TOLERATED_BEFORE_REDRIVE } else { map_run::TOLERATED };
+    let machine = Machine { items: &file, results: &written, kind, concurrency: args.concurrency, tolerated, retries: true };
     let machine = api.put_state_machine("chaos-map", &machine.definition(), false).await.context("cannot make the state machine")?;
     let execution = api.start_execution(&machine, "chaos", "{}").await?;
 
@@ -80,18 +86,31 @@ async fn play(args: &MapChaosArgs, seed: u64, site: &Site) -> anyhow::Result<Map
     progress.finish();
     killed?;
     let seen = to_the_end(&mut api, &execution).await?;
+    let mut redriven = None;
+    if args.redrive {
+        redriven = Some(redrive(site, &mut killer, &mut api, &execution, &seen, &mut random).await?);
+    }
     let last_worker = killer.worker_pid();
     killer.stop().await?;
 
-    let mut problems = count_problems(&seen, args.items);
-    let read = results::read(&written).context("the results cannot be read")?;
-    let (succeeded, failed) = map_run::expected(args.items);
-    if (read.succeeded, read.failed) != (succeeded, failed) {
-        problems.push(format!("the results have {} successes and {} failures", read.succeeded, read.failed));
-    }
-    problems.extend(read.problems);
     let ledger = Ledger::read(&site.ledger())?;
-    problems.extend(ledger.problems(args.kind, args.items, last_worker));
+    let (seen, read, mut problems) = match redriven {
+        Some(Redriven { seen, before }) => {
+            let problems = all_have_succeeded(&seen, args.items).into_iter().chain(before.problems_since(&ledger, args.items)).collect();
+            (seen, Written::default(), problems)
+        }
+        None => {
+            let mut problems = count_problems(&seen, args.items);
+            let read = results::read(&written).context("the results cannot be read")?;
+            let (succeeded, failed) = map_run::expected(args.items);
+            if (read.succeeded, read.failed) != (succeeded, failed) {
+                problems.push(format!("the results have {} successes and {} failures", read.succeeded, read.failed));
+            }
+            problems.extend(read.problems.clone());
+            (seen, read, problems)
+        }
+    };
+    problems.extend(ledger.problems(args.kind, args.items, last_worker, args.redrive));
     problems.truncate(50);
     Ok(MapChaosReport {
         seed,
@@ -117,7 +136,9 @@ async fn start(args: &MapChaosArgs, site: &Site, items: &Path, random: Random) -
     let own = std::env::current_exe().context("this program does not know where it lies")?;
     let work = ["worker", map_run::NAME, "--coordinator", &url, "--concurrency", "64"].map(str::to_owned).to_vec();
     let server = Process::new("server", baton, up, site.log("server"), "baton ready");
-    let worker = Process::new("worker", own, work, site.log("worker"), "loadtest worker ready").env("BATON_LEDGER", site.ledger());
+    let worker = Process::new("worker", own, work, site.log("worker"), "loadtest worker ready")
+        .env("BATON_LEDGER", site.ledger())
+        .env(MENDED, site.mended());
     Killer::of(server, worker, url, random).await
 }
 
@@ -189,6 +210,69 @@ impl Standing {
     }
 }
 
+/// How the map stood when it had failed.
+struct Before {
+    /// Items that had not succeeded, or had not begun.
+    left: u64,
+    /// How many attempts of each item had run.
+    attempts: BTreeMap<u64, usize>,
+}
+
+struct Redriven {
+    seen: Seen,
+    before: Before,
+}
+
+/// The failed map goes on, and is killed meanwhile, several times.
+async fn redrive(
+    site: &Site,
+    killer: &mut Killer,
+    api: &mut Api,
+    execution: &str,
+    failed: &Seen,
+    random: &mut Random,
+) -> anyhow::Result<Redriven> {
+    if failed.status != "FAILED" {
+        bail!("the map is {} and should have failed for its failures", failed.status);
+    }
+    let ledger = Ledger::read(&site.ledger())?;
+    let attempts = ledger.by_item.iter().map(|(n, runs)| (*n, runs.len())).collect();
+    let left = failed.items.total - failed.items.succeeded;
+    std::fs::write(site.mended(), "").context("nothing can be mended")?;
+    api.redrive_execution(execution).await.context("the map cannot be redriven")?;
+    for _ in 0..KILLS_OF_A_REDRIVE {
+        tokio::time::sleep(Duration::from_millis(random.below(JITTER_MS_MAX))).await;
+        killer.kill_once().await?;
+    }
+    Ok(Redriven { seen: to_the_end(api, execution).await?, before: Before { left, attempts } })
+}
+
+fn all_have_succeeded(seen: &Seen, count: u64) -> Vec<String> {
+    let right = Counts { succeeded: count, total: count, ..Counts::default() };
+    let wrong = [("items", seen.items), ("executions", seen.executions)].into_iter().filter(|(_, counts)| *counts != right);
+    let mut problems: Vec<_> = wrong.map(|(name, counts)| format!("{name} are {counts:?} after the redrive")).collect();
+    if seen.status != "SUCCEEDED" {
+        problems.push(format!("the redriven execution is {}: {}", seen.status, seen.why));
+    }
+    problems
+}
+
+impl Before {
+    /// What had not succeeded has run since, and nothing else has.
+    fn problems_since(&self, ledger: &Ledger, count: u64) -> Vec<String> {
+        let ran = |n: &u64| ledger.by_item.get(n).map_or(0, Vec::len);
+        let again: BTreeSet<u64> = (0..count).filter(|n| ran(n) > self.attempts.get(n).copied().unwrap_or(0)).collect();
+        let mut problems = Vec::new();
+        if again.len() as u64 != self.left {
+            problems.push(format!("{} items ran after the redrive, and {} had not succeeded", again.len(), self.left));
+        }
+        if let Some(n) = (0..count).find(|n| items::fails(*n) && !again.contains(n)) {
+            problems.push(format!("item {n} had failed and did not run again"));
+        }
+        problems
+    }
+}
+
 /// What the workers have written: for each item, who ran which attempt of which execution.
 struct Ledger {
     by_item: BTreeMap<u64, Vec<(String, u64, Option<u32>)>>,
@@ -211,15 +295,16 @@ impl Ledger {
         Ok(ledger)
     }
 
-    /// Every item has one child. Of a Standard one no attempt runs twice, and another attempt is made only when the worker of the one before was killed.
-    fn problems(&self, kind: MapKind, items: u64, last_worker: Option<u32>) -> Vec<String> {
+    /// Every item has one child, an Express one another after its redrive. Of a Standard one no attempt runs twice, and another attempt is made only when the worker of the one before was killed.
+    fn problems(&self, kind: MapKind, items: u64, last_worker: Option<u32>, is_redriven: bool) -> Vec<String> {
+        let children_max = if is_redriven && kind == MapKind::Express { 2 } else { 1 };
         let mut problems = Vec::new();
         if let Some(missing) = (0..items).find(|n| !self.by_item.contains_key(n)) {
             problems.push(format!("item {missing} never ran"));
         }
         for (n, runs) in &self.by_item {
             let executions: BTreeSet<_> = runs.iter().map(|(execution, ..)| execution).collect();
-            if executions.len() > 1 {
+            if executions.len() > children_max {
                 problems.push(format!("item {n} was run by {} children", executions.len()));
             }
             if kind == MapKind::Express {
@@ -230,7 +315,8 @@ impl Ledger {
                 problems.push(format!("an attempt of item {n} ran twice: {runs:?}"));
             }
             let last = attempts.last().copied().copied().unwrap_or_default();
-            if runs.iter().any(|(_, attempt, worker)| *attempt < last && *worker == last_worker) {
+            let is_needless = |attempt: u64, worker: Option<u32>| attempt < last && worker == last_worker;
+            if !is_redriven && runs.iter().any(|(_, attempt, worker)| is_needless(*attempt, *worker)) {
                 problems.push(format!("item {n} ran again although its worker lives: {runs:?}"));
             }
         }
@@ -277,19 +363,33 @@ mod tests {
     }
 
     #[test]
+    fn a_redrive_runs_what_was_left_and_nothing_else() {
+        let failing = (0..).find(|n| items::fails(*n)).expect("some fail");
+        let count = failing + 1;
+        let runs = |again: &[u64]| {
+            let first = (0..count).map(|n| (n, "e", 0, 1));
+            ledger(&first.chain(again.iter().map(|n| (*n, "e", 1, 1))).collect::<Vec<_>>())
+        };
+        let before = || Before { left: 1, attempts: (0..count).map(|n| (n, 1)).collect() };
+        assert_eq!(before().problems_since(&runs(&[failing]), count), [""; 0]);
+        assert_eq!(before().problems_since(&runs(&[failing, 0]), count).len(), 1, "what had succeeded ran again");
+        assert_eq!(before().problems_since(&runs(&[0]), count).len(), 1, "what had failed did not");
+    }
+
+    #[test]
     fn what_must_not_be_is_found() {
         let whole = [(0, "a", 0, 1), (1, "b", 0, 1), (1, "b", 1, 2)];
-        assert_eq!(ledger(&whole).problems(MapKind::Standard, 2, Some(2)), [""; 0], "worker 1 was killed");
+        assert_eq!(ledger(&whole).problems(MapKind::Standard, 2, Some(2), false), [""; 0], "worker 1 was killed");
         for (runs, kind, problem) in [
             (vec![(0, "a", 0, 1)], MapKind::Standard, "item 1 never ran"),
             (vec![(0, "a", 0, 1), (1, "b", 0, 1), (1, "c", 0, 2)], MapKind::Express, "by 2 children"),
             (vec![(0, "a", 0, 1), (1, "b", 0, 1), (1, "b", 0, 2)], MapKind::Standard, "ran twice"),
             (vec![(0, "a", 0, 1), (1, "b", 0, 2), (1, "b", 1, 2)], MapKind::Standard, "its worker lives"),
         ] {
-            let found = ledger(&runs).problems(kind, 2, Some(2));
+            let found = ledger(&runs).problems(kind, 2, Some(2), false);
             assert!(found.iter().any(|found| found.contains(problem)), "{problem}: {found:?}");
         }
         let again = [(0, "a", 0, 1), (0, "a", 0, 1), (1, "b", 0, 2)];
-        assert_eq!(ledger(&again).problems(MapKind::Express, 2, Some(2)), [""; 0], "an Express child begins again");
+        assert_eq!(ledger(&again).problems(MapKind::Express, 2, Some(2), false), [""; 0], "an Express child begins again");
     }
 }

@@ -56,6 +56,11 @@ impl Site {
         self.root.join("ledger")
     }
 
+    /// The file that says that what fails for being broken is mended.
+    pub(super) fn mended(&self) -> PathBuf {
+        self.root.join("mended")
+    }
+
     /// A folder of this name, made if it is not there.
     pub(super) fn folder(&self, name: &str) -> anyhow::Result<PathBuf> {
         let folder = self.root.join(name);

@@ -16,6 +16,8 @@ pub(crate) struct Machine<'a> {
     pub(crate) kind: &'a str,
     /// `MaxConcurrency`.
     pub(crate) concurrency: u32,
+    /// `ToleratedFailurePercentage`.
+    pub(crate) tolerated: f64,
     /// Whether an attempt that is lost with its worker is made again.
     pub(crate) retries: bool,
 }
@@ -43,7 +45,7 @@ impl Machine<'_> {
                 "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": self.kind},
                 "StartAt": "Item", "States": {"Item": task}},
             "MaxConcurrency": self.concurrency,
-            "ToleratedFailurePercentage": 5,
+            "ToleratedFailurePercentage": self.tolerated,
             "ResultWriter": {
                 "Resource": "arn:aws:states:::s3:putObject",
                 "Parameters": {"Bucket": bucket(self.results.parent().unwrap_or(Path::new("/"))), "Prefix": prefix}},

@@ -27,6 +27,8 @@ pub(crate) const FUNCTION: &str = "Item";
 /// Items, unless the command line says otherwise.
 const ITEMS: u64 = 100_000;
 const CONCURRENCY: u32 = 1_000;
+/// Percent of the items: more than fail.
+pub(crate) const TOLERATED: f64 = 5.0;
 
 /// Runs the scenario. Must be called inside a `LocalSet`.
 pub(crate) async fn run(args: &RunArgs) -> anyhow::Result<MapReport> {
@@ -45,6 +47,7 @@ pub(crate) async fn run(args: &RunArgs) -> anyhow::Result<MapReport> {
         results: &results,
         kind: "EXPRESS",
         concurrency: args.in_flight.unwrap_or(CONCURRENCY),
+        tolerated: TOLERATED,
         retries: false,
     };
     let mut api = Api::new(&args.endpoint);
