@@ -155,6 +155,8 @@ impl Cluster {
             sessions: parts.shared.sessions.clone(),
             losses,
             local: local_holding(Arc::downgrade(&cluster.inner)),
+            remote: cluster.inner.remote.clone(),
+            look: cluster.inner.member.as_ref().map(Membered::looking).unwrap_or_default(),
         };
         ownership::join(parts, leaving);
         tokio::spawn(look_after_lost(Arc::downgrade(&cluster.inner)));

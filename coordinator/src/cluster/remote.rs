@@ -207,6 +207,8 @@ pub enum Notice {
         /// The claim.
         claim: ClaimName,
     },
+    /// What this member has is not what it was: who is to have what it has let go need not wait for the next beat to hear of it.
+    Look,
 }
 
 /// What a member answers.

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
 use super::inbox::Full;
+use super::ownership::Membered;
 use super::sessions::heartbeat;
 use super::watch::Watcher;
 use super::world::{HostWorld, ReplyTo};
@@ -50,6 +51,7 @@ impl Cluster {
                     drop(session.push(SessionItem::Cancel { execution, task, claim_id, shape: Shape::Offered }));
                 }
             }
+            Notice::Look => self.inner.member.iter().for_each(Membered::look),
         }
     }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use futures_util::future::join_all;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
@@ -21,6 +21,7 @@ use crate::cluster::host::{Adoption, HORIZON_MS, HostMessage, Parted};
 use crate::cluster::inbox::Inbox;
 use crate::cluster::members::{CatalogShard, Holding, LEVEL, MemberConfig};
 use crate::cluster::recover::{Found, find, replay};
+use crate::cluster::remote::{Notice, Remote};
 use crate::cluster::world::{HostWorld, WorldParts};
 use crate::dispatch::{SessionItem, Sessions};
 use crate::shard::{HeldClaim, Recovering};
@@ -53,6 +54,10 @@ pub(crate) struct DriverParts {
     pub(crate) losses: mpsc::UnboundedReceiver<(ShardId, Token)>,
     /// What workers hold whose sessions are here.
     pub(crate) local: LocalHolding,
+    /// Ways to the other members.
+    pub(crate) remote: Arc<dyn Remote>,
+    /// Another member has said that it is worth looking at the others.
+    pub(crate) look: Arc<Notify>,
 }
 
 /// Which of these claims the worker's session here does not hold; `None` if that cannot be told.
@@ -61,6 +66,7 @@ pub(crate) type LocalHolding = Box<dyn Fn(u64, &[HeldClaim]) -> Option<Vec<HeldC
 /// This process among the members.
 pub(crate) struct Membered {
     leave: mpsc::Sender<oneshot::Sender<()>>,
+    look: Arc<Notify>,
 }
 
 /// Where it is heard that this process is to leave.
@@ -70,7 +76,17 @@ impl Membered {
     /// Of a process that is about to [join](join).
     pub(crate) fn new() -> (Self, Leaving) {
         let (leave, leaving) = mpsc::channel(1);
-        (Self { leave }, leaving)
+        (Self { leave, look: Arc::default() }, leaving)
+    }
+
+    /// What the others have has changed.
+    pub(crate) fn look(&self) {
+        self.look.notify_one();
+    }
+
+    /// Where that is heard.
+    pub(crate) fn looking(&self) -> Arc<Notify> {
+        self.look.clone()
     }
 
     /// Hands everything over in order and says goodbye to the others.
@@ -110,6 +126,8 @@ enum Event {
     /// What of it none of the members knows.
     NotHeld(u64, Option<Vec<HeldClaim>>),
     Leave(oneshot::Sender<()>),
+    /// What others have has changed.
+    Look,
     /// Everybody who held this system has gone.
     Abandoned,
 }
@@ -148,12 +166,21 @@ struct Driver {
     next_census: Moment,
     heard_at: Moment,
     sent_away_at: Option<Moment>,
+    remote: Arc<dyn Remote>,
+    look: Arc<Notify>,
+    /// What the last beat has told of this member, and what of that the others have been told to look at.
+    beaten: Standing,
+    shown: Standing,
     figures: LeaseFigures,
 }
 
+/// What others have to know of a member to have what it has not: its shards, and whether it is leaving.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Standing(ShardSet, bool);
+
 impl Driver {
     fn new(parts: DriverParts, leaving: Leaving) -> Self {
-        let DriverParts { store, member, incarnation, directory, hosts, world, sessions, losses, local } = parts;
+        let DriverParts { store, member, incarnation, directory, hosts, world, sessions, losses, local, remote, look } = parts;
         Self {
             machine: Ownership::new(incarnation, store.shard_count(), member.catalog.is_some()),
             began: Instant::now(),
@@ -179,6 +206,10 @@ impl Driver {
             next_census: 0,
             heard_at: 0,
             sent_away_at: None,
+            remote,
+            look,
+            beaten: Standing::default(),
+            shown: Standing::default(),
             figures: LeaseFigures::new(),
         }
     }
@@ -195,6 +226,7 @@ impl Driver {
                     Err(_) => continue,
                 },
                 Some((shard, token)) = self.losses.recv() => Event::Lost(shard, token),
+                () = self.look.notified() => Event::Look,
                 leave = self.leaving.recv() => leave.map_or(Event::Abandoned, Event::Leave),
             };
             self.handle(event);
@@ -230,6 +262,7 @@ impl Driver {
                 self.left.push(reply);
                 self.step(Input::Leave);
             }
+            Event::Look => self.step(Input::Look),
             Event::Abandoned => self.has_ended = true,
         }
     }
@@ -252,6 +285,7 @@ impl Driver {
 
     fn beat(&mut self) {
         let me = self.me();
+        self.beaten = Standing(me.owned.clone(), me.is_leaving);
         let (membership, duration) = (self.member.membership.clone(), self.figures.beat.clone());
         self.under_way.spawn(async move {
             let began = Instant::now();
@@ -298,11 +332,23 @@ impl Driver {
         self.figures.stands(members.len(), self.machine.owned().len());
         self.directory.set_others(members.iter().filter(|member| member.incarnation != self.incarnation).cloned().collect());
         self.members.clone_from(&members);
+        self.show_others();
         let sessions = members.iter().flat_map(|member| member.sessions.iter().map(|session| (member.incarnation, *session)));
         let heard =
             holders::Input::Heard { members: members.iter().map(|member| member.incarnation).collect(), sessions: sessions.collect() };
         self.step(Input::Members(members));
         self.step_holders(heard);
+    }
+
+    /// The others need not wait for their next beats to hear of what has changed here.
+    fn show_others(&mut self) {
+        if self.shown == self.beaten {
+            return;
+        }
+        self.shown.clone_from(&self.beaten);
+        for member in self.members.iter().filter(|member| member.incarnation != self.incarnation) {
+            self.remote.tell(member, Notice::Look);
+        }
     }
 
     /// The others do not hear of the sessions here, and would take their workers for lost although they live.

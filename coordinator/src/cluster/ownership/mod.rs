@@ -73,6 +73,8 @@ pub enum Input {
     Lost(ShardId),
     /// This member is going away: it is to own nothing.
     Leave,
+    /// Another member says that what it has is not what it was.
+    Look,
 }
 
 /// Something that is to be done.
@@ -230,6 +232,7 @@ impl Ownership {
                 self.is_leaving = true;
                 self.next_beat = now;
             }
+            Input::Look => self.next_beat = now,
         }
     }
 

@@ -411,3 +411,15 @@ fn old_news_begins_nothing() {
     machine.step(20, Input::Failed(ShardId(0)));
     assert_eq!(machine.step(20 + NEWS_MS, Input::Tick), [], "nothing is asked for before the beat is answered");
 }
+
+#[test]
+fn who_hears_that_others_have_changed_looks_at_once_and_never_twice_at_a_time() {
+    let mut machine = Ownership::new(7, SHARDS, false);
+    let beats = |actions: Vec<Action>| actions.iter().filter(|action| **action == Action::Beat).count();
+    assert_eq!(beats(machine.step(0, Input::Tick)), 1);
+    assert_eq!(beats(machine.step(5, Input::Look)), 0, "one is under way");
+    assert_eq!(beats(machine.step(6, Input::Members(Vec::new()))), 1, "it was asked before");
+    assert_eq!(beats(machine.step(7, Input::Members(Vec::new()))), 0);
+    assert_eq!(beats(machine.step(20, Input::Tick)), 0);
+    assert_eq!(beats(machine.step(21, Input::Look)), 1);
+}

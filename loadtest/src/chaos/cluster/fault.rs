@@ -47,14 +47,16 @@ impl Fault {
     /// How many of 200 faults are of this kind: what is over soon comes more often.
     fn weight(self) -> u32 {
         match self {
-            Self::KillCoordinator => 48,
+            Self::KillCoordinator => 54,
             Self::KillWorker => 26,
             Self::StopCoordinator => 22,
             Self::CutStore | Self::RestartStore => 16,
             Self::CutPeers => 14,
-            Self::CutAnswersOfStore | Self::RestartBroker => 10,
-            Self::CutPeersOneWay | Self::StopWorker | Self::PauseCoordinator => 8,
+            Self::RestartBroker => 10,
+            Self::CutPeersOneWay | Self::StopWorker => 8,
+            Self::PauseCoordinator => 7,
             Self::CutBroker => 6,
+            Self::CutAnswersOfStore => 5,
             Self::EmptyBroker => 4,
             Self::PurgeQueues | Self::DeleteQueues => 2,
         }
