@@ -40,6 +40,11 @@ impl HostGauges {
         self.next_timer.store(next.unwrap_or(Timestamp::MAX), Ordering::Relaxed);
     }
 
+    /// Bytes of the log that no checkpoint has taken over, in all hosts. Something like as much memory is held for them.
+    pub(crate) fn unsaved_bytes(all: &[HostGauges]) -> usize {
+        all.iter().map(|gauges| gauges.unsaved_bytes.load(Ordering::Relaxed)).sum()
+    }
+
     /// Shows the sums of all hosts.
     pub(crate) fn show(all: &[HostGauges]) {
         let sum = |of: fn(&HostGauges) -> &AtomicUsize| all.iter().map(|gauges| of(gauges).load(Ordering::Relaxed)).sum::<usize>() as f64;

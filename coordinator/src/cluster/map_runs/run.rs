@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 
 use super::reads::Reads;
 use super::{Cluster, MapRunIo};
+use crate::cluster::figures::HostGauges;
 use crate::cluster::{ExecutionId, NotRedrivable, RedriveError, SendError, StartError};
 use crate::shard::{MapRunContext, MapRunMessage, MapRunOrderKind, MapRunQuestion, child_arn};
 
@@ -18,6 +19,8 @@ const AT_ONCE: usize = 256;
 /// What cannot be done now is tried again after this time, and after twice as much each time, up to a second.
 const RETRY_AFTER: Duration = Duration::from_millis(20);
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(1);
+/// Bytes of the log that wait for their checkpoints while a run starts more children.
+const UNSAVED_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Without an order for so long the source is closed, and opened again when it is needed.
 const IDLE: Duration = Duration::from_secs(60);
 
@@ -58,6 +61,7 @@ impl Run {
             MapRunOrderKind::Start { first, starts } => {
                 let (cluster, id) = (self.cluster.clone(), self.run.id);
                 self.beginning.spawn(async move {
+                    checkpoints_keep_up(&cluster).await;
                     for_each(starts, |start| begin(&cluster, start)).await;
                     if let Some(first) = first {
                         cluster.tell_map_run(id, MapRunMessage::ChildrenSent { first });
@@ -89,6 +93,14 @@ impl Run {
         let result = self.reads.read(&*self.io, &self.run, &position, items).await;
         let message = MapRunMessage::ItemsRead { parent: self.run.parent, position, again, result };
         self.cluster.tell_map_run(self.run.id, message);
+    }
+}
+
+/// Children can be started faster than what becomes of them is written to the key-value side. A run waits for that long before it keeps others
+/// waiting, and so takes no more memory at its end than at its beginning.
+async fn checkpoints_keep_up(cluster: &Cluster) {
+    while HostGauges::unsaved_bytes(&cluster.inner.gauges) > UNSAVED_BYTES_MAX {
+        tokio::time::sleep(RETRY_AFTER).await;
     }
 }
 
