@@ -616,11 +616,13 @@ async fn a_synchronous_express_execution_ends_before_its_shard_is_handed_over() 
     let mut worker = TestWorker::connect(&a, hello("lambda:f", 4)).await;
     let sync = async |number: u32| {
         let arn = a.cluster.name_here(|| format!("arn:aws:states:us-east-1:123456789012:express:m:x{number}:{}", rand_name())).await;
-        let start = baton_engine::Start { execution_arn: arn.into(), ..start("x", "[1]") };
+        baton_engine::Start { execution_arn: arn.into(), ..start("x", "[1]") }
+    };
+    let begun = |start| {
         let cluster = a.cluster.clone();
         tokio::spawn(async move { cluster.start_sync(start).await })
     };
-    let (answered, late) = (sync(1).await, sync(2).await);
+    let (answered, late) = (begun(sync(1).await), begun(sync(2).await));
     let mut granted = Vec::new();
     for _ in 0..2 {
         granted.push(worker.granted().await);
