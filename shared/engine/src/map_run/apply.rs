@@ -103,8 +103,9 @@ impl MapRun {
             Some(Stop::Aborted) => MapRunStatus::Aborted,
         });
         self.stopped_at = Some(at);
-        if self.spec.results.is_none() && self.ended == Some(MapRunStatus::Succeeded) {
-            (self.children.results_written, self.items.results_written) = (self.children.succeeded, self.items.succeeded);
+        // Without a ResultWriter AWS counts what has ended, as recorded.
+        if self.spec.results.is_none() {
+            (self.children.results_written, self.items.results_written) = (self.children.ended(), self.items.ended());
         }
     }
 

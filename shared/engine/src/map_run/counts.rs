@@ -63,6 +63,7 @@ impl Tally {
     pub(super) fn redrive(&mut self) {
         self.pending_redrive += self.unsuccessful();
         (self.failed, self.timed_out, self.aborted) = (0, 0, 0);
+        self.results_written = 0;
     }
 
     pub(super) fn counts(&self, pending: u64) -> MapRunCounts {
