@@ -150,6 +150,15 @@ impl<W: World> Shard<W> {
         }
         let mut ops =
             Ops { shard: self.id, ops: Vec::with_capacity(4 * executions.len()), retained: Vec::new(), last_stop: Timestamp::MIN };
+        // Stores may write a part of a checkpoint only, in this order: an end that is written is told. A child of which one end has been heard of
+        // may have ended again since.
+        std::mem::take(&mut self.checkpoint.ends_heard).into_iter().for_each(|id| ops.untold_end(id, None));
+        for id in &executions {
+            if let Some(end) = self.untold_ends.get_mut(id).filter(|end| end.is_new) {
+                (end.has_row, end.is_new) = (true, false);
+                ops.untold_end(*id, Some(&end.report));
+            }
+        }
         for id in &executions {
             if let Some(live) = self.live.get_mut(id) {
                 live.is_dirty = false;
@@ -164,14 +173,6 @@ impl<W: World> Shard<W> {
         for id in &map_runs {
             if let Some(open) = self.map_runs.get_mut(id) {
                 ops.map_run(*id, open);
-            }
-        }
-        // A child of which one end has been heard of may have ended again since.
-        std::mem::take(&mut self.checkpoint.ends_heard).into_iter().for_each(|id| ops.untold_end(id, None));
-        for id in &executions {
-            if let Some(end) = self.untold_ends.get_mut(id).filter(|end| end.is_new) {
-                (end.has_row, end.is_new) = (true, false);
-                ops.untold_end(*id, Some(&end.report));
             }
         }
         std::mem::take(&mut self.checkpoint.express_rows_gone).into_iter().for_each(|id| ops.express_row(id, None));

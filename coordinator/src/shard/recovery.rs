@@ -430,6 +430,9 @@ impl<W: World> Recovering<W> {
                 Err(error) => tracing::error!(map_run = %id, %error, "a Map Run is set aside and does not go on"),
             }
         }
+        let parents: Vec<_> =
+            self.shard.live.iter().filter(|(_, live)| live.execution.map_runs().next().is_some()).map(|(id, _)| *id).collect();
+        parents.into_iter().for_each(|parent| self.shard.reconcile_map_runs(parent, out));
         let reports: Vec<_> = self.shard.untold_ends.values().map(|end| Box::new(end.report.clone())).collect();
         out.extend(reports.into_iter().map(Output::ChildEnded));
     }

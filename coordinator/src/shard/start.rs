@@ -96,6 +96,7 @@ impl<W: World> Shard<W> {
             ask_for_timer(id, &mut live, self.horizon, out);
             self.live.insert(id, live);
             self.go_on_if_yielded(id);
+            self.reconcile_map_runs(id, out);
             // It leaves memory again with the next checkpoint, even if nothing comes of this.
             self.checkpoint.reconsider(id);
         }
@@ -173,11 +174,16 @@ impl<W: World> Shard<W> {
                 ..
             } => out.push(Output::Reply(reply, Answer::Started(Err(StartError::Unavailable(unavailable))))),
             ShardInput::MapRun { reply: Some(reply), .. } => out.push(Output::Reply(reply, Answer::Unavailable(unavailable))),
-            // The execution has ended, and does not want to know; or it cannot be read, and hears of it after the next start.
-            ShardInput::MapRun { id, message: MapRunMessage::Tell { .. }, reply: None } => match error {
-                SendError::NoSuchExecution | SendError::Rejected(_) => self.map_run_told(id),
-                SendError::Throttled | SendError::Unavailable(_) => {}
-            },
+            // The execution has ended, and does not want to know; or it cannot be read just now.
+            ShardInput::MapRun { id, message: message @ (MapRunMessage::Tell { .. } | MapRunMessage::ItemsRead { .. }), reply: None } => {
+                match (error, &message) {
+                    (SendError::NoSuchExecution | SendError::Rejected(_), MapRunMessage::Tell { .. }) => self.map_run_told(id),
+                    (SendError::Unavailable(text), _) if *text == CANNOT_READ && self.lost.is_none() => {
+                        self.own.push_back(ShardInput::MapRun { id, message, reply: None });
+                    }
+                    (SendError::NoSuchExecution | SendError::Rejected(_) | SendError::Throttled | SendError::Unavailable(_), _) => {}
+                }
+            }
             ShardInput::Send { reply: Some(reply), .. } | ShardInput::Assert { reply, .. } => {
                 out.push(Output::Reply(reply, Answer::Sent(Err(error.clone()))))
             }

@@ -1,6 +1,7 @@
 //! One execution: all its state, and what it tells about itself. It changes by [`Execution::apply`] only.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use baton_asl::{FlowId, Pattern, Resource, StateId, StateKind, StateMachine};
 
@@ -165,6 +166,11 @@ impl Execution {
         let inner = self.tasks.get(&task.entry).copied();
         let is_out = |thread: &ThreadId| self.strands.get(*thread).and_then(Strand::task) == Some(task);
         [Some(ThreadId::ROOT), inner].into_iter().flatten().find(is_out)
+    }
+
+    /// The Map Runs that its states wait for, and how often each has been redriven.
+    pub fn map_runs(&self) -> impl Iterator<Item = (&Arc<str>, u32)> {
+        self.strands.iter().filter_map(|(_, strand)| strand.mapping()).map(|mapping| (&mapping.map_run_arn, mapping.redrives))
     }
 
     /// The states that it waits in, for people.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use baton_engine::Payload;
 use tokio::sync::mpsc;
 
 use super::Cluster;
@@ -12,6 +13,8 @@ use crate::store::ShardId;
 
 /// Ends in one message at most.
 const ENDS_MAX: usize = 256;
+/// Bytes of outputs in one message at most, but for one output that is longer by itself: they become one event.
+const OUTPUT_BYTES_MAX: usize = 1024 * 1024;
 /// The first end waits so long for others.
 const LINGER: Duration = Duration::from_millis(2);
 /// A run that does not answer is told again after this time.
@@ -28,11 +31,18 @@ pub(super) async fn tell(cluster: Cluster, mut ends: mpsc::UnboundedReceiver<Box
                 reports.push(report);
             }
         }
-        let mut by_run: BTreeMap<ExecutionId, Vec<ChildReport>> = BTreeMap::new();
+        let mut by_run: BTreeMap<ExecutionId, (usize, Vec<ChildReport>)> = BTreeMap::new();
         for report in reports.drain(..) {
-            by_run.entry(report.map_run).or_default().push(*report);
+            let (run, bytes) = (report.map_run, report.end.output.as_ref().map_or(0, Payload::len));
+            let (sum, message) = by_run.entry(run).or_default();
+            if *sum + bytes > OUTPUT_BYTES_MAX && !message.is_empty() {
+                tokio::spawn(tell_one(cluster.clone(), run, std::mem::take(message)));
+                *sum = 0;
+            }
+            *sum += bytes;
+            message.push(*report);
         }
-        for (run, reports) in by_run {
+        for (run, (_, reports)) in by_run {
             tokio::spawn(tell_one(cluster.clone(), run, reports));
         }
     }

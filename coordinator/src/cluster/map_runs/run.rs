@@ -21,6 +21,8 @@ const RETRY_AFTER: Duration = Duration::from_millis(20);
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(1);
 /// Bytes of the log that wait for their checkpoints while a run starts more children.
 const UNSAVED_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// And so long at most.
+const KEEP_UP_MAX: Duration = Duration::from_secs(2);
 /// Without an order for so long the source is closed, and opened again when it is needed.
 const IDLE: Duration = Duration::from_secs(60);
 
@@ -98,8 +100,11 @@ impl Run {
 
 /// Children can be started faster than what becomes of them is written to the key-value side. A run waits for that long before it keeps others
 /// waiting, and so takes no more memory at its end than at its beginning.
+///
+/// Where a shard's checkpoints have stopped for good, what it has not saved stays so, and a run goes on slowly.
 async fn checkpoints_keep_up(cluster: &Cluster) {
-    while HostGauges::unsaved_bytes(&cluster.inner.gauges) > UNSAVED_BYTES_MAX {
+    let begun = tokio::time::Instant::now();
+    while HostGauges::unsaved_bytes(&cluster.inner.gauges) > UNSAVED_BYTES_MAX && begun.elapsed() < KEEP_UP_MAX {
         tokio::time::sleep(RETRY_AFTER).await;
     }
 }

@@ -38,6 +38,8 @@ pub(super) enum MapRunEffect {
     Abort(Arc<str>),
 }
 
+/// Items behind a cursor after which a batch is closed, so that the next ones begin at a cursor of their own.
+const SKIP_MAX: u64 = 16_384;
 /// What a run fails with whose items are not what they were.
 const CHANGED: &str = "The items were changed while the Map Run was reading them.";
 
@@ -66,12 +68,13 @@ impl<W: World> Shard<W> {
         self.advance_map_run(id, out);
     }
 
-    /// A run that is still ending goes on when it has ended; one that is not in memory is read.
+    /// A run that is still ending goes on when it has ended; one that is not in memory is read. That it is to go on is in the execution's own
+    /// state, and is read off that again after a restart.
     fn redrive_map_run(&mut self, id: ExecutionId, out: &mut Vec<Output<W>>) {
         match self.map_runs.get_mut(&id) {
-            Some(open) => {
-                open.is_redrive_wanted = true;
-                self.go_on_if_redriven(id);
+            Some(open) if open.run.status() == MapRunStatus::Running => {}
+            Some(_) => {
+                self.go_on_after_its_end(id);
                 self.advance_map_run(id, out);
             }
             None => {
@@ -81,12 +84,19 @@ impl<W: World> Shard<W> {
         }
     }
 
-    fn go_on_if_redriven(&mut self, id: ExecutionId) {
-        let Some(open) = self.map_runs.get_mut(&id).filter(|open| open.is_redrive_wanted && open.run.status() != MapRunStatus::Running)
-        else {
-            return;
-        };
-        open.is_redrive_wanted = false;
+    /// Redrives the runs of an execution that has been redriven more often than they have.
+    pub(super) fn reconcile_map_runs(&mut self, parent: ExecutionId, out: &mut Vec<Output<W>>) {
+        let Some(live) = self.live.get(&parent) else { return };
+        let wanted: Vec<_> = live.execution.map_runs().map(|(arn, redrives)| (id_of(arn), redrives)).collect();
+        for (id, redrives) in wanted {
+            if redrives > self.map_runs.get(&id).map_or(0, |open| open.run.redrive_count()) {
+                self.redrive_map_run(id, out);
+            }
+        }
+    }
+
+    fn go_on_after_its_end(&mut self, id: ExecutionId) {
+        let open = self.map_runs.get_mut(&id).expect("a run that goes on is in memory");
         open.is_told = false;
         (open.is_reading, open.is_stopping, open.is_writing) = (false, false, false);
         if open.run.can_be_redriven() {
@@ -238,7 +248,9 @@ impl<W: World> Shard<W> {
             // It has no room for more just now, and asks again.
             return self.advance_map_run(id, out);
         };
-        match result.and_then(|read| Ok((self.inputs(&context, first_item, &read.items, read.is_last, world)?, read))) {
+        // A batch that is not full waits for more items, but not for ever: reading again begins at the last cursor.
+        let closes = |read: &ItemsRead| read.is_last || position.skip >= SKIP_MAX;
+        match result.and_then(|read| Ok((self.inputs(&context, first_item, &read.items, closes(&read), world)?, read))) {
             Ok((mut children, read)) => {
                 children.truncate(usize::try_from(order.children).unwrap_or(usize::MAX));
                 let taken: usize = children.iter().map(|child| child.items as usize).sum();
@@ -262,13 +274,17 @@ impl<W: World> Shard<W> {
         world: &mut W,
         out: &mut Vec<Output<W>>,
     ) {
-        let Some(open) = self.map_runs.get(&id) else { return };
+        // Those of a run that is stopping are not begun: that they never were is their end.
+        let Some(open) = self.map_runs.get(&id).filter(|open| !open.run.is_stopping()) else { return };
         let Some(chunk) = open.run.unsent().find(|chunk| chunk.first == first).cloned() else { return };
         let context = open.context.clone();
         let again = result.and_then(|read| {
             let items = read.items.get(..chunk.items as usize).filter(|items| digest(items) == chunk.digest);
             let items = items.ok_or_else(|| Failure::new("States.ItemReaderFailed", CHANGED))?;
-            self.inputs(&context, chunk.first_item, items, true, world)
+            let children = self.inputs(&context, chunk.first_item, items, true, world)?;
+            // A selector that makes other items each time may make more or fewer batches of them.
+            let is_same = children.len() == chunk.count as usize;
+            if is_same { Ok(children) } else { Err(Failure::new("States.ItemReaderFailed", CHANGED)) }
         });
         match again {
             Ok(children) => self.start_unsent(id, first, children, out),
@@ -350,15 +366,15 @@ impl<W: World> Shard<W> {
         self.record_map_run(id, MapRunEvent::Ended { at: self.now });
         self.order(id, MapRunOrderKind::Ended, out);
         self.tell_parent(id);
-        self.go_on_if_redriven(id);
+        let parent = self.map_runs[&id].context.parent;
+        self.reconcile_map_runs(parent, out);
     }
 
     /// The execution hears of the end; until it has, the run is not let go.
     pub(super) fn tell_parent(&mut self, id: ExecutionId) {
         let open = self.map_runs.get_mut(&id).expect("a run that ends is in memory");
         if open.run.state_outcome().is_none() {
-            open.is_told = true;
-            return;
+            return self.map_run_told(id);
         }
         let message = MapRunMessage::Tell { parent: open.context.parent };
         self.own.push_back(ShardInput::MapRun { id, message, reply: None });
@@ -420,7 +436,8 @@ impl<W: World> Shard<W> {
         };
         self.loading_map_runs -= 1;
         match self.open_stored(id, *stored, world) {
-            Ok(()) => self.redrive_map_run(id, out),
+            // It may have been stopped meanwhile, and wants nothing of the run any more.
+            Ok(()) => self.reconcile_map_runs(self.map_runs[&id].context.parent, out),
             Err(error) => tracing::error!(map_run = %id, %error, "a Map Run that is redriven cannot be read back"),
         }
     }
@@ -431,6 +448,11 @@ impl<W: World> Shard<W> {
         if open.run.status() != MapRunStatus::Running {
             return self.tell_parent(id);
         }
+        if open.run.is_stopping() {
+            // Whether it goes on after its end is in its execution, which comes into memory with this.
+            self.own.push_back(ShardInput::Send { id: open.context.parent, input: Input::Continue, claim_id: None, reply: None });
+        }
+        let open = &self.map_runs[&id];
         let (chunks, redrives): (Vec<Chunk>, Vec<u64>) = (open.run.unsent().cloned().collect(), open.run.unsent_redrives().collect());
         if !open.run.is_stopping() {
             chunks.into_iter().for_each(|chunk| self.read_again(id, chunk, out));

@@ -18,8 +18,6 @@ pub(in crate::shard) struct OpenMapRun {
     pub(super) is_writing: bool,
     /// Its execution knows that it has ended.
     pub(in crate::shard) is_told: bool,
-    /// Its execution goes on, and it with it as soon as it has ended.
-    pub(super) is_redrive_wanted: bool,
     /// Whether it stands in the list of those that the next checkpoint writes.
     pub(in crate::shard) is_dirty: bool,
     /// Whether the checkpoint under way writes its end.
@@ -39,7 +37,6 @@ impl OpenMapRun {
             is_stopping: false,
             is_writing: false,
             is_told: false,
-            is_redrive_wanted: false,
             is_dirty: false,
             is_saving_end: false,
             has_row: false,

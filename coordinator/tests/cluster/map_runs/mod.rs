@@ -46,8 +46,10 @@ enum Step {
     Stop,
     /// It has failed, and goes on.
     Redrive,
-    /// It is stopped, and goes on.
+    /// It is stopped, and goes on when its Map Run has ended.
     StopAndRedrive,
+    /// It is stopped, and goes on while its Map Run is still stopping.
+    StopAndRedriveAtOnce,
 }
 
 /// One execution, the worker of its tasks, and the store that outlives the processes.
@@ -120,7 +122,7 @@ impl Play {
             Step::Watch => {}
             Step::Stop => self.stop(system).await,
             Step::Redrive => self.redrive(system).await,
-            Step::StopAndRedrive => self.stop_and_redrive(system).await,
+            Step::StopAndRedrive | Step::StopAndRedriveAtOnce => self.stop_and_redrive(system).await,
         }
         run_ended(system).await;
     }
@@ -130,7 +132,9 @@ impl Play {
         if describe(system).await.redrives.count == 0 {
             self.worker.reports_only(Some(1));
             self.stop(system).await;
-            run_ended(system).await;
+            if self.step == Step::StopAndRedrive {
+                run_ended(system).await;
+            }
         }
         self.worker.reports_only(None);
         self.redrive(system).await;
@@ -374,8 +378,9 @@ async fn a_redrive_runs_what_had_failed_alone() {
 /// Children that had been issued and had not begun when everything stopped begin then.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stopped_run_that_is_redriven_does_everything() {
-    for kind in ["STANDARD", "EXPRESS"] {
-        let play = || Play::new(kind, &json!({"MaxConcurrency": 3}), Step::StopAndRedrive);
+    let steps = [Step::StopAndRedrive, Step::StopAndRedriveAtOnce];
+    for (kind, step) in ["STANDARD", "EXPRESS"].into_iter().flat_map(|kind| steps.map(|step| (kind, step))) {
+        let play = || Play::new(kind, &json!({"MaxConcurrency": 3}), step);
         at_every_batch(play, async |play, name| {
             let end = play.conclude(name).await;
             assert_eq!((end.record.status, end.run.status), (Status::Succeeded, MapRunStatus::Succeeded), "{kind} {name}: {:?}", end.run);

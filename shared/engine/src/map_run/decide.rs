@@ -76,7 +76,10 @@ impl MapRun {
 
     fn read_order(&self, room: u64) -> ReadOrder {
         let children = room.min(CHUNK_CHILDREN_MAX);
-        let items = children.saturating_mul(self.spec.batch_items.unwrap_or(1)).min(CHUNK_ITEMS_MAX);
+        let batch = self.spec.batch_items.unwrap_or(1);
+        // Whole batches, so that nothing is left over of what is read.
+        let items_max = if batch < CHUNK_ITEMS_MAX { CHUNK_ITEMS_MAX - CHUNK_ITEMS_MAX % batch } else { CHUNK_ITEMS_MAX };
+        let items = children.saturating_mul(batch).min(items_max);
         let left = self.spec.items_max(u64::MAX).saturating_sub(self.next_item);
         ReadOrder { position: self.position.clone(), first_item: self.next_item, items: items.min(left).max(1), children }
     }
