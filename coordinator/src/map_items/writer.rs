@@ -18,8 +18,8 @@ const AT_ONCE: usize = 64;
 /// A child that cannot be read is asked for again after this time, for so long.
 const READ_AGAIN_AFTER: Duration = Duration::from_millis(100);
 const READ_PATIENCE: Duration = Duration::from_secs(30);
-/// A result of more bytes than this is too large for any state, and not put together to its end.
-const RESULT_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// What a run fails with whose results do not fit into its state's.
+const TOO_LARGE: &str = "The results of the Map Run exceed the maximum number of bytes service limit. Have a ResultWriter export them.";
 
 pub(super) async fn write(
     stores: &ObjectStores,
@@ -81,12 +81,12 @@ async fn gather(cluster: &Cluster, run: &Arc<MapRunContext>, record: &MapRunReco
     let mut children = std::pin::pin!(children(cluster, run, record));
     while let Some(child) = children.next().await {
         let child = child?;
-        bytes += child.start.input.len() + child.output.as_ref().map_or(0, Payload::len);
+        bytes += child.output.as_ref().map_or(0, Payload::len) as u64;
+        if bytes > run.spec.result_bytes_max + record.issued {
+            return Err(Failure::new("States.DataLimitExceeded", TOO_LARGE));
+        }
         written.note(&child);
         text.push(&entry(&child));
-        if bytes > RESULT_BYTES_MAX {
-            break;
-        }
     }
     let text = text.finish();
     let result = match output_type {

@@ -8,6 +8,12 @@ use baton_engine::{Failure, ItemPosition, ReadItem};
 use super::{MapRunIo, OpenItems};
 use crate::shard::{ItemsRead, MapRunContext};
 
+/// Bytes of items that are read at once, but for one item that is longer by itself.
+const BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// Items that are passed over at once.
+const SKIPPED_AT_ONCE: usize = 1_024;
+
 /// An open source, and what was read of it and is not behind the run's position yet.
 pub(super) struct Reads {
     source: Option<Open>,
@@ -55,9 +61,13 @@ impl Open {
         let items = io.open(run, position.cursor.clone()).await?;
         let from = ItemPosition { cursor: position.cursor.clone(), skip: 0 };
         let mut open = Self { items, position: from, buffer: VecDeque::new(), cursor: position.cursor.clone(), is_last: false };
-        let skip = usize::try_from(position.skip).unwrap_or(usize::MAX);
-        open.fill(skip).await?;
-        open.buffer.drain(..skip.min(open.buffer.len()));
+        let mut left = usize::try_from(position.skip).unwrap_or(usize::MAX);
+        while left > 0 && !(open.is_last && open.buffer.is_empty()) {
+            open.fill(left.min(SKIPPED_AT_ONCE)).await?;
+            let passed = left.min(open.buffer.len());
+            open.buffer.drain(..passed);
+            left -= passed;
+        }
         open.position.skip = position.skip;
         Ok(open)
     }
@@ -82,8 +92,15 @@ impl Open {
 
     /// Reads on until there is enough. The cursor is behind all that was read.
     async fn fill(&mut self, count: usize) -> Result<(), Failure> {
-        while self.buffer.len() < count && !self.is_last {
-            let ItemsRead { items, cursor, is_last } = self.items.next(count - self.buffer.len()).await?;
+        let mut bytes = 0;
+        while self.buffer.len() < count && !self.is_last && bytes < BYTES_MAX {
+            let ItemsRead { items, cursor, is_last } = match self.items.next(count - self.buffer.len()).await {
+                Ok(read) => read,
+                // What comes before a fault is mapped; the fault is there again afterwards.
+                Err(_) if !self.buffer.is_empty() => return Ok(()),
+                Err(failure) => return Err(failure),
+            };
+            bytes += items.iter().map(|item| item.value.len()).sum::<usize>();
             self.buffer.extend(items);
             (self.cursor, self.is_last) = (cursor, is_last);
         }

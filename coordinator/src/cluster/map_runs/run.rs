@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use baton_engine::{ChildEnd, ChildOutcome, Input, ItemPosition, MapChild, Rejected, Start, redrive_token};
 use futures_util::stream::{self, StreamExt};
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 
 use super::reads::Reads;
@@ -30,14 +30,16 @@ pub(super) struct Run {
     cluster: Cluster,
     io: Arc<dyn MapRunIo>,
     run: Arc<MapRunContext>,
-    reads: Reads,
+    reads: Arc<Mutex<Reads>>,
+    /// Readings under way: of what a store does not answer, nothing else waits.
+    reading: JoinSet<()>,
     /// Children on their way into the world.
     beginning: JoinSet<()>,
 }
 
 impl Run {
     pub(super) fn new(cluster: Cluster, io: Arc<dyn MapRunIo>, run: Arc<MapRunContext>) -> Self {
-        Self { cluster, io, run, reads: Reads::new(), beginning: JoinSet::new() }
+        Self { cluster, io, run, reads: Arc::new(Mutex::new(Reads::new())), reading: JoinSet::new(), beginning: JoinSet::new() }
     }
 
     /// Until the run has ended, or nobody orders anything any more.
@@ -47,19 +49,20 @@ impl Run {
                 Ok(Some(MapRunOrderKind::Ended) | None) => return,
                 Ok(Some(order)) => order,
                 Err(_) => {
-                    self.reads = Reads::new();
+                    self.reads = Arc::new(Mutex::new(Reads::new()));
                     continue;
                 }
             };
             self.obey(order).await;
             while self.beginning.try_join_next().is_some() {}
+            while self.reading.try_join_next().is_some() {}
         }
     }
 
     async fn obey(&mut self, order: MapRunOrderKind) {
         match order {
-            MapRunOrderKind::Read(order) => self.read(order.position, order.items, None).await,
-            MapRunOrderKind::ReadAgain(chunk) => self.read(chunk.position, u64::from(chunk.items), Some(chunk.first)).await,
+            MapRunOrderKind::Read(order) => self.read(order.position, order.items, None),
+            MapRunOrderKind::ReadAgain(chunk) => self.read(chunk.position, u64::from(chunk.items), Some(chunk.first)),
             MapRunOrderKind::Start { first, starts } => {
                 let (cluster, id) = (self.cluster.clone(), self.run.id);
                 self.beginning.spawn(async move {
@@ -79,6 +82,7 @@ impl Run {
                 });
             }
             MapRunOrderKind::Stop { children, redrive } => {
+                self.reading.abort_all();
                 while self.beginning.join_next().await.is_some() {}
                 let child = |index| Child { cluster: &self.cluster, run: &self.run, index, redrive };
                 for_each(children, |(index, items)| child(index).stop(items)).await;
@@ -91,10 +95,13 @@ impl Run {
         }
     }
 
-    async fn read(&mut self, position: ItemPosition, items: u64, again: Option<u64>) {
-        let result = self.reads.read(&*self.io, &self.run, &position, items).await;
-        let message = MapRunMessage::ItemsRead { parent: self.run.parent, position, again, result };
-        self.cluster.tell_map_run(self.run.id, message);
+    fn read(&mut self, position: ItemPosition, items: u64, again: Option<u64>) {
+        let (cluster, io, run, reads) = (self.cluster.clone(), self.io.clone(), self.run.clone(), self.reads.clone());
+        self.reading.spawn(async move {
+            let result = reads.lock().await.read(&*io, &run, &position, items).await;
+            let message = MapRunMessage::ItemsRead { parent: run.parent, position, again, result };
+            cluster.tell_map_run(run.id, message);
+        });
     }
 }
 

@@ -20,7 +20,9 @@ impl Execution {
     /// Starts an execution and carries it on as far as it goes by itself. What has happened and what is asked of the world is
     /// added to `out`.
     pub fn start(env: &Env<'_>, mut start: Start, out: &mut Decision) -> Self {
-        let seconds = env.machine.timeout_seconds.unwrap_or(u64::MAX).min(env.limits.execution_seconds_max);
+        // The machine's time limit is not that of a Map Run's children, which run a part of it.
+        let own = env.machine.timeout_seconds.filter(|_| start.map_child.is_none());
+        let seconds = own.unwrap_or(u64::MAX).min(env.limits.execution_seconds_max);
         start.deadline = Some(start.at.saturating_add(milliseconds(seconds)));
         let start = Box::new(start);
         let mut execution = Self::new(env.machine, start.clone());

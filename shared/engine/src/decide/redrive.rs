@@ -23,7 +23,8 @@ impl Execution {
             return Ok(first);
         }
         self.redrive_facts().check(env.limits, now)?;
-        let seconds = env.machine.timeout_seconds.unwrap_or(u64::MAX).min(env.limits.execution_seconds_max);
+        let own = env.machine.timeout_seconds.filter(|_| self.start.map_child.is_none());
+        let seconds = own.unwrap_or(u64::MAX).min(env.limits.execution_seconds_max);
         let redriven = EventKind::ExecutionRedriven {
             redrive_count: self.redrive_count().count.saturating_add(1),
             deadline: Some(now.saturating_add(milliseconds(seconds))),

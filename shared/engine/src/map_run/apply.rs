@@ -92,7 +92,7 @@ impl MapRun {
             self.items.running += items;
         }
         self.items.end(end.outcome, items);
-        self.outputs.add(end);
+        self.outputs.add(end, self.spec.result_bytes_max);
     }
 
     /// What was read last is the state's own, or on its way to it: of a run that has ended, only the account stays.
@@ -103,8 +103,8 @@ impl MapRun {
             Some(Stop::Aborted) => MapRunStatus::Aborted,
         });
         self.stopped_at = Some(at);
-        // Without a ResultWriter AWS counts what has ended, as recorded.
-        if self.spec.results.is_none() {
+        // Without a ResultWriter AWS counts what has ended, as recorded of a run that has succeeded.
+        if self.spec.results.is_none() && self.ended == Some(MapRunStatus::Succeeded) {
             (self.children.results_written, self.items.results_written) = (self.children.ended(), self.items.ended());
         }
     }
@@ -116,6 +116,7 @@ impl MapRun {
         self.written = None;
         self.redrives += 1;
         self.redriven_at = Some(at);
+        self.outputs.redrive();
         self.items.redrive();
         self.children.redrive();
         (self.redrive_end, self.redriven_upto) = (self.next_child, 0);
@@ -126,7 +127,6 @@ impl MapRun {
     fn children_redriven(&mut self, indices: &[u64]) {
         for index in indices {
             self.outcomes.set(*index, None);
-            self.outputs.remove(*index);
             self.unsent_redrives.insert(*index);
         }
         let count = indices.len() as u64;

@@ -4,48 +4,61 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::ChildEnd;
+use super::{ChildEnd, ChildOutcome};
 use crate::{Payload, PayloadTable};
 
+/// Those of children that have succeeded stay; what stands for a failure goes when a redrive does it again.
 #[derive(Clone, Debug, Default, PartialEq, bincode::Encode, bincode::Decode)]
 #[bincode(decode_context = "PayloadTable")]
 pub(super) struct Outputs {
+    succeeded: Part,
+    failed: Part,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, bincode::Encode, bincode::Decode)]
+#[bincode(decode_context = "PayloadTable")]
+struct Part {
     by_index: BTreeMap<u64, Payload>,
     bytes: u64,
     /// They did not fit, and are not kept.
     is_too_large: bool,
 }
 
-/// What the array may have in bytes at most. The state's own limit may be smaller and is looked at when the array is put together.
-const BYTES_MAX: u64 = 1 << 20;
-
-impl Outputs {
-    pub(super) fn add(&mut self, end: &ChildEnd) {
-        let Some(output) = output(end) else { return };
+impl Part {
+    fn add(&mut self, index: u64, output: Payload, bytes_max: u64) {
         self.bytes += output.len() as u64 + 1;
-        self.is_too_large |= self.bytes > BYTES_MAX;
+        self.is_too_large |= self.bytes > bytes_max + 1;
         if self.is_too_large {
             self.by_index.clear();
         } else {
-            self.by_index.insert(end.index, output);
+            self.by_index.insert(index, output);
         }
     }
+}
 
-    /// What a child gave counts no more: it is done again.
-    pub(super) fn remove(&mut self, index: u64) {
-        if let Some(output) = self.by_index.remove(&index) {
-            self.bytes -= output.len() as u64 + 1;
-        }
+impl Outputs {
+    /// What a child gives; all of them may have `bytes_max` bytes.
+    pub(super) fn add(&mut self, end: &ChildEnd, bytes_max: u64) {
+        let Some(output) = output(end) else { return };
+        let part = if end.outcome == ChildOutcome::Succeeded { &mut self.succeeded } else { &mut self.failed };
+        part.add(end.index, output, bytes_max);
+    }
+
+    /// What had not succeeded is done again.
+    pub(super) fn redrive(&mut self) {
+        self.failed = Part::default();
     }
 
     /// The array; `None` if it is too large.
     pub(super) fn array(&self) -> Option<Payload> {
-        if self.is_too_large {
+        if self.succeeded.is_too_large || self.failed.is_too_large {
             return None;
         }
-        let mut array = String::with_capacity(self.bytes as usize + 2);
+        let all: BTreeMap<u64, &Payload> =
+            [&self.succeeded, &self.failed].into_iter().flat_map(|part| &part.by_index).map(|(index, output)| (*index, output)).collect();
+        let mut array = String::with_capacity((self.succeeded.bytes + self.failed.bytes) as usize + 2);
         array.push('[');
-        for (place, output) in self.by_index.values().enumerate() {
+        for (place, output) in all.values().enumerate() {
             if place > 0 {
                 array.push(',');
             }

@@ -41,6 +41,8 @@ pub struct MapRunSpec {
     pub limits: MapRunLimits,
     /// Where the results go; `None`: into the state's result.
     pub results: Option<ResultTarget>,
+    /// Bytes that the state's result may have.
+    pub result_bytes_max: u64,
     /// It fails before it has begun anything.
     pub refused: Option<Failure>,
 }

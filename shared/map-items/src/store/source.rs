@@ -68,12 +68,13 @@ impl Source {
                 return Ok(None);
             }
             match self.piece().await {
-                Ok(Some(piece)) => {
+                // Some stores end an object that has become shorter with pieces of nothing.
+                Ok(Some(piece)) if !piece.is_empty() => {
                     self.position += piece.len() as u64;
                     self.tries = Tries::default();
                     return Ok(Some(piece));
                 }
-                Ok(None) => self.broke_off(StoreError::NoAnswer("the object ends too early".to_owned())).await?,
+                Ok(Some(_) | None) => self.broke_off(StoreError::NoAnswer("the object ends too early".to_owned())).await?,
                 Err(error) => self.broke_off(error).await?,
             }
         }

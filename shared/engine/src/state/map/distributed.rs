@@ -89,6 +89,7 @@ pub(crate) fn spec(at: &Evaluator<'_>, distribution: Distribution) -> Result<Map
             tolerated_failure_percentage: tolerance.percentage,
         },
         results,
+        result_bytes_max: at.env.limits.payload_bytes_max as u64,
         refused,
     })
 }
