@@ -240,6 +240,9 @@ pub(crate) enum ExecCommand {
         common: CommonArgs,
         /// Name or ARN of a state machine; all by default.
         state_machine: Option<String>,
+        /// The children of this Map Run instead: its ARN, or its execution, whose latest Map Run it is.
+        #[arg(long, value_name = "MAP_RUN", conflicts_with = "state_machine")]
+        map_run: Option<String>,
         /// Only those with this status.
         #[arg(long, value_name = "STATUS")]
         status: Option<String>,

@@ -75,6 +75,13 @@ fn failures_are_shown_and_redriven() {
     }
     seen.sort_by_key(Value::to_string);
     assert_eq!(seen, ["2", "5"], "every failure is on one page");
+    assert_eq!(page, None, "no page is offered that has nothing on it");
+
+    let children = site.baton(&["exec", "list", "--map-run", &arn, "--output", "json"]);
+    let children: Value = serde_json::from_str(&children.out).expect("it is JSON");
+    assert_eq!(children["executions"].as_array().map(Vec::len), Some(5), "the sixth never began");
+    let failed = site.baton(&["exec", "list", "--map-run", &arn, "--status", "failed"]);
+    assert_eq!((failed.code, failed.out.matches("FAILED").count()), (0, 2), "{}{}", failed.out, failed.err);
 
     write(site.folder.path(), "broken", "");
     let redriven = site.baton(&["map-run", "redrive", &arn, "--wait"]);

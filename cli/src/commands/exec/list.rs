@@ -5,20 +5,34 @@ use serde_json::{Value, json};
 use super::resolve;
 use crate::args::{CommonArgs, Format};
 use crate::client::Client;
+use crate::commands::map_run;
 use crate::exit::CliResult;
 use crate::output;
 
-pub(crate) async fn run(client: &Client, common: &CommonArgs, machine: Option<&str>, status: Option<String>, limit: usize) -> CliResult {
+/// Whose executions are listed.
+pub(super) enum Of {
+    All,
+    StateMachine(String),
+    MapRun(String),
+}
+
+pub(super) async fn run(client: &Client, common: &CommonArgs, of: Of, status: Option<String>, limit: usize) -> CliResult {
     let status = status.map(|status| status.to_uppercase());
-    let executions = match machine {
-        Some(given) => {
+    let status = status.as_deref();
+    let executions = match &of {
+        Of::StateMachine(given) => {
             let arn = resolve::state_machine(client, given).await?;
-            resolve::of_machine(client, &arn, status.as_deref(), limit).await?
+            resolve::executions_of(client, "stateMachineArn", &arn, status, limit).await?
         }
-        None => resolve::recent(client, status.as_deref(), limit).await?,
+        Of::MapRun(given) => {
+            let run = map_run::find(client, given).await?;
+            resolve::executions_of(client, "mapRunArn", &resolve::text(&run, "mapRunArn"), status, limit).await?
+        }
+        Of::All => resolve::recent(client, status, limit).await?,
     };
     match common.output {
         Format::Json => output::json(&json!({ "executions": executions })),
+        Format::Table if executions.is_empty() && matches!(of, Of::MapRun(_)) => output::note("no such children of this Map Run"),
         Format::Table if executions.is_empty() => crate::output::note("no executions yet: `baton exec start STATE_MACHINE --input '{}'`"),
         Format::Table => output::table(&["STATUS", "NAME", "STATE MACHINE", "STARTED", "TOOK"], executions.iter().map(row).collect()),
     }

@@ -25,8 +25,13 @@ pub(crate) fn run(command: ExecCommand, endpoint: &str) -> CliResult {
             ExecCommand::Start { common, state_machine, input, name, wait, sync } => {
                 start::run(client, &common, &state_machine, &input, name, start::Until { wait, sync }).await
             }
-            ExecCommand::List { common, state_machine, status, limit } => {
-                list::run(client, &common, state_machine.as_deref(), status, limit).await
+            ExecCommand::List { common, state_machine, map_run, status, limit } => {
+                let of = match (state_machine, map_run) {
+                    (_, Some(map_run)) => list::Of::MapRun(map_run),
+                    (Some(machine), None) => list::Of::StateMachine(machine),
+                    (None, None) => list::Of::All,
+                };
+                list::run(client, &common, of, status, limit).await
             }
             ExecCommand::Describe(one) => describe::run(client, &one).await,
             ExecCommand::History(one) => history::run(client, &one).await,

@@ -49,16 +49,16 @@ pub(crate) async fn recent(client: &Client, status: Option<&str>, limit: usize) 
     let machines = client.pages("ListStateMachines", json!({}), "stateMachines", usize::MAX).await?;
     let mut all = Vec::new();
     for machine in machines.iter().filter(|machine| machine["type"] == "STANDARD") {
-        all.extend(of_machine(client, &text(machine, "stateMachineArn"), status, limit).await?);
+        all.extend(executions_of(client, "stateMachineArn", &text(machine, "stateMachineArn"), status, limit).await?);
     }
     all.sort_by(|a, b| b["startDate"].as_f64().unwrap_or(0.0).total_cmp(&a["startDate"].as_f64().unwrap_or(0.0)));
     all.truncate(limit);
     Ok(all)
 }
 
-/// Executions of one state machine, newest first.
-pub(crate) async fn of_machine(client: &Client, arn: &str, status: Option<&str>, limit: usize) -> CliResult<Vec<Value>> {
-    let mut body = json!({ "stateMachineArn": arn, "maxResults": limit.min(1_000) });
+/// Executions of one state machine or Map Run, newest first; `owner` is the field of ListExecutions that takes its ARN.
+pub(crate) async fn executions_of(client: &Client, owner: &str, arn: &str, status: Option<&str>, limit: usize) -> CliResult<Vec<Value>> {
+    let mut body = json!({ owner: arn, "maxResults": limit.min(1_000) });
     if let Some(status) = status {
         body["statusFilter"] = json!(status);
     }

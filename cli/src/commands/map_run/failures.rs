@@ -50,6 +50,9 @@ async fn page_of(
         loop {
             let name = status.name();
             if found.len() == limit {
+                if token.is_none() && !any(client, arn, name).await? {
+                    break;
+                }
                 return Ok((found, Some(format!("{name}:{}", token.unwrap_or_default()))));
             }
             let mut body = json!({ "mapRunArn": arn, "statusFilter": name, "maxResults": (limit - found.len()).min(1_000) });
@@ -67,6 +70,12 @@ async fn page_of(
         }
     }
     Ok((found, None))
+}
+
+/// Whether there are children of this status, so that no page is offered that has nothing on it.
+async fn any(client: &Client, arn: &str, status: &str) -> CliResult<bool> {
+    let answer = client.call("ListExecutions", json!({ "mapRunArn": arn, "statusFilter": status, "maxResults": 1 })).await?;
+    Ok(answer["executions"].as_array().is_some_and(|found| !found.is_empty()))
 }
 
 fn place(statuses: &[Unsuccessful], page: &str) -> CliResult<(usize, Option<String>)> {

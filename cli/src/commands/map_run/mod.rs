@@ -26,7 +26,7 @@ pub(crate) fn run(command: MapRunCommand, endpoint: &str) -> CliResult {
 }
 
 /// DescribeMapRun's answer for a Map Run that is given by its ARN, or by that or the name of its execution, of which it is the latest.
-async fn find(client: &Client, given: &str) -> CliResult<Value> {
+pub(crate) async fn find(client: &Client, given: &str) -> CliResult<Value> {
     let arn = if given.contains(":mapRun:") { given.to_owned() } else { latest_of(client, given).await? };
     client.call("DescribeMapRun", json!({ "mapRunArn": arn })).await.map_err(|error| match error.exit {
         Exit::NotFound => CliError { next_step: Some("`baton exec describe` names the Map Runs of an execution".to_owned()), ..error },
