@@ -16,19 +16,10 @@ pub(super) fn of(machine: &StateMachine) -> Vec<String> {
 
 /// What it asks for, and what helps until it is there.
 fn asks_for(kind: &StateKind) -> Option<(String, &'static str)> {
-    match kind {
-        StateKind::Task(task) => match &task.resource {
-            Resource::Function { .. } | Resource::Activity { .. } => None,
-            Resource::Integration(integration) => {
-                (!integration.is_lambda_invoke()).then(|| (integration.arn.to_string(), " unless a test case mocks it"))
-            }
-        },
-        StateKind::Pass(_)
-        | StateKind::Choice(_)
-        | StateKind::Wait(_)
-        | StateKind::Succeed
-        | StateKind::Fail(_)
-        | StateKind::Parallel(_)
-        | StateKind::Map(_) => None,
+    match kind.resource()? {
+        Resource::Function { .. } | Resource::Activity { .. } => None,
+        Resource::Integration(integration) => {
+            (!integration.is_lambda_invoke()).then(|| (integration.arn.to_string(), " unless a test case mocks it"))
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! What the open states of an execution wait for, for people and for programs.
 
-use baton_asl::{Resource, StateKind, StateMachine};
+use baton_asl::StateMachine;
 use baton_engine::Timestamp;
 use serde::Serialize;
 
@@ -87,11 +87,7 @@ fn item<'a>(waiting: &'a Waiting, machine: &'a StateMachine) -> Item<'a> {
 }
 
 fn resource<'a>(machine: &'a StateMachine, state_name: &str) -> Option<&'a str> {
-    let StateKind::Task(task) = &machine.state_named(state_name)?.kind else { return None };
-    Some(match &task.resource {
-        Resource::Function { arn } | Resource::Activity { arn } => arn,
-        Resource::Integration(integration) => &integration.arn,
-    })
+    machine.state_named(state_name)?.kind.resource().map(|resource| &**resource.arn())
 }
 
 /// RFC 3339 in UTC.

@@ -1,6 +1,6 @@
 //! What a step makes of spans: states and attempts that have ended with it, and the execution.
 
-use baton_asl::{Resource, StateId, StateKind};
+use baton_asl::StateId;
 use baton_engine::{Event, EventKind, Failure, Since, Status as ExecutionStatus, Timestamp};
 use baton_proto::trace::TraceContext;
 
@@ -126,19 +126,7 @@ impl Traced<'_> {
     }
 
     fn resource(&self, state: StateId) -> Option<String> {
-        match &self.step.revision.machine.state(state).kind {
-            StateKind::Task(task) => Some(match &task.resource {
-                Resource::Function { arn } | Resource::Activity { arn } => arn.to_string(),
-                Resource::Integration(integration) => integration.arn.to_string(),
-            }),
-            StateKind::Pass(_)
-            | StateKind::Choice(_)
-            | StateKind::Wait(_)
-            | StateKind::Succeed
-            | StateKind::Fail(_)
-            | StateKind::Parallel(_)
-            | StateKind::Map(_) => None,
-        }
+        self.step.revision.machine.state(state).kind.resource().map(|resource| resource.arn().to_string())
     }
 }
 

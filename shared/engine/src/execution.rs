@@ -211,10 +211,7 @@ pub(crate) fn activation(machine: &StateMachine, strand: &Strand) -> Option<Task
 
 /// The resource of the Task state that the visit is of.
 pub(crate) fn resource<'a>(machine: &'a StateMachine, visit: &Visit) -> Option<&'a Resource> {
-    match &machine.states.get(visit.state.0 as usize)?.kind {
-        StateKind::Task(task) => Some(&task.resource),
-        _ => None,
-    }
+    machine.states.get(visit.state.0 as usize)?.kind.resource()
 }
 
 /// Until when the strand's task must give a sign of life, counted from `now`. Only tasks that are given a token can.

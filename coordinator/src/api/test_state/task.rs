@@ -1,6 +1,6 @@
 //! A task that is really done: by an execution that has nothing but this task, with the call's input as its own.
 
-use baton_asl::{MachineType, Resource, State, StateKind};
+use baton_asl::{MachineType, State};
 use baton_engine::{Payload, Start};
 use serde_json::json;
 use xxhash_rust::xxh3::xxh3_128;
@@ -50,9 +50,5 @@ fn revision(call: &Call<'_>) -> Revision {
 }
 
 fn resource(state: &State) -> &str {
-    let StateKind::Task(task) = &state.kind else { unreachable!("only a Task state has work to be done") };
-    match &task.resource {
-        Resource::Function { arn } | Resource::Activity { arn } => arn,
-        Resource::Integration(integration) => &integration.arn,
-    }
+    state.kind.resource().expect("only a Task state has work to be done").arn()
 }

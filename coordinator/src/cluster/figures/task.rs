@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use baton_asl::{Resource, StateId, StateKind, StateMachine};
+use baton_asl::{Resource, StateId, StateMachine};
 use baton_engine::{EventKind, Since, Timestamp};
 use metrics::Counter;
 
@@ -94,19 +94,7 @@ impl Outcome {
 
 /// ARN of what a Task state calls.
 pub(super) fn resource(machine: &StateMachine, state: StateId) -> Option<&Arc<str>> {
-    match &machine.states.get(state.0 as usize)?.kind {
-        StateKind::Task(task) => Some(match &task.resource {
-            Resource::Function { arn } | Resource::Activity { arn } => arn,
-            Resource::Integration(integration) => &integration.arn,
-        }),
-        StateKind::Pass(_)
-        | StateKind::Choice(_)
-        | StateKind::Wait(_)
-        | StateKind::Succeed
-        | StateKind::Fail(_)
-        | StateKind::Parallel(_)
-        | StateKind::Map(_) => None,
-    }
+    machine.states.get(state.0 as usize)?.kind.resource().map(Resource::arn)
 }
 
 /// See the module.

@@ -63,6 +63,16 @@ pub enum StateKind {
     Map(Box<Map>),
 }
 
+impl StateKind {
+    /// What a Task state calls.
+    pub fn resource(&self) -> Option<&Resource> {
+        match self {
+            Self::Task(task) => Some(&task.resource),
+            Self::Pass(_) | Self::Choice(_) | Self::Wait(_) | Self::Succeed | Self::Fail(_) | Self::Parallel(_) | Self::Map(_) => None,
+        }
+    }
+}
+
 /// The fields that move data, by language. Fields that a type does not allow are absent.
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant, reason = "a machine holds few, and most are of the large kind")]

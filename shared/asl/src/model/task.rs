@@ -63,6 +63,14 @@ pub enum Pattern {
 }
 
 impl Resource {
+    /// The ARN, as written.
+    pub fn arn(&self) -> &Arc<str> {
+        match self {
+            Self::Function { arn } | Self::Activity { arn } => arn,
+            Self::Integration(integration) => &integration.arn,
+        }
+    }
+
     /// Whether Lambda does the task: a function by its ARN, or an integration of Lambda.
     pub fn is_lambda(&self) -> bool {
         match self {
