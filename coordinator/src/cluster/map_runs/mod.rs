@@ -88,7 +88,7 @@ async fn hand_out(cluster: Cluster, mut orders: mpsc::UnboundedReceiver<Box<MapR
 
 impl Cluster {
     /// Tells a Map Run of a shard that is here; one that has left is told by nobody, and its next owner asks again.
-    fn tell_map_run(&self, id: ExecutionId, message: MapRunMessage) {
+    fn send_to_map_run(&self, id: ExecutionId, message: MapRunMessage) {
         self.push(self.shard_of(id), ShardInput::MapRun { id, message, reply: None });
     }
 }

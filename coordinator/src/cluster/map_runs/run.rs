@@ -69,7 +69,7 @@ impl Run {
                     checkpoints_keep_up(&cluster).await;
                     for_each(starts, |start| begin(&cluster, start)).await;
                     if let Some(first) = first {
-                        cluster.tell_map_run(id, MapRunMessage::ChildrenSent { first });
+                        cluster.send_to_map_run(id, MapRunMessage::ChildrenSent { first });
                     }
                 });
             }
@@ -78,7 +78,7 @@ impl Run {
                 self.beginning.spawn(async move {
                     let child = |index| Child { cluster: &cluster, run: &run, index, redrive };
                     for_each(indices.clone(), |index| child(index).begin_again(unsent.contains(&index))).await;
-                    cluster.tell_map_run(run.id, MapRunMessage::RedrivesSent { indices });
+                    cluster.send_to_map_run(run.id, MapRunMessage::RedrivesSent { indices });
                 });
             }
             MapRunOrderKind::Stop { children, redrive } => {
@@ -89,7 +89,7 @@ impl Run {
             }
             MapRunOrderKind::Write { record } => {
                 let result = self.io.write(&self.cluster, &self.run, &record).await;
-                self.cluster.tell_map_run(self.run.id, MapRunMessage::Written { result });
+                self.cluster.send_to_map_run(self.run.id, MapRunMessage::Written { result });
             }
             MapRunOrderKind::Ended => {}
         }
@@ -100,7 +100,7 @@ impl Run {
         self.reading.spawn(async move {
             let result = reads.lock().await.read(&*io, &run, &position, items).await;
             let message = MapRunMessage::ItemsRead { parent: run.parent, position, again, result };
-            cluster.tell_map_run(run.id, message);
+            cluster.send_to_map_run(run.id, message);
         });
     }
 }
