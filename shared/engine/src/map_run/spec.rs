@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use baton_asl::StateId;
 
+use crate::state::map::tolerance::Tolerance;
 use crate::{Failure, Payload, PayloadTable, TestCase};
 
 /// Children that run at once when `MaxConcurrency` says nothing, as AWS has it.
@@ -96,11 +97,12 @@ impl MapRunLimits {
 
     /// Whether so many failed items are too many; `total` is how many items there are, when that is known. Neither limit given means none may fail.
     pub(crate) fn is_exceeded(&self, failed: u64, total: Option<u64>) -> bool {
-        let (count, percentage) = (self.tolerated_failure_count, self.tolerated_failure_percentage);
-        let count = count.or_else(|| percentage.is_none().then_some(0));
-        let exceeds_share = |percentage: f64, total: u64| failed as f64 * 100.0 / total.max(1) as f64 > percentage;
-        count.is_some_and(|count| failed > count)
-            || percentage.zip(total).is_some_and(|(percentage, total)| percentage < 100.0 && exceeds_share(percentage, total))
+        let none_may_fail = self.tolerated_failure_percentage.is_none().then_some(0);
+        let tolerance = Tolerance {
+            count: self.tolerated_failure_count.or(none_may_fail),
+            percentage: self.tolerated_failure_percentage.filter(|_| total.is_some()),
+        };
+        tolerance.is_exceeded(failed, total.unwrap_or_default())
     }
 }
 
