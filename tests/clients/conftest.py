@@ -13,6 +13,24 @@ import pytest
 from botocore.config import Config
 
 ROOT = Path(__file__).resolve().parents[2]
+WORKER_CONFIG = """
+[functions.Work]
+runtime = "python3.11"
+handler = "app.handler"
+code = "work"
+"""
+# Counts its calls by item; fails for the items that the file "broken" names.
+WORKER_HANDLER = """
+import pathlib
+HERE = pathlib.Path(__file__).parent
+def handler(event, context):
+    item = str(event["item"])
+    with open(HERE / f"calls-{item}", "a") as calls:
+        calls.write("x")
+    if item in (HERE / "broken").read_text().split():
+        raise ValueError(f"{item} is broken")
+    return {**event, "twice": 2 * event["item"]}
+"""
 
 
 def pytest_addoption(parser):
@@ -60,6 +78,27 @@ class Server:
         return json.loads(done.stdout) if done.stdout.strip() else None
 
 
+class Worker(Server):
+    """A server with the function Work, which answers its event with `twice` its item."""
+
+    def start(self):
+        code = self.folder / "work"
+        if not code.exists():
+            (self.folder / "baton.toml").write_text(WORKER_CONFIG)
+            code.mkdir()
+            (code / "app.py").write_text(WORKER_HANDLER)
+            self.fails_for()
+        return super().start()
+
+    def fails_for(self, *items):
+        """From now on the function fails for these, with a ValueError."""
+        (self.folder / "work" / "broken").write_text(" ".join(map(str, items)))
+
+    def calls(self, item):
+        path = self.folder / "work" / f"calls-{item}"
+        return len(path.read_text()) if path.exists() else 0
+
+
 def wait_end(client, arn, seconds=60):
     """DescribeExecution until it has ended."""
     deadline = time.monotonic() + seconds
@@ -91,6 +130,15 @@ def order_server(binary, tmp_path):
 def server(binary, tmp_path):
     """An empty folder."""
     server = Server(binary, tmp_path).start()
+    yield server
+    if server.process.poll() is None:
+        server.kill()
+
+
+@pytest.fixture
+def worker(binary, tmp_path):
+    """An empty folder and a function."""
+    server = Worker(binary, tmp_path).start()
     yield server
     if server.process.poll() is None:
         server.kill()

@@ -1,45 +1,19 @@
 """Distributed Map through unmodified boto3 and the aws CLI: children, counters, tolerance, a redrive over a kill -9."""
 import json
-import textwrap
 
 import pytest
-from conftest import Server, wait_end
+from conftest import wait_end
 
 ROLE = "arn:aws:iam::123456789012:role/r"
 FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:Work"
-CONFIG = """
-[functions.Work]
-runtime = "python3.11"
-handler = "app.handler"
-code = "work"
-"""
-# Counts its calls by item; fails for the items that the file "broken" names.
-HANDLER = """
-import pathlib
-HERE = pathlib.Path(__file__).parent
-def handler(event, context):
-    item = str(event["item"])
-    with open(HERE / f"calls-{item}", "a") as calls:
-        calls.write("x")
-    if item in (HERE / "broken").read_text().split():
-        raise ValueError(f"{item} is broken")
-    return {"item": event["item"], "twice": 2 * event["item"]}
-"""
 ITEMS = list(range(20))
 BROKEN = [3, 11, 17]
 
 
 @pytest.fixture
-def worker(binary, tmp_path):
-    (tmp_path / "baton.toml").write_text(CONFIG)
-    code = tmp_path / "work"
-    code.mkdir()
-    (code / "app.py").write_text(textwrap.dedent(HANDLER))
-    (code / "broken").write_text(" ".join(map(str, BROKEN)))
-    server = Server(binary, tmp_path).start()
-    yield server
-    if server.process.poll() is None:
-        server.kill()
+def worker(worker):
+    worker.fails_for(*BROKEN)
+    return worker
 
 
 def each(kind, **fields):
@@ -63,11 +37,6 @@ def only_map_run(client, arn):
 def children(client, map_run, **filters):
     pages = client.get_paginator("list_executions").paginate(mapRunArn=map_run, PaginationConfig={"PageSize": 6}, **filters)
     return [child for page in pages for child in page["executions"]]
-
-
-def calls(worker, item):
-    path = worker.folder / "work" / f"calls-{item}"
-    return len(path.read_text()) if path.exists() else 0
 
 
 @pytest.mark.parametrize("kind", ["STANDARD", "EXPRESS"])
@@ -108,7 +77,6 @@ def test_tolerated_failures(worker, kind):
 def test_a_redrive_runs_what_had_failed_alone(worker):
     client = worker.client()
     arn = start(client, each("STANDARD", ToleratedFailureCount=3), "redriven")
-    (run,) = [client.describe_map_run(mapRunArn=run["mapRunArn"]) for run in client.list_map_runs(executionArn=arn)["mapRuns"]]
     # Nothing but the tolerance makes it a failure, so that every item has had its turn.
     assert wait_end(client, arn)["status"] == "SUCCEEDED"
     strict = start(client, each("STANDARD"), "strict")
@@ -116,9 +84,9 @@ def test_a_redrive_runs_what_had_failed_alone(worker):
     assert (failed["status"], failed["error"]) == ("FAILED", "States.ExceedToleratedFailureThreshold")
     before = only_map_run(client, strict)
     assert before["status"] == "FAILED" and before["itemCounts"]["failed"] >= 1
-    done = {item: calls(worker, item) for item in ITEMS}
+    done = {item: worker.calls(item) for item in ITEMS}
 
-    (worker.folder / "work" / "broken").write_text("")
+    worker.fails_for()
     client.redrive_execution(executionArn=strict)
     worker.kill()
     worker.start()
@@ -133,5 +101,5 @@ def test_a_redrive_runs_what_had_failed_alone(worker):
     run = only_map_run(client, strict)
     assert run["mapRunArn"] == before["mapRunArn"] and run["redriveCount"] >= 1
     assert (run["itemCounts"]["succeeded"], run["itemCounts"]["total"], run["itemCounts"]["pendingRedrive"]) == (20, 20, 0)
-    again = {item for item in ITEMS if calls(worker, item) > done[item]}
+    again = {item for item in ITEMS if worker.calls(item) > done[item]}
     assert len(again) == 20 - before["itemCounts"]["succeeded"], (again, before)

@@ -1,32 +1,13 @@
 """RedriveExecution through unmodified boto3: a failed execution goes on where it ended, also over a kill -9."""
 import json
-import textwrap
 import time
 
 import pytest
 from botocore.exceptions import ClientError
-from conftest import Server, wait_end
+from conftest import wait_end
 
 ROLE = "arn:aws:iam::123456789012:role/r"
 FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:Work"
-CONFIG = """
-[functions.Work]
-runtime = "python3.11"
-handler = "app.handler"
-code = "work"
-"""
-# Counts its calls by item; fails for the items that the file "broken" names.
-HANDLER = """
-import pathlib
-HERE = pathlib.Path(__file__).parent
-def handler(event, context):
-    item = str(event["item"])
-    with open(HERE / f"calls-{item}", "a") as calls:
-        calls.write("x")
-    if item in (HERE / "broken").read_text().split():
-        raise ValueError(f"{item} is broken")
-    return {"item": event["item"], "redrives": event["redrives"]}
-"""
 TASK = {"Type": "Task", "Resource": FUNCTION, "End": True}
 
 
@@ -47,25 +28,6 @@ BRANCHES = {
             ]}}}
 
 
-@pytest.fixture
-def worker(binary, tmp_path):
-    """A server with one function, which fails for what the file `broken` names."""
-    (tmp_path / "baton.toml").write_text(CONFIG)
-    code = tmp_path / "work"
-    code.mkdir()
-    (code / "app.py").write_text(textwrap.dedent(HANDLER))
-    (code / "broken").write_text("")
-    server = Server(binary, tmp_path).start()
-    yield server
-    if server.process.poll() is None:
-        server.kill()
-
-
-def calls(worker, item):
-    path = worker.folder / "work" / f"calls-{item}"
-    return len(path.read_text()) if path.exists() else 0
-
-
 def create(client, definition, name="redriven"):
     return client.create_state_machine(name=name, definition=json.dumps(definition), roleArn=ROLE)["stateMachineArn"]
 
@@ -79,7 +41,7 @@ def history(client, arn):
 
 
 def test_only_what_failed_runs_again_over_a_kill(worker):
-    (worker.folder / "work" / "broken").write_text("2")
+    worker.fails_for(2)
     client = worker.client()
     machine = create(client, BRANCHES)
     arn = client.start_execution(stateMachineArn=machine, input=json.dumps({"items": [1, 2, 3]}))["executionArn"]
@@ -91,7 +53,7 @@ def test_only_what_failed_runs_again_over_a_kill(worker):
     # Its end is in the key-value side by then, or only in the log: both must do.
     time.sleep(3)
     worker.kill()
-    (worker.folder / "work" / "broken").write_text("")
+    worker.fails_for()
     worker.start()
     client = worker.client()
     redriven = client.redrive_execution(executionArn=arn, clientToken="once")
@@ -109,9 +71,9 @@ def test_only_what_failed_runs_again_over_a_kill(worker):
     assert ended["redriveCount"] == count and ended["startDate"] == failed["startDate"] and ended["stopDate"] > failed["stopDate"]
     assert count > 1 or ended["redriveDate"] == redriven["redriveDate"]
     left, each = json.loads(ended["output"])
-    assert left == {"item": "left", "redrives": 0} and [answer["item"] for answer in each] == [1, 2, 3]
+    assert left == {"item": "left", "redrives": 0, "twice": "leftleft"} and [answer["item"] for answer in each] == [1, 2, 3]
     assert [answer["redrives"] > 0 for answer in each] == [False, True, True]
-    assert (calls(worker, "left"), calls(worker, "1")) == (1, 1), "what succeeded is not done again"
+    assert (worker.calls("left"), worker.calls("1")) == (1, 1), "what succeeded is not done again"
 
     events = history(client, arn)
     assert events[:len(before)] == before
