@@ -136,20 +136,11 @@ pub(crate) struct BrokerArgs {
 }
 
 #[derive(Clone, Debug, Args)]
-pub(crate) struct ChaosArgs {
+pub(crate) struct ChaosCommon {
     /// The baton binary
     #[arg(long)]
     pub(crate) baton: PathBuf,
-    /// The example whose orders are run
-    #[arg(long, default_value = "examples/order-processing")]
-    pub(crate) example: PathBuf,
-    /// How often something is killed
-    #[arg(long, default_value_t = 50)]
-    pub(crate) kills: u32,
-    /// Orders to run
-    #[arg(long, default_value_t = 400)]
-    pub(crate) executions: u32,
-    /// Repeats the run that printed it: the same orders, victims and pauses
+    /// Repeats the run that printed it: the same work, victims, faults and pauses
     #[arg(long)]
     pub(crate) seed: Option<u64>,
     /// Keep the data and logs even if all went well
@@ -161,10 +152,24 @@ pub(crate) struct ChaosArgs {
 }
 
 #[derive(Clone, Debug, Args)]
+pub(crate) struct ChaosArgs {
+    #[command(flatten)]
+    pub(crate) common: ChaosCommon,
+    /// The example whose orders are run
+    #[arg(long, default_value = "examples/order-processing")]
+    pub(crate) example: PathBuf,
+    /// How often something is killed
+    #[arg(long, default_value_t = 50)]
+    pub(crate) kills: u32,
+    /// Orders to run
+    #[arg(long, default_value_t = 400)]
+    pub(crate) executions: u32,
+}
+
+#[derive(Clone, Debug, Args)]
 pub(crate) struct MapChaosArgs {
-    /// The baton binary
-    #[arg(long)]
-    pub(crate) baton: PathBuf,
+    #[command(flatten)]
+    pub(crate) common: ChaosCommon,
     /// Items to map
     #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) items: u64,
@@ -180,15 +185,6 @@ pub(crate) struct MapChaosArgs {
     /// MaxConcurrency of the map
     #[arg(long, default_value_t = 1_000)]
     pub(crate) concurrency: u32,
-    /// Repeats the victims and pauses of the run that printed it
-    #[arg(long)]
-    pub(crate) seed: Option<u64>,
-    /// Keep the data and logs even if all went well
-    #[arg(long)]
-    pub(crate) keep: bool,
-    /// Write the report here as JSON
-    #[arg(long)]
-    pub(crate) json: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -209,9 +205,8 @@ impl MapKind {
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ClusterChaosArgs {
-    /// The baton binary
-    #[arg(long)]
-    pub(crate) baton: PathBuf,
+    #[command(flatten)]
+    pub(crate) common: ChaosCommon,
     /// The example whose orders are run
     #[arg(long, default_value = "examples/order-processing")]
     pub(crate) example: PathBuf,
@@ -221,9 +216,6 @@ pub(crate) struct ClusterChaosArgs {
     /// Orders to run
     #[arg(long, default_value_t = 4000)]
     pub(crate) executions: u32,
-    /// Repeats the schedule of the run that printed it: the same orders, faults and pauses
-    #[arg(long)]
-    pub(crate) seed: Option<u64>,
     /// Only these kinds of faults, of those that the report names
     #[arg(long, value_delimiter = ',')]
     pub(crate) only: Vec<String>,
@@ -242,12 +234,6 @@ pub(crate) struct ClusterChaosArgs {
     /// Say how long everything took, and judge by what was lost or done twice alone: for machines that are busy
     #[arg(long)]
     pub(crate) no_limits: bool,
-    /// Keep the data and logs even if all went well
-    #[arg(long)]
-    pub(crate) keep: bool,
-    /// Write the report here as JSON
-    #[arg(long)]
-    pub(crate) json: Option<PathBuf>,
     /// This process has a network of its own already
     #[arg(long, hide = true)]
     pub(crate) inside: bool,

@@ -74,20 +74,20 @@ fn carry_out(command: Command) -> anyhow::Result<bool> {
         Command::Chaos(args) => {
             let report = on_one_thread(chaos::run(&args))?;
             println!("{}", report.text());
-            write_json(args.json.as_deref(), &report)?;
+            write_json(args.common.json.as_deref(), &report)?;
             Ok(report.is_sound())
         }
         Command::ChaosMap(args) => {
             let report = on_one_thread(chaos::map::run(&args))?;
             println!("{}", report.text());
-            write_json(args.json.as_deref(), &report)?;
+            write_json(args.common.json.as_deref(), &report)?;
             Ok(report.is_sound())
         }
         Command::ChaosCluster(args) => {
             let cuts = chaos::cluster::enter_own_network(args.inside)?;
             let report = on_one_thread(chaos::cluster::run(&args, cuts))?;
             println!("{}", report.text());
-            write_json(args.json.as_deref(), &report)?;
+            write_json(args.common.json.as_deref(), &report)?;
             Ok(report.is_sound())
         }
     }

@@ -54,12 +54,12 @@ pub(crate) struct MapChaosReport {
 
 /// Runs the suite. Must be called inside a `LocalSet`.
 pub(crate) async fn run(args: &MapChaosArgs) -> anyhow::Result<MapChaosReport> {
-    let seed = args.seed.unwrap_or_else(fresh_seed);
+    let seed = args.common.seed.unwrap_or_else(fresh_seed);
     eprintln!("seed {seed}");
     let site = Site::bare()?;
     let begun = Instant::now();
     let report = play(args, seed, &site).await;
-    if args.keep || !report.as_ref().is_ok_and(MapChaosReport::is_sound) {
+    if args.common.keep || !report.as_ref().is_ok_and(MapChaosReport::is_sound) {
         eprintln!("data, logs and ledger are kept in {}", site.keep().display());
     }
     let mut report = report?;
@@ -130,7 +130,7 @@ async fn start(args: &MapChaosArgs, site: &Site, items: &Path, random: Random) -
     let port = free_port()?;
     let url = format!("http://127.0.0.1:{port}");
     let text = |path: &Path| path.to_string_lossy().into_owned();
-    let baton = std::fs::canonicalize(&args.baton)?;
+    let baton = std::fs::canonicalize(&args.common.baton)?;
     let mut up = vec!["up".to_owned(), text(&site.server()), "--port".to_owned(), port.to_string()];
     up.extend(["--data-dir".to_owned(), text(&site.data()), "--item-folders".to_owned(), text(&items.canonicalize()?)]);
     let own = std::env::current_exe().context("this program does not know where it lies")?;

@@ -47,7 +47,7 @@ pub(crate) struct Shared {
 
 /// Runs the suite. Must be called inside a `LocalSet`.
 pub(crate) async fn run(args: &ChaosArgs) -> anyhow::Result<ChaosReport> {
-    let seed = args.seed.unwrap_or_else(fresh_seed);
+    let seed = args.common.seed.unwrap_or_else(fresh_seed);
     // First of all, so that a run that hangs or is cut short can be repeated too.
     eprintln!("seed {seed}");
     let mut random = Random::new(seed);
@@ -56,7 +56,7 @@ pub(crate) async fn run(args: &ChaosArgs) -> anyhow::Result<ChaosReport> {
     let begun = Instant::now();
     let report = play(args, seed, &site, &orders, random).await;
     let sound = report.as_ref().is_ok_and(|report| report.is_sound());
-    if args.keep || !sound {
+    if args.common.keep || !sound {
         eprintln!("data, logs and ledger are kept in {}", site.keep().display());
     }
     let mut report = report?;
@@ -65,7 +65,7 @@ pub(crate) async fn run(args: &ChaosArgs) -> anyhow::Result<ChaosReport> {
 }
 
 async fn play(args: &ChaosArgs, seed: u64, site: &Site, orders: &[Order], random: Random) -> anyhow::Result<ChaosReport> {
-    let mut killer = Killer::start(&args.baton, site, random).await?;
+    let mut killer = Killer::start(&args.common.baton, site, random).await?;
     let endpoint: Endpoint = killer.url().parse().map_err(anyhow::Error::msg)?;
     let mut api = Api::new(&endpoint);
     let machine = api.put_state_machine("order-processing", &site.definition, false).await.context("cannot make the state machine")?;

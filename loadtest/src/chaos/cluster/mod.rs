@@ -49,7 +49,7 @@ const FIRST_ORDERS_PERCENT: usize = 5;
 
 /// Runs the suite. Must be called inside a `LocalSet`.
 pub(crate) async fn run(args: &ClusterChaosArgs, cuts: Cuts) -> anyhow::Result<ClusterChaosReport> {
-    let seed = args.seed.unwrap_or_else(fresh_seed);
+    let seed = args.common.seed.unwrap_or_else(fresh_seed);
     // First of all, so that a run that hangs or is cut short can be repeated too.
     eprintln!("seed {seed}");
     let mut random = Random::new(seed);
@@ -65,7 +65,7 @@ pub(crate) async fn run(args: &ClusterChaosArgs, cuts: Cuts) -> anyhow::Result<C
         _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
     };
     let sound = report.as_ref().is_ok_and(|report| report.is_sound());
-    if args.keep || !sound {
+    if args.common.keep || !sound {
         eprintln!("data, logs and ledger are kept in {}", site.keep().display());
     }
     let mut report = report?;
@@ -96,7 +96,7 @@ async fn play(
     orders: &[Order],
     schedule: &[Planned],
 ) -> anyhow::Result<ClusterChaosReport> {
-    let members = Members::start(&args.baton, site, Network::make(cuts, COORDINATORS)?).await?;
+    let members = Members::start(&args.common.baton, site, Network::make(cuts, COORDINATORS)?).await?;
     let endpoints = members.endpoints.clone();
     let machine = Api::new(&endpoints[0]).put_state_machine("order-processing", &site.definition, false).await;
     let machine = machine.context("cannot make the state machine")?;
