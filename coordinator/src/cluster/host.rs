@@ -1,6 +1,7 @@
 //! A host: one task that runs some of the shards. It takes everything that is in its inbox, steps the shards, sends one batch per shard to
 //! the store, and does what the shards ask for. All waiting and all IO of shards is here.
 
+mod apart;
 mod checkpoints;
 mod held;
 mod measure;
@@ -35,6 +36,7 @@ use crate::clock;
 use crate::dispatch::{Queues, Sessions};
 use crate::shard::{ExecutionId, Grant, HeldClaim, Output, Recovering, Shard, ShardInput};
 use crate::store::{Append, DurableSender, ShardId, ShardStore, StoreError, Token};
+use apart::Apart;
 use checkpoints::Checkpoints;
 use membership::Leaving;
 pub(crate) use membership::{Adoption, Parted};
@@ -167,6 +169,7 @@ pub(crate) struct Host {
     closing: Option<oneshot::Sender<()>>,
     /// When whatever is left is left to the log.
     close_by: Option<Instant>,
+    apart: Apart,
 }
 
 /// A shard and what is needed to write for it.
@@ -228,6 +231,7 @@ impl Host {
             round: 0,
             closing: None,
             close_by: None,
+            apart: Apart::default(),
         }
     }
 
@@ -275,7 +279,8 @@ impl Host {
         loop {
             poll_fn(|cx| self.poll_work(cx)).await;
             if can_stand_apart && self.world.pace.is_slow() {
-                tokio::task::block_in_place(|| self.round());
+                let Some(host) = self.round_apart().await else { return };
+                self = host;
             } else {
                 self.round();
             }
