@@ -11,6 +11,7 @@ use baton_worker::{Bytes, CancellationToken, Worker};
 use http::Request;
 use http_body_util::Full;
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 
 use crate::support::*;
 
@@ -46,8 +47,21 @@ async fn look_at_offer(broker: &RabbitMqQueue, queue: &str) -> Offer {
     tokio::time::timeout(Duration::from_secs(30), looked).await.expect("the task is offered")
 }
 
+/// A worker until it is stopped: one that still drains could take the next offer.
+struct Serving {
+    stop: CancellationToken,
+    ended: JoinHandle<()>,
+}
+
+impl Serving {
+    async fn stop(self) {
+        self.stop.cancel();
+        self.ended.await.expect("the worker ends");
+    }
+}
+
 /// Whose handler answers with the trace that it is part of.
-async fn worker(server: &TestServer, broker: Arc<dyn TaskQueue>) -> CancellationToken {
+async fn worker(server: &TestServer, broker: Arc<dyn TaskQueue>) -> Serving {
     let url = format!("http://{}", server.address());
     let worker = Worker::builder().coordinator([&*url]).queue(broker).function("f", 1, |invocation| {
         let seen = json!({"xray": invocation.trace_header(), "w3c": invocation.traceparent()}).to_string();
@@ -55,9 +69,9 @@ async fn worker(server: &TestServer, broker: Arc<dyn TaskQueue>) -> Cancellation
     });
     let (worker, stop) = (worker.build().expect("a worker"), CancellationToken::new());
     let handle = worker.handle();
-    tokio::spawn(worker.run(stop.clone()));
+    let ended = tokio::spawn(worker.run(stop.clone()));
     tokio::time::timeout(Duration::from_secs(30), handle.ready()).await.expect("the worker is let in");
-    stop
+    Serving { stop, ended }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -67,7 +81,7 @@ async fn a_handler_that_was_offered_its_task_by_the_broker_is_part_of_the_caller
     let server = TestServer::configured(ServerConfig { queue: Some(settings.clone()), ..ServerConfig::default() }).await;
     let broker = Arc::new(RabbitMqQueue::start(settings));
     // The function is known once a worker has served it.
-    worker(&server, broker.clone()).await.cancel();
+    worker(&server, broker.clone()).await.stop().await;
     let machine = "arn:aws:lambda:us-east-1:123456789012:function:f";
     let machine = json!({"StartAt": "T", "States": {"T": {"Type": "Task", "Resource": machine, "End": true}}}).to_string();
     let machine = server.create("m", &machine).await;
@@ -77,9 +91,9 @@ async fn a_handler_that_was_offered_its_task_by_the_broker_is_part_of_the_caller
         let offered = TraceContext::from_traceparent(&offered).unwrap_or_else(|| panic!("an offer says whose part it is, not {offered:?}"));
         assert_eq!((offered.trace_id, offered.is_sampled), (TRACE_ID, Some(true)));
 
-        let stop = worker(&server, broker.clone()).await;
+        let serving = worker(&server, broker.clone()).await;
         let end = server.end(&execution).await;
-        stop.cancel();
+        serving.stop().await;
         let seen: Value = serde_json::from_str(&text(&end, "output")).expect("the handler answers in JSON");
         let handled = TraceContext::from_xray(&text(&seen, "xray")).expect("the handler is part of a trace");
         assert_eq!((handled.trace_id, handled.is_sampled), (TRACE_ID, Some(true)), "{seen}");
