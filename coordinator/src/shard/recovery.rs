@@ -214,7 +214,9 @@ impl<W: World> Recovering<W> {
                 continue;
             }
             if let Err(error) = self.replay_entry(seq, entry, world) {
-                self.set_aside(id, Some(entry), error)?;
+                // An execution waits for its Map Run: neither goes on without the other.
+                let of_map_run = self.map_runs.remove(&id).map(|recovered| ExecutionId::of_arn(&recovered.run.spec().execution_arn));
+                self.set_aside(of_map_run.unwrap_or(id), Some(entry), error)?;
             }
         }
         Ok(())
@@ -319,9 +321,12 @@ impl<W: World> Recovering<W> {
             let run = events.first().cloned().and_then(MapRun::recover).ok_or_else(|| self.codec(malformed()))?;
             self.map_runs.insert(id, RecoveredMapRun { run, has_row: false, is_dirty: true });
         }
-        let Some(recovered) = self.map_runs.get_mut(&id).filter(|recovered| position <= recovered.run.events()) else { return Ok(()) };
-        let seen = usize::try_from(recovered.run.events() - position).unwrap_or(usize::MAX);
-        for event in events.iter().skip(seen) {
+        let Some(recovered) = self.map_runs.get_mut(&id) else { return Ok(()) };
+        let expected = recovered.run.events();
+        let Some(seen) = expected.checked_sub(position) else {
+            return Err(RecoveryError::Gap { shard: self.shard.id, execution: id, expected, found: position });
+        };
+        for event in events.iter().skip(usize::try_from(seen).unwrap_or(usize::MAX)) {
             recovered.run.apply(event);
             recovered.is_dirty = true;
         }
