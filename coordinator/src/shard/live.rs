@@ -217,7 +217,8 @@ impl Live {
             | Input::Tick
             | Input::Continue
             | Input::MapRunEnded { .. }
-            | Input::Stop { .. } => return Ok(()),
+            | Input::Stop { .. }
+            | Input::StopChild { .. } => return Ok(()),
         };
         match self.task(task).map(|open| &open.holder) {
             Some(TaskHolder::Claimed(claim)) if claim.claim_id != claim_id => Err(Rejected::AlreadyClaimed),

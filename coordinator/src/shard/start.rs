@@ -256,7 +256,7 @@ impl<W: World> Shard<W> {
             return Err(SendError::Rejected(why_ended(ended.record.status)));
         }
         let live = self.live.get_mut(&id).expect("an input is handled when its execution is in memory");
-        if live.quarantined.is_some() && !matches!(input, Input::Stop { .. }) {
+        if live.quarantined.is_some() && !matches!(input, Input::Stop { .. } | Input::StopChild { .. }) {
             return Err(SendError::Unavailable(SET_ASIDE));
         }
         if matches!(input, Input::Continue) && !std::mem::take(&mut live.is_yielded) {

@@ -383,7 +383,8 @@ fn closes(input: &Input) -> Closes {
         | Input::Tick
         | Input::Continue
         | Input::MapRunEnded { .. }
-        | Input::Stop { .. } => Closes::Nothing,
+        | Input::Stop { .. }
+        | Input::StopChild { .. } => Closes::Nothing,
     }
 }
 

@@ -90,6 +90,11 @@ pub enum Input {
         /// `cause`.
         cause: Option<Arc<str>>,
     },
+    /// The Map Run of a child stops it, as it is in this redrive of the run or an earlier one. One that comes late does not meet a later one.
+    StopChild {
+        /// The number of the redrive.
+        redrive: u32,
+    },
 }
 
 /// Who runs an attempt.

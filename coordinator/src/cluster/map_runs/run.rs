@@ -181,7 +181,7 @@ impl Child<'_> {
             return Some(true);
         }
         // Whatever it answers, the next attempt sees what has become of it.
-        let _ = self.cluster.send(self.id(), Input::Stop { error: None, cause: None }).await;
+        let _ = self.cluster.send(self.id(), Input::StopChild { redrive: record.map_run_redrive }).await;
         None
     }
 
@@ -210,7 +210,7 @@ impl Child<'_> {
     /// `items` has it if it never began.
     async fn stop(self, items: u32) {
         let attempt = || async {
-            match self.cluster.send(self.id(), Input::Stop { error: None, cause: None }).await {
+            match self.cluster.send(self.id(), Input::StopChild { redrive: self.redrive }).await {
                 Ok(_) | Err(SendError::Rejected(Rejected::Ended | Rejected::Cancelled)) => Some(true),
                 Err(SendError::NoSuchExecution) => Some(false),
                 Err(SendError::Rejected(_) | SendError::Throttled | SendError::Unavailable(_)) => None,
@@ -229,6 +229,6 @@ impl Child<'_> {
     }
 
     fn id(self) -> ExecutionId {
-        ExecutionId::of_arn(&child_arn(&self.run.spec.map_run_arn, self.index, self.run.spec.is_express, self.redrive).0)
+        self.run.child(self.index, self.redrive)
     }
 }

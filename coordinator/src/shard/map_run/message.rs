@@ -9,6 +9,7 @@ use baton_engine::{
 };
 use bytes::Bytes;
 
+use super::child_arn;
 use crate::shard::{ExecutionId, Revision};
 use crate::store::StoreError;
 
@@ -158,6 +159,13 @@ pub struct MapRunContext {
     pub spec: MapRunSpec,
     /// What its children are pinned to.
     pub revision: Arc<Revision>,
+}
+
+impl MapRunContext {
+    /// The child of this index, as it is in a redrive; a Standard one is the same in all.
+    pub fn child(&self, index: u64, redrive: u32) -> ExecutionId {
+        ExecutionId::of_arn(&child_arn(&self.spec.map_run_arn, index, self.spec.is_express, redrive).0)
+    }
 }
 
 /// Something that a Map Run asks for: reading, starting, stopping, writing. Everything that it relies on is durable.

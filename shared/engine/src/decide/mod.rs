@@ -53,6 +53,7 @@ impl Execution {
             Input::Continue => turn.continue_after_yield(),
             Input::MapRunEnded { map_run_arn, entry, outcome } => turn.map_run_ended(&map_run_arn, entry, outcome),
             Input::Stop { error, cause } => turn.stop(Failure { error, cause }.cut()),
+            Input::StopChild { redrive } => turn.stop_child(redrive),
         }
     }
 }
@@ -68,6 +69,13 @@ impl Turn<'_> {
         self.execution.check_running()?;
         self.end(0, EventKind::ExecutionAborted { failure });
         Ok(Verdict::Applied)
+    }
+
+    fn stop_child(&mut self, redrive: u32) -> Result<Verdict, Rejected> {
+        if self.execution.map_run_redrive() > redrive {
+            return Err(Rejected::Ended);
+        }
+        self.stop(Failure { error: None, cause: None })
     }
 
     /// The execution ends with this event: whatever is out no longer counts.

@@ -20,8 +20,7 @@ fn read(value: &str) -> ReadItem {
 }
 
 fn inputs(run: &Run, first: u64, items: &[ReadItem], is_last: bool) -> Result<Vec<(String, u32)>, Failure> {
-    let env = Env { machine: &run.machine, limits: &run.limits, services: &NoServices };
-    let inputs = run.execution.child_inputs(&env, run.map_run().entry, run.now, first, items, is_last)?;
+    let inputs = run.execution.child_inputs(&env(run), run.map_run().entry, run.now, first, items, is_last)?;
     Ok(inputs.into_iter().map(|child| (child.input.text().to_owned(), child.items)).collect())
 }
 
@@ -226,10 +225,8 @@ fn batches_are_as_large_as_they_may_be() {
     assert_eq!(inputs(&run, 0, &items, false), Ok(vec![batch("0,1", 2), batch("2,3", 2)]), "more may fit into the last one");
 }
 
-#[test]
-fn a_child_runs_the_item_processor() {
-    let definition = map("");
-    let parent = Run::start(&definition, "[7]");
+/// The first child, of the item 7, and what has come of its start.
+fn child_of(parent: &Run) -> (Execution, Decision) {
     let spec = parent.map_run();
     let child = MapChild {
         map_run_arn: spec.map_run_arn.clone(),
@@ -241,11 +238,35 @@ fn a_child_runs_the_item_processor() {
         redrive: 0,
     };
     let mut out = Decision::default();
-    let env = Env { machine: &parent.machine, limits: &parent.limits, services: &NoServices };
     let start = Start { input: payload("7"), map_child: Some(child.into()), ..parent.execution.started().clone() };
-    let child = Execution::start(&env, start, &mut out);
+    let child = Execution::start(&env(parent), start, &mut out);
+    (child, out)
+}
+
+fn env(run: &Run) -> Env<'_> {
+    Env { machine: &run.machine, limits: &run.limits, services: &NoServices }
+}
+
+#[test]
+fn a_child_runs_the_item_processor() {
+    let definition = map("");
+    let parent = Run::start(&definition, "[7]");
+    let (child, out) = child_of(&parent);
     assert_eq!((child.status(), child.output().map(Payload::text)), (Status::Succeeded, Some("7")));
     let mut again = Execution::recover(&parent.machine, &out.events[0]);
     out.events[1..].iter().for_each(|event| again.apply(&parent.machine, event));
     assert_eq!(again, child);
+}
+
+#[test]
+fn a_stop_that_comes_late_does_not_meet_the_childs_redrive() {
+    let definition = map("").replace(r#""Type": "Pass""#, r#""Type": "Wait", "Seconds": 60"#);
+    let parent = Run::start(&definition, "[7]");
+    let (mut child, mut out) = child_of(&parent);
+    let mut stop = |child: &mut Execution, redrive| child.decide(&env(&parent), Input::StopChild { redrive }, 1, &mut out);
+    assert_eq!(stop(&mut child, 0), Ok(Verdict::Applied));
+    assert_eq!((child.status(), stop(&mut child, 0)), (Status::Aborted, Err(Rejected::Cancelled)));
+    child.redrive(&env(&parent), Some(&redrive_token(1)), 2, &mut Decision::default()).expect("it had not succeeded");
+    assert_eq!((stop(&mut child, 0), child.status()), (Err(Rejected::Ended), Status::Running));
+    assert_eq!((stop(&mut child, 1), child.status()), (Ok(Verdict::Applied), Status::Aborted));
 }
