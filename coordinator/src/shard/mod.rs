@@ -45,7 +45,7 @@ pub use input::ShardInput;
 pub use list::*;
 pub use map_run::{
     ChildReport, ItemsRead, MapRunAnswer, MapRunChanges, MapRunContext, MapRunMessage, MapRunOrder, MapRunOrderKind, MapRunQuestion,
-    MapRunRecord, WrittenResults,
+    MapRunRecord, WrittenResults, map_run_arn,
 };
 pub use output::{Grant, Output};
 pub use record::ExecutionRecord;
@@ -55,7 +55,7 @@ pub use world::{PlaceRequest, Placement, QueuedTask, StepEvents, World};
 
 pub(crate) use checkpoint::{listed_under, state_machine_hash};
 pub(crate) use live::{record, record_of_history, record_of_whole_history};
-pub(crate) use map_run::{child_arn, labelled_machine_arn, map_run_arn, map_run_id, map_run_record, runs_of};
+pub(crate) use map_run::{child_arn, labelled_machine_arn, map_run_id, map_run_record, runs_of};
 pub use stored::StoredEnded;
 #[cfg(test)]
 pub(crate) use stored::{Retained, encode_value};

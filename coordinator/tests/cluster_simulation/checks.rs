@@ -15,7 +15,9 @@ use super::machine;
 
 impl Cluster {
     pub(crate) fn is_over(&self) -> bool {
-        self.clients.operations.iter().all(|operation| operation.told.is_some()) && (0..ORDERS).all(|n| self.has_succeeded(n))
+        self.clients.operations.iter().all(|operation| operation.told.is_some())
+            && (0..ORDERS).all(|n| self.has_succeeded(n))
+            && self.children_are_stored()
     }
 
     /// As the key-value side has it.
@@ -35,11 +37,11 @@ impl Cluster {
         let last = |n| self.events_of_log(ExecutionId::of_arn(&arn_of(n))).pop().map(|event| event.kind);
         let open = open.map(|n| format!("{n}: {:?}", last(n)));
         let unanswered = self.clients.operations.iter().filter(|operation| operation.told.is_none());
-        open.chain(unanswered.map(|operation| format!("{operation:?}"))).collect()
+        open.chain(unanswered.map(|operation| format!("{operation:?}"))).chain(self.open_children()).collect()
     }
 
     /// Everything that was ever appended of an execution, without gaps and without repetition.
-    fn events_of_log(&self, id: ExecutionId) -> Vec<Event> {
+    pub(crate) fn events_of_log(&self, id: ExecutionId) -> Vec<Event> {
         let mut events: Vec<Event> = Vec::new();
         let batches = &self.store.logs[&Self::shard_of(id)].batches;
         for (_, batch) in batches {
@@ -58,38 +60,39 @@ impl Cluster {
         for n in 0..ORDERS {
             let id = ExecutionId::of_arn(&arn_of(n));
             let events = self.events_of_log(id);
-            self.replays(n, &events);
-            let stored: Vec<_> = self.segments(id).iter().flat_map(|value| read_events(value).expect("a history can be read")).collect();
-            assert!(stored == events, "I8: the history of order {n} is its log");
-            self.attempts_start_once(n, &events);
+            let output = self.sound(&format!("order {n}"), id, &events);
+            assert_eq!(output, machine::order(n, true).1, "order {n}");
             let operations = self.clients.operations.iter().filter(|operation| operation.n == n);
             operations.for_each(|operation| fits(operation, &events));
             redrives_are_asked_for(n, &events, &self.clients.operations);
         }
+        self.verify_map_runs();
     }
 
-    /// I8, and what the order must come to.
-    fn replays(&self, n: u64, events: &[Event]) {
+    /// I2, I3 and I8 of one execution, which has succeeded. Its output.
+    pub(crate) fn sound(&self, name: &str, id: ExecutionId, events: &[Event]) -> String {
+        let stored: Vec<_> = self.segments(id).iter().flat_map(|value| read_events(value).expect("a history can be read")).collect();
+        assert!(stored == events, "I8: the history of {name} is its log");
+        self.attempts_start_once(name, id, events);
         let machine = &self.revision.machine;
         let mut execution = Execution::recover(machine, &events[0]);
         for event in &events[1..] {
             assert!(event.previous < execution.next_event_id(), "I2: an event follows one before it");
             execution.apply(machine, event);
         }
-        assert_eq!(execution.status(), Status::Succeeded, "order {n}");
-        assert_eq!(execution.output().map(|output| output.text().to_owned()), Some(machine::order(n).1), "order {n}");
+        assert_eq!(execution.status(), Status::Succeeded, "{name}");
+        execution.output().map(|output| output.text().to_owned()).unwrap_or_default()
     }
 
     /// I3: what ran was started in the history, and nothing is entered twice.
-    fn attempts_start_once(&self, n: u64, events: &[Event]) {
-        let id = ExecutionId::of_arn(&arn_of(n));
+    fn attempts_start_once(&self, name: &str, id: ExecutionId, events: &[Event]) {
         let started = events.iter().filter(|event| matches!(event.kind, EventKind::TaskStarted { .. })).count();
         let ran = self.ledger.iter().filter(|(of, ..)| *of == id).count();
-        assert!(ran <= started, "I3: {ran} attempts of order {n} ran, {started} were started");
+        assert!(ran <= started, "I3: {ran} attempts of {name} ran, {started} were started");
         let mut entered = BTreeSet::new();
         for event in events {
             if let EventKind::StateEntered { state, .. } = event.kind {
-                assert!(entered.insert((event.thread, state)), "I2: order {n} enters {state:?} twice");
+                assert!(entered.insert((event.thread, state)), "I2: {name} enters {state:?} twice");
             }
         }
     }

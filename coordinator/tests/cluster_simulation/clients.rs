@@ -148,7 +148,7 @@ pub(crate) fn start_of(n: u64, seed: u64) -> Start {
         version_arn: None,
         alias_arn: None,
         role_arn: text("arn:aws:iam::123456789012:role/r"),
-        input: Payload::from_validated(Bytes::from(machine::order(n).0)),
+        input: Payload::from_validated(Bytes::from(machine::order(n, true).0)),
         trace_header: None,
         seed,
         at: 0,

@@ -110,7 +110,7 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     pub(crate) fn new(seed: u64, has_faults: bool, mutant: Option<Mutant>) -> Self {
-        let revision = machine::revision();
+        let revision = machine::revision(true);
         let mut cluster = Self {
             random: Random(seed),
             mutant,

@@ -8,8 +8,10 @@ mod broker;
 mod checks;
 mod clients;
 mod cluster;
+mod errands;
 #[path = "../simulation/machine.rs"]
 mod machine;
+mod map_runs;
 mod member;
 mod mutants;
 #[path = "../../src/dispatch/offers/mod.rs"]

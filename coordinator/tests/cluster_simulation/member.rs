@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::offers::{Batch, Published};
 use baton_coordinator::cluster::ownership::{Action, Input as Moved, Ownership};
-use baton_coordinator::shard::{Answer, ExecutionId, Output, Recovering, Seen, Shard, ShardInput, StoredEnded};
+use baton_coordinator::shard::{Answer, ExecutionId, MapRunMessage, Output, Recovering, Seen, Shard, ShardInput, StoredEnded};
 use baton_coordinator::store::keys::{ExecutionKey, HistoryKey, MetaKey, TimerKey};
 use baton_coordinator::store::{KvOp, Member, MemberSession, ShardId, ShardSet, StoreError, Table, Token};
 use baton_engine::{Claim, Input, TaskRef};
@@ -13,6 +13,7 @@ use bytes::Bytes;
 
 use super::clients::{Told, start_of};
 use super::cluster::{Cluster, Happening, Place, SHARD_BITS};
+use super::errands::{Errands, Said, Wish};
 use super::mutants::Mutant;
 use super::shared_store::{MARGIN, Reply, Request, TTL};
 use super::workers::ToWorker;
@@ -67,6 +68,15 @@ pub(crate) enum ToMember {
         is_held: bool,
         session: u64,
     },
+    /// What an owner has answered to an errand, as it was then.
+    Errand {
+        number: u64,
+        stage: u32,
+        said: Said,
+    },
+    MapRunLoaded {
+        id: ExecutionId,
+    },
 }
 
 /// What somebody asks of whoever owns an execution.
@@ -84,6 +94,7 @@ pub(crate) enum What {
     Describe { operation: usize },
     Claim { task: TaskRef, claim: Claim, slot: Slot },
     Report { input: Input, claim_id: u64, asker: Asker },
+    Errand { wish: Wish, asker: Asker },
 }
 
 /// An append that has not been answered.
@@ -145,6 +156,7 @@ pub(crate) struct Mate {
     renew_at: i64,
     audit_at: i64,
     questions: u64,
+    pub(crate) errands: Errands,
 }
 
 impl Cluster {
@@ -165,6 +177,7 @@ impl Cluster {
             renew_at: self.now,
             audit_at: self.now + 10_000,
             questions: 0,
+            errands: Errands::default(),
         }
     }
 
@@ -209,6 +222,12 @@ impl Cluster {
             ToMember::Holding { shard, claim_id, question, is_held, session } => {
                 self.answered(member, shard, claim_id, question, is_held, session)
             }
+            ToMember::Errand { number, stage, said } => self.errand_answered(member, number, stage, said),
+            ToMember::MapRunLoaded { id } => {
+                let value = self.store.table.get(&(Table::Executions, ExecutionKey { execution: id.0 }.encode())).cloned();
+                let message = MapRunMessage::Loaded { result: Ok(value) };
+                self.step_here(member, id, ShardInput::MapRun { id, message, reply: None });
+            }
         }
         self.publish(member);
     }
@@ -230,6 +249,7 @@ impl Cluster {
         }
         self.renew(member);
         self.audit(member);
+        self.run_errands(member);
     }
 
     fn shards_of(&self, member: usize) -> Vec<ShardId> {
@@ -456,6 +476,9 @@ impl Cluster {
         if self.has(Mutant::ForgetsTimers) {
             out.retain(|output| !matches!(output, Output::Timer { .. }));
         }
+        if self.has(Mutant::ForgetsEnds) {
+            out.retain(|output| !matches!(output, Output::ChildEnded(_)));
+        }
         let holders = claims.into_iter().map(|held| {
             let claim_id = held.claim.claim_id;
             (claim_id, Holder::new(held.execution, held.task, held.claim, self.now))
@@ -573,6 +596,14 @@ impl Cluster {
         self.part_if_lost(member, shard);
     }
 
+    /// As [`step_owned`](Self::step_owned), of whoever is the owner here by now.
+    pub(crate) fn step_here(&mut self, member: usize, id: ExecutionId, input: ShardInput<MemberWorld>) {
+        let shard = Self::shard_of(id);
+        if let Some(token) = self.members[member].shards.get(&shard).map(|held| held.token) {
+            self.step_owned(member, shard, token, input);
+        }
+    }
+
     fn resume(&mut self, member: usize, shard: ShardId) {
         let now = self.now;
         let mate = &mut self.members[member];
@@ -627,7 +658,12 @@ impl Cluster {
                 }
                 Output::Timer { due, id } => self.member_later(member, (due - self.now).max(0), ToMember::Due { shard, token, id }),
                 Output::Deliver(_) => panic!("nothing is delivered here"),
-                Output::MapRun(_) | Output::ChildEnded(_) | Output::LoadMapRun(_) => panic!("no machine here has a Distributed Map"),
+                Output::MapRun(order) => self.map_run_orders(member, *order),
+                Output::ChildEnded(report) => self.child_ended(member, *report),
+                Output::LoadMapRun(id) => {
+                    let after = 1 + self.random.below(5) as i64;
+                    self.member_later(member, after, ToMember::MapRunLoaded { id });
+                }
                 Output::Return(_)
                 | Output::Stray { .. }
                 | Output::Cancel { .. }
@@ -658,14 +694,23 @@ impl Cluster {
         self.send(Place::Member(member), Place::Worker(worker), what);
     }
 
+    /// What has not been written down is true only as long as nobody else can write.
+    fn may_say(&self, member: usize, shard: ShardId, answer: &Answer) -> bool {
+        let is_written = matches!(answer, Answer::Started(Ok(_)) | Answer::Redriven(Ok(_)) | Answer::Sent(Ok(_)));
+        let is_held = self.members[member].shards.get(&shard).is_some_and(|held| self.now < held.lease_until);
+        is_written || is_held || self.has(Mutant::ReadsWithoutLease)
+    }
+
     fn answer(&mut self, member: usize, shard: ShardId, asker: Asker, answer: Answer) {
         match asker {
+            Asker::Errand { .. } => {
+                if let Some(said) = Said::of(&answer).filter(|_| self.may_say(member, shard, &answer)) {
+                    self.errand_told(member, asker, said);
+                }
+            }
             Asker::Client { operation } => {
                 let id = self.clients.id_of(operation);
-                // What has not been written down is true only as long as nobody else can write.
-                let is_written = matches!(answer, Answer::Started(Ok(_)) | Answer::Redriven(Ok(_)) | Answer::Sent(Ok(_)));
-                let is_held = self.members[member].shards.get(&shard).is_some_and(|held| self.now < held.lease_until);
-                if !is_written && !is_held && !self.has(Mutant::ReadsWithoutLease) {
+                if !self.may_say(member, shard, &answer) {
                     return;
                 }
                 let told = match answer {
@@ -742,6 +787,7 @@ impl Cluster {
                 self.tell_worker(member, worker, incarnation, ToWorker::Acknowledged { claim_id });
                 ShardInput::Send { id, input, claim_id: Some(claim_id), reply: None }
             }
+            What::Errand { wish, asker } => wish.input(id, asker),
             What::Report { input, claim_id, asker } => ShardInput::Send { id, input, claim_id: Some(claim_id), reply: Some(asker) },
         };
         self.step_owned(member, shard, token, input);

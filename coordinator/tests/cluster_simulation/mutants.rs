@@ -54,10 +54,16 @@ pub(crate) enum Mutant {
     RunsUnaskedGrants,
     /// A worker runs what it was denied.
     RunsWhatIsDenied,
+    /// A new owner does not tell the ends of children again.
+    ForgetsEnds,
+    /// The end of a child counts as told as soon as it is on its way.
+    TakesEndsForHeard,
+    /// Children count as started as soon as they are ordered.
+    TakesOrdersForDone,
 }
 
 impl Mutant {
-    pub(crate) const ALL: [Mutant; 25] = [
+    pub(crate) const ALL: [Mutant; 28] = [
         Mutant::AppendUnfenced,
         Mutant::AppendIgnoresSeq,
         Mutant::CheckpointUnfenced,
@@ -83,5 +89,8 @@ impl Mutant {
         Mutant::AcknowledgesReportsEarly,
         Mutant::RunsUnaskedGrants,
         Mutant::RunsWhatIsDenied,
+        Mutant::ForgetsEnds,
+        Mutant::TakesEndsForHeard,
+        Mutant::TakesOrdersForDone,
     ];
 }

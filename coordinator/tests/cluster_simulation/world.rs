@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use crate::offers::Outbox;
-use baton_asl::Resource;
-use baton_coordinator::shard::{ExecutionId, ExpressLimits, ExpressPool, PlaceRequest, Placement, QueuedTask, Revision, StepEvents, World};
+use baton_asl::{Resource, StateId};
+use baton_coordinator::shard::{
+    ExecutionId, ExpressLimits, ExpressPool, PlaceRequest, Placement, QueuedTask, Revision, StepEvents, World, map_run_arn,
+};
 use baton_coordinator::store::ShardId;
-use baton_engine::{Limits, NoServices, Services, TaskRef};
+use baton_engine::{Limits, NoServices, Services, Start, TaskRef};
 
 use super::machine;
 
@@ -18,6 +20,8 @@ pub(crate) enum Asker {
     Client { operation: usize },
     /// A worker that reports.
     Worker { worker: usize, incarnation: u64, claim_id: u64 },
+    /// A member, for a Map Run.
+    Errand { member: usize, incarnation: u64, number: u64, stage: u32 },
 }
 
 /// Where a claim came from: the worker, and the session over which it came.
@@ -83,6 +87,19 @@ impl Queue {
     }
 }
 
+/// The names that Map Runs have everywhere.
+struct Names;
+
+impl Services for Names {
+    fn task_token(&self, start: &Start, task: TaskRef) -> String {
+        NoServices.task_token(start, task)
+    }
+
+    fn map_run_arn(&self, start: &Start, label: Option<&str>, state: StateId, event: u64) -> String {
+        map_run_arn(start, label, state, event)
+    }
+}
+
 impl World for MemberWorld {
     type Reply = Asker;
     type Slot = Slot;
@@ -94,7 +111,7 @@ impl World for MemberWorld {
     }
 
     fn services(&self) -> &dyn Services {
-        &NoServices
+        &Names
     }
 
     fn limits(&self) -> &Limits {

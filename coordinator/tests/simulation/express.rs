@@ -138,7 +138,7 @@ impl Site {
 fn check_end(n: u64, end: &ExpressEnd) {
     let output = end.record.output.as_ref().map(|output| output.text().to_owned());
     match end.record.status {
-        Status::Succeeded => assert_eq!(output, Some(machine::order(n).1), "order {n}"),
+        Status::Succeeded => assert_eq!(output, Some(machine::order(n, false).1), "order {n}"),
         // The workers did not get to it within five minutes.
         Status::TimedOut => assert!(end.record.stop_at.is_some_and(|stop| stop - end.record.start.at >= 300_000)),
         // A task has failed more often than it is retried.

@@ -18,20 +18,34 @@ const DEFINITION: &str = r#"{
         { "StartAt": "Left", "States": { "Left": { "Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:left", "End": true,
           "Retry": [{ "ErrorEquals": ["States.ALL"], "IntervalSeconds": 1, "MaxAttempts": 1, "BackoffRate": 1.0 }] } } },
         { "StartAt": "Right", "States": { "Right": { "Type": "Wait", "Seconds": 3, "End": true } } } ] },
-    "Each": { "Type": "Map", "ItemsPath": "$.items", "MaxConcurrency": 2, "ResultPath": "$.each", "Next": "Done",
+    "Each": { "Type": "Map", "ItemsPath": "$.items", "MaxConcurrency": 2, "ResultPath": "$.each", "Next": "AFTER",
       "ItemProcessor": { "StartAt": "Item", "States": { "Item": { "Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:item", "End": true,
           "Retry": [{ "ErrorEquals": ["States.ALL"], "IntervalSeconds": 1, "MaxAttempts": 1, "BackoffRate": 1.0 }] } } } },
-    "Done": { "Type": "Pass", "Parameters": { "order.$": "$.order", "count.$": "States.ArrayLength($.each)" }, "End": true }
+    LAST
   }
 }"#;
 
+const LAST: &str =
+    r#""Done": { "Type": "Pass", "Parameters": { "order.$": "$.order", "count.$": "States.ArrayLength($.each)" }, "End": true }"#;
+
+/// The same items once more, each in a child execution.
+const SPREAD_AND_LAST: &str = r#""Spread": { "Type": "Map", "Label": "Spread", "ItemsPath": "$.items", "MaxConcurrency": 2, "ResultPath": "$.spread", "Next": "Done",
+      "ItemSelector": { "item.$": "$$.Map.Item.Value" },
+      "ItemProcessor": { "ProcessorConfig": { "Mode": "DISTRIBUTED", "ExecutionType": "STANDARD" }, "StartAt": "Child",
+        "States": { "Child": { "Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:child", "ResultPath": null, "End": true,
+          "Retry": [{ "ErrorEquals": ["States.ALL"], "IntervalSeconds": 1, "MaxAttempts": 1, "BackoffRate": 1.0 }] } } } },
+    "Done": { "Type": "Pass", "Parameters": { "order.$": "$.order", "count.$": "States.ArrayLength($.each)", "spread.$": "$.spread" }, "End": true }"#;
+
 pub(crate) const DIGEST: u128 = 1;
 
-pub(crate) fn revision() -> Arc<Revision> {
-    let machine = baton_asl::parse(DEFINITION, MachineType::Standard).unwrap_or_else(|diagnostics| panic!("{diagnostics:?}"));
+/// `spreads`: with a Distributed Map.
+pub(crate) fn revision(spreads: bool) -> Arc<Revision> {
+    let (after, last) = if spreads { ("Spread", SPREAD_AND_LAST) } else { ("Done", LAST) };
+    let definition = DEFINITION.replace("AFTER", after).replace("LAST", last);
+    let machine = baton_asl::parse(&definition, MachineType::Standard).unwrap_or_else(|diagnostics| panic!("{diagnostics:?}"));
     Arc::new(Revision {
         digest: DIGEST,
-        definition: DEFINITION.into(),
+        definition: definition.into(),
         machine,
         role_arn: "arn:aws:iam::123456789012:role/r".into(),
         machine_type: MachineType::Standard,
@@ -39,9 +53,15 @@ pub(crate) fn revision() -> Arc<Revision> {
     })
 }
 
+/// How many items order `n` has.
+pub(crate) fn items(n: u64) -> u64 {
+    n % 5
+}
+
 /// Input of order `n`, and what it must come to.
-pub(crate) fn order(n: u64) -> (String, String) {
-    let items: Vec<_> = (0..n % 5).map(|item| item.to_string()).collect();
-    let input = format!(r#"{{"order":{n},"wait":{},"items":[{}]}}"#, [0, 1, 7, 45, 120][(n % 5) as usize], items.join(","));
-    (input, format!(r#"{{"order":{n},"count":{}}}"#, n % 5))
+pub(crate) fn order(n: u64, spreads: bool) -> (String, String) {
+    let list = |item: &dyn Fn(u64) -> String| (0..items(n)).map(item).collect::<Vec<_>>().join(",");
+    let input = format!(r#"{{"order":{n},"wait":{},"items":[{}]}}"#, [0, 1, 7, 45, 120][(n % 5) as usize], list(&|item| item.to_string()));
+    let spread = if spreads { format!(r#","spread":[{}]"#, list(&|item| format!(r#"{{"item":{item}}}"#))) } else { String::new() };
+    (input, format!(r#"{{"order":{n},"count":{}{spread}}}"#, items(n)))
 }

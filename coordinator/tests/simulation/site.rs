@@ -627,7 +627,7 @@ impl Site {
     pub(crate) fn verify(&self) {
         self.verify_express();
         assert_eq!(self.shard.as_ref().map(Shard::open_count), Some(0), "all have ended");
-        let revision = machine::revision();
+        let revision = machine::revision(false);
         for n in self.acknowledged.keys() {
             let events = self.events(*n);
             self.redrives.verify(*n, &events);
@@ -637,7 +637,7 @@ impl Site {
                 execution.apply(&revision.machine, event);
             }
             assert_eq!(execution.status(), Status::Succeeded, "order {n}");
-            assert_eq!(execution.output().map(|output| output.text().to_owned()), Some(machine::order(*n).1), "order {n}");
+            assert_eq!(execution.output().map(|output| output.text().to_owned()), Some(machine::order(*n, false).1), "order {n}");
         }
     }
 }
@@ -668,7 +668,7 @@ pub(crate) fn start_of(n: u64) -> Start {
         version_arn: None,
         alias_arn: None,
         role_arn: text("arn:aws:iam::123456789012:role/r"),
-        input: Payload::from_validated(Bytes::from(machine::order(n).0)),
+        input: Payload::from_validated(Bytes::from(machine::order(n, false).0)),
         trace_header: None,
         seed: n,
         at: 0,

@@ -9,7 +9,7 @@ use crate::shard::ExecutionId;
 
 /// ARN of the Map Run that a state begins in the event `event` of the execution that began with `start`. The first digits of its last part are
 /// those of the execution's id: they hold the shard.
-pub(crate) fn map_run_arn(start: &Start, label: Option<&str>, state: StateId, event: u64) -> String {
+pub fn map_run_arn(start: &Start, label: Option<&str>, state: StateId, event: u64) -> String {
     let prefix = owner_of(&start.execution_arn);
     let machine = machine_of(&start.state_machine_name);
     let label = label.map_or_else(|| made_up_label(start.revision, state), str::to_owned);
