@@ -102,9 +102,12 @@ pub(crate) struct WorkerArgs {
     /// A scenario's name, or the path of a scenario file
     #[arg(default_value = "five-tasks")]
     pub(crate) scenario: String,
-    /// Where the coordinator listens, http://HOST:PORT
+    /// Where the coordinator listens, http://HOST:PORT; several, of one cluster, with commas between
+    #[arg(long, value_delimiter = ',', required = true)]
+    pub(crate) coordinator: Vec<String>,
+    /// Take tasks from this broker, amqp://USER:PASSWORD@HOST:PORT/VHOST, instead of from the coordinator
     #[arg(long)]
-    pub(crate) coordinator: String,
+    pub(crate) queue: Option<String>,
     /// Slots of each function
     #[arg(long, default_value_t = 256)]
     pub(crate) concurrency: u32,

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use baton_task_queue::{RabbitMqQueue, RabbitMqSettings, TaskQueue};
 use baton_worker::{Bytes, CancellationToken, FunctionError, Invocation, Worker};
 use serde::{Deserialize, Serialize};
 use tokio::signal::unix::{SignalKind, signal};
@@ -31,7 +32,7 @@ pub(crate) enum WorkerHandle {
 
 impl WorkerHandle {
     pub(crate) fn in_process(functions: &[String], coordinator: &str, concurrency: u32) -> anyhow::Result<Self> {
-        let worker = build(functions, coordinator, concurrency)?;
+        let worker = build(functions, &[coordinator], None, concurrency)?;
         let stopping = CancellationToken::new();
         let (tell_ready, ready) = mpsc::channel();
         let stopped = stopping.clone();
@@ -104,13 +105,21 @@ pub(crate) async fn run(args: &WorkerArgs) -> anyhow::Result<()> {
         // Whoever started this process may have gone; then nobody waits for the line.
         let _ = std::io::stdout().flush();
     };
-    serve(build(&functions, &args.coordinator, args.concurrency)?, stopping, announce).await;
+    let broker = args.queue.as_deref().map(broker).transpose()?;
+    let coordinators: Vec<&str> = args.coordinator.iter().map(String::as_str).collect();
+    serve(build(&functions, &coordinators, broker, args.concurrency)?, stopping, announce).await;
     Ok(())
 }
 
+/// The broker of a cluster that has the usual namespace.
+fn broker(url: &str) -> anyhow::Result<Arc<dyn TaskQueue>> {
+    Ok(Arc::new(RabbitMqQueue::start(RabbitMqSettings::new(url, "default")?)))
+}
+
 /// A worker with every function, not yet running.
-fn build(functions: &[String], coordinator: &str, concurrency: u32) -> anyhow::Result<Worker> {
-    let builder = Worker::builder().coordinator([coordinator]).name("loadtest");
+fn build(functions: &[String], coordinators: &[&str], broker: Option<Arc<dyn TaskQueue>>, concurrency: u32) -> anyhow::Result<Worker> {
+    let builder = Worker::builder().coordinator(coordinators.iter().copied()).name("loadtest");
+    let builder = broker.into_iter().fold(builder, |builder, broker| builder.queue(broker));
     let ledger = Ledger::of_environment()?;
     let builder = functions.iter().fold(builder, |builder, function| {
         if function == map_run::FUNCTION {
