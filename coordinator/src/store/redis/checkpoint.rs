@@ -3,8 +3,6 @@
 //! A checkpoint goes in pieces, one behind the other, each fenced and numbered; the last one moves the mark and lets the log go. Whatever interrupts it,
 //! the mark never says more than what is there. A piece that the network has kept and delivers late, long after it was sent again, is known by its number.
 
-use std::time::Instant;
-
 use futures_util::StreamExt;
 use futures_util::stream;
 use redis::Cmd;
@@ -50,13 +48,16 @@ impl Inner {
     async fn write_piece(&self, index: usize, checkpoint: &Checkpoint, number: u64, ops: &[KvOp], is_last: bool) -> Result<(), StoreError> {
         let Checkpoint { shard, token, upto_seq, .. } = *checkpoint;
         let mut command = self.server.library.call(Function::Checkpoint, &self.shards[index].of_checkpoint());
-        command.arg(&token_bytes(token)[..]).arg(self.lease_ms()).arg(upto_seq).arg(number).arg(u8::from(is_last));
+        command.arg(&token_bytes(token)[..]).arg(upto_seq).arg(number).arg(u8::from(is_last));
         ops.iter().for_each(|op| push(&mut command, op));
-        let asked_at = Instant::now();
         let answer = self.data.query(command, Patience::DATA).await?;
         match Answer::read(&answer) {
             Some(Answer::Behind(last)) => Err(StoreError::SeqConflict { shard, expected: upto_seq, last }),
-            Some(Answer::Done(_) | Answer::Fenced) => self.confirm(index, shard, token, asked_at, &answer),
+            Some(Answer::Done(_)) => Ok(()),
+            Some(Answer::Fenced) => {
+                self.heads.gave_up(index, token);
+                Err(StoreError::Fenced { shard })
+            }
             Some(Answer::Conflict(_) | Answer::Held(_)) | None => Err(reply::unexpected("a checkpoint", &answer)),
         }
     }

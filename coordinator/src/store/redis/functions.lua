@@ -94,22 +94,22 @@ local function append(keys, args)
   return { DONE }
 end
 
--- keys: record, log, then for each table its values and its order. args: token, lease in ms, up to which batch, number of the piece, whether it is the
--- checkpoint's last one, then the operations: `P` table key value, `D` table key; in small letters for tables without order. Tables count from 0.
+-- keys: record, log, then for each table its values and its order. args: token, up to which batch, number of the piece, whether it is the checkpoint's
+-- last one, then the operations: `P` table key value, `D` table key; in small letters for tables without order. Tables count from 0.
 local function checkpoint(keys, args)
   local record = redis.call('HMGET', keys[1], 'token', 'seq', 'checkpoint', 'piece')
   if record[1] ~= args[1] then
     return { FENCED }
   end
-  local upto = tonumber(args[3])
+  local upto = tonumber(args[2])
   if upto > tonumber(record[2]) then
     return { BEHIND, tonumber(record[2]) }
   end
   -- A piece that comes again, because its answer was lost, or so late that newer ones have been here: it would set values back.
-  if tonumber(args[4]) <= tonumber(record[4]) then
+  if tonumber(args[3]) <= tonumber(record[4]) then
     return { DONE }
   end
-  local at, last = 6, #args
+  local at, last = 5, #args
   while at <= last do
     local kind, key = args[at], args[at + 2]
     local place = 3 + 2 * tonumber(args[at + 1])
@@ -127,8 +127,9 @@ local function checkpoint(keys, args)
       at = at + 3
     end
   end
-  redis.call('HSET', keys[1], 'until', lease_end(args[2]), 'piece', args[4])
-  if args[5] == '1' and upto > tonumber(record[3]) then
+  -- The lease is left as it is: what carries much is waited for longer than a lease lasts, and an owner that hears no answers must not hold others up.
+  redis.call('HSET', keys[1], 'piece', args[3])
+  if args[4] == '1' and upto > tonumber(record[3]) then
     redis.call('HSET', keys[1], 'checkpoint', whole(upto))
     redis.call('XTRIM', keys[2], 'MINID', '~', whole(upto + 1) .. '-0')
   end
