@@ -13,6 +13,7 @@ use baton_coordinator::store::memory::MemoryStore;
 use baton_coordinator::store::redis::RedisStore;
 use baton_coordinator::store::{Checkpoint, KEY_BYTES_MAX, KvOp, ShardId, ShardStore, StoreError, Table};
 use bytes::Bytes;
+use store_support::redis_cluster::Nodes;
 use store_support::redis_server::RedisServer;
 use store_support::{FakeSpace, Owner, batch, log, runtime, small_options};
 
@@ -111,6 +112,35 @@ impl Harness for Redis {
     }
 }
 
+/// In a Redis Cluster of three nodes.
+struct RedisCluster {
+    store: Option<RedisStore>,
+    nodes: Nodes,
+}
+
+impl Harness for RedisCluster {
+    async fn new() -> Self {
+        let nodes = Nodes::start(3).await;
+        let store = nodes.open().await;
+        Self { store: Some(store), nodes }
+    }
+
+    fn store(&self) -> &dyn ShardStore {
+        self.store.as_ref().expect("the store is open")
+    }
+
+    async fn restart(mut self) -> Self {
+        drop(self.store.take());
+        self.nodes.restart().await;
+        self.store = Some(self.nodes.open().await);
+        self
+    }
+
+    fn set_full(&self, full: bool) {
+        self.nodes.each(|node| node.set("maxmemory", if full { "1" } else { "0" }));
+    }
+}
+
 /// A key of shard 1, of 8 shards.
 fn meta_key(name: &str) -> Vec<u8> {
     MetaKey { shard: ONE, name }.encode()
@@ -143,6 +173,9 @@ macro_rules! contract {
         }
         mod redis {
             $(#[test] fn $name() { super::runtime().block_on(super::$name::<super::Redis>()); })*
+        }
+        mod redis_cluster {
+            $(#[test] fn $name() { super::runtime().block_on(super::$name::<super::RedisCluster>()); })*
         }
     };
 }

@@ -472,11 +472,12 @@ fn a_folder_that_is_not_a_store_is_left_alone() {
     assert!(!dir.path().join("kv").exists());
 
     let dir = several_segments();
-    let identity = fs::read_to_string(dir.path().join("store.json")).unwrap();
-    let newer = identity.replace("\"format\": 1", "\"format\": 2");
-    fs::write(dir.path().join("store.json"), newer).unwrap();
+    let mut identity: serde_json::Value = serde_json::from_str(&fs::read_to_string(dir.path().join("store.json")).unwrap()).unwrap();
+    let ours = identity["format"].as_u64().unwrap();
+    identity["format"] = (ours + 1).into();
+    fs::write(dir.path().join("store.json"), identity.to_string()).unwrap();
     let error = open(dir.path()).map(drop).unwrap_err().to_string();
-    assert!(error.contains("format 2") && error.contains("format 1"), "{error}");
+    assert!(error.contains(&format!("format {}", ours + 1)) && error.contains(&format!("format {ours}")), "{error}");
     fs::write(dir.path().join("store.json"), "{").unwrap();
     assert!(matches!(open(dir.path()), Err(OpenError::Unreadable { .. })));
 }

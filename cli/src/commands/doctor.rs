@@ -20,8 +20,14 @@ pub(crate) fn run(args: &DoctorArgs, endpoint: &str) -> CliResult {
 }
 
 fn check(args: &DoctorArgs, endpoint: &str) -> CliResult {
-    let server = block_on(async { Client::new(endpoint).call("ListStateMachines", json!({})).await });
-    let mut good = say(server.is_ok(), &format!("a server answers at {endpoint}"), "start one with `baton dev DIR`");
+    let server = block_on(async { Client::new(endpoint)?.call("ListStateMachines", json!({})).await });
+    let step = match &server {
+        Err(CliError { message, next_step, .. }) => {
+            format!("{message}; {}", next_step.as_deref().unwrap_or("start one with `baton dev DIR`"))
+        }
+        Ok(_) => String::new(),
+    };
+    let mut good = say(server.is_ok(), &format!("a server answers at {endpoint}"), &step);
     for (interpreter, runtime) in [("python3", "Python functions"), ("node", "Node functions")] {
         let found = std::process::Command::new(interpreter).arg("--version").output();
         let version = found.as_ref().map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default();
@@ -40,7 +46,7 @@ fn check(args: &DoctorArgs, endpoint: &str) -> CliResult {
 
 /// SDKs put `sync-` before the host of StartSyncExecution and TestState.
 fn prefix(endpoint: &str) -> bool {
-    let host = endpoint.trim_start_matches("http://").split([':', '/']).next().unwrap_or_default();
+    let host = endpoint.trim_start_matches("http://").trim_start_matches("https://").split([':', '/']).next().unwrap_or_default();
     let switched_off = std::env::var("AWS_DISABLE_HOST_PREFIX_INJECTION").is_ok_and(|value| value == "true");
     let resolves = std::net::ToSocketAddrs::to_socket_addrs(&(format!("sync-{host}").as_str(), 80)).is_ok();
     let step = "eval \"$(baton env)\" switches the prefix off for the aws CLI and boto3; for other SDKs add `127.0.0.1 sync-localhost` to /etc/hosts and use localhost";

@@ -12,6 +12,7 @@ use crate::args::DoctorArgs;
 use crate::commands::block_on;
 use crate::config::Config;
 use crate::exit::CliResult;
+use crate::http;
 
 /// A clock that is further away makes histories hard to read.
 const CLOCK_AHEAD_MAX_MS: i64 = 500;
@@ -101,7 +102,11 @@ struct Told {
 }
 
 async fn told(address: &str) -> Told {
-    let asked = async { reqwest::Client::new().get(format!("{address}/metrics")).timeout(METRICS_MAX).send().await?.text().await };
+    let client = match http::client(address) {
+        Ok(client) => client,
+        Err(error) => return Told { unknown: Some(error.message), ..Told::default() },
+    };
+    let asked = async { client.get(format!("{address}/metrics")).timeout(METRICS_MAX).send().await?.text().await };
     match asked.await {
         Ok(metrics) => {
             let line = |name: &str| metrics.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
@@ -109,7 +114,7 @@ async fn told(address: &str) -> Told {
             let ahead = line("baton_store_clock_ahead_seconds ").and_then(|value| value.parse::<f64>().ok());
             Told { version, store_ahead_ms: ahead.map(|seconds| seconds * 1_000.0), unknown: None }
         }
-        Err(error) => Told { unknown: Some(error.to_string()), ..Told::default() },
+        Err(error) => Told { unknown: Some(http::unreachable(address, &error).message), ..Told::default() },
     }
 }
 

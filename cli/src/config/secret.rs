@@ -33,11 +33,12 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// A URL without its password; nothing of anything else.
+/// A URL without its password and without what stands behind the address; nothing of anything else.
 impl fmt::Display for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some((scheme, rest)) = self.0.split_once("://") else { return f.write_str("…") };
-        let Some((credentials, place)) = rest.rsplit_once('@') else { return f.write_str(&self.0) };
+        let address = self.0.split_once('?').map_or(self.0.as_str(), |(address, _)| address);
+        let Some((scheme, rest)) = address.split_once("://") else { return f.write_str("…") };
+        let Some((credentials, place)) = rest.rsplit_once('@') else { return f.write_str(address) };
         let user = credentials.split(':').next().unwrap_or_default();
         write!(f, "{scheme}://{user}:…@{place}")
     }
@@ -53,6 +54,8 @@ mod tests {
             ("redis://127.0.0.1:6379/1", "redis://127.0.0.1:6379/1"),
             ("redis://:p@ss@cache:6379", "redis://:…@cache:6379"),
             ("amqp://guest:guest@127.0.0.1:5672/%2f", "amqp://guest:…@127.0.0.1:5672/%2f"),
+            ("redis+sentinel://:p@a:1,b:2/main?sentinel_password=q", "redis+sentinel://:…@a:1,b:2/main"),
+            ("redis+sentinel://a:1/main?sentinel_password=q", "redis+sentinel://a:1/main"),
             ("a-token", "…"),
         ] {
             let secret: Secret = text.parse().expect("every text is one");

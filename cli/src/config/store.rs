@@ -10,7 +10,8 @@ use super::{Secret, first_of, seen_from};
 #[derive(Clone, Debug, Default, clap::Args, Deserialize)]
 #[serde(default)]
 pub(crate) struct StoreSettings {
-    /// The store that the coordinators share: redis://[USER:PASSWORD@]HOST:PORT[/DB], with rediss:// over TLS.
+    /// The store that the coordinators share: redis://[USER:PASSWORD@]HOST:PORT[/DB], with rediss:// over TLS; several nodes of a Redis Cluster
+    /// with commas between; redis+sentinel://HOST:PORT,…/NAME for the server that sentinels name.
     #[arg(id = "store_url", long = "store", env = "BATON_STORE", value_name = "URL", hide_env_values = true)]
     pub(crate) url: Option<Secret>,
     /// What an acknowledgement of the store must mean, and what its settings are checked for: fsync, relaxed, replicated:N or managed; fsync

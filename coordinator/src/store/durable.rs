@@ -39,7 +39,8 @@ impl DurableSender {
         (Self::new(deliver), receiver)
     }
 
-    pub(crate) fn deliver(&self, durable: Durable) {
+    /// Tells the end of one append. For stores.
+    pub fn deliver(&self, durable: Durable) {
         (self.0)(durable);
     }
 }

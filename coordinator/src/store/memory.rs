@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use super::{Acquired, Append, Checkpoint, KeyRange, ShardId, ShardStore, StoreError, StoreId, Table, Token};
 pub use leases::Clock;
 use leases::Leases;
-use state::State;
+use state::{Shard, State};
 
 /// The store. See [`faults`] for the ways to make it fail.
 pub struct MemoryStore {
@@ -42,6 +42,13 @@ impl MemoryStore {
             leases: None,
             intake: watch::Sender::new(true),
         }
+    }
+
+    /// What a shard's log is asked.
+    fn about_log<T>(&self, shard: ShardId, ask: impl FnOnce(&Shard) -> T) -> Result<T, StoreError> {
+        let index = self.index(shard)?;
+        let state = self.state.lock();
+        if state.silent { Err(StoreError::Failed("it does not answer".into())) } else { Ok(ask(&state.shards[index])) }
     }
 
     fn index(&self, shard: ShardId) -> Result<usize, StoreError> {
@@ -118,15 +125,14 @@ impl ShardStore for MemoryStore {
     }
 
     fn read_log(&self, shard: ShardId, after_seq: u64) -> BoxStream<'static, Result<(u64, Bytes), StoreError>> {
-        match self.index(shard) {
-            Ok(index) => stream::iter(self.state.lock().shards[index].batches_after(after_seq)).boxed(),
+        match self.about_log(shard, |shard| shard.batches_after(after_seq)) {
+            Ok(batches) => stream::iter(batches).boxed(),
             Err(error) => stream::iter([Err(error)]).boxed(),
         }
     }
 
     fn last_seq(&self, shard: ShardId) -> BoxFuture<'_, Result<u64, StoreError>> {
-        let seq = self.index(shard).map(|index| self.state.lock().shards[index].durable_seq());
-        ready(seq).boxed()
+        ready(self.about_log(shard, Shard::durable_seq)).boxed()
     }
 
     fn checkpoint_many(&self, checkpoints: Vec<Checkpoint>) -> BoxFuture<'_, Vec<Result<(), StoreError>>> {

@@ -128,6 +128,11 @@ pub trait ShardStore: Send + Sync + 'static {
     /// room, and is refused with [`StoreError::Full`] after that.
     fn accepts_intake(&self) -> bool;
 
+    /// Why it is not, in a sentence for whoever brings it.
+    fn intake_refusal(&self) -> Option<&'static str> {
+        (!self.accepts_intake()).then_some("The server cannot take new work now: there is no room left on its disk.")
+    }
+
     /// [`accepts_intake`](Self::accepts_intake) as it changes. Work that was refused with [`StoreError::Full`] is worth another
     /// try when this turns true.
     fn intake(&self) -> watch::Receiver<bool>;

@@ -80,3 +80,24 @@ fn a_server_that_comes_back_empty_is_not_taken_for_the_store() {
         assert_eq!(keys, 0, "nothing is written to what is not the store");
     });
 }
+
+#[test]
+fn a_server_that_is_emptied_while_everything_runs_is_not_used_any_more() {
+    run(async {
+        let server = RedisServer::start();
+        let store = server.open().await;
+        let mut owner = Owner::of(&store, ONE).await;
+        owner.commit("first").await;
+        let mut intake = store.intake();
+        let _: String = server.ask(&redis::cmd("FLUSHALL"));
+        owner.append("second");
+        assert!(matches!(owner.end().await.result, Err(StoreError::Fenced { .. })));
+        for shard in [ONE, crate::ShardId(2)] {
+            let refused = store.acquire(shard).await;
+            assert!(matches!(&refused, Err(StoreError::Failed(why)) if why.contains("not there any more")), "{refused:?}");
+        }
+        tokio::time::timeout(Duration::from_secs(5), intake.wait_for(|accepts| !accepts)).await.expect("it is noticed").unwrap();
+        assert!(store.intake_refusal().is_some_and(|why| why.contains("has lost its data")) && !store.is_reachable());
+        assert_eq!(server.ask::<i64>(&redis::cmd("DBSIZE")), 0, "nothing is written to what is not the store");
+    });
+}

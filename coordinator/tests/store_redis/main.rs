@@ -4,7 +4,9 @@
 #[path = "../store_support/mod.rs"]
 mod store_support;
 
+mod catalog;
 mod checkpoints;
+mod cluster;
 mod connections;
 mod leases;
 mod losses;
@@ -13,6 +15,7 @@ mod opening;
 mod proxy;
 mod replicas;
 mod scans;
+mod sentinels;
 mod speed;
 
 use baton_coordinator::store::ShardId;

@@ -71,9 +71,9 @@ fn another_versions_store_is_refused() {
     run(async {
         let server = RedisServer::start();
         drop(server.open().await);
-        let _: i64 = server.ask(redis::cmd("HSET").arg("baton:{cluster}:settings").arg("format").arg("2"));
+        let _: i64 = server.ask(redis::cmd("HSET").arg("baton:{cluster}:settings").arg("format").arg("3"));
         let error = refused(server.options()).await;
-        assert!(matches!(&error, RedisOpenError::OtherFormat { found, ours: 1, .. } if found == "2"), "{error}");
+        assert!(matches!(&error, RedisOpenError::OtherFormat { found, ours: 2, .. } if found == "3"), "{error}");
     });
 }
 

@@ -65,6 +65,41 @@ fn a_batch_is_durable_when_the_replica_has_it() {
 }
 
 #[test]
+fn a_checkpoint_is_done_when_the_replica_has_it() {
+    run(async {
+        let (primary, replica) = pair().await;
+        let store = RedisStore::connect(options(&primary)).await.unwrap();
+        let mut owner = Owner::of(&store, ONE).await;
+        owner.commit(batch(ONE, 1, 100)).await;
+        replica.pause();
+        let refused = owner.checkpoint(1).await;
+        assert!(matches!(refused, Err(StoreError::Failed(_))), "what a promoted replica would not have may not be let go of: {refused:?}");
+        replica.resume();
+        while let Err(error) = owner.checkpoint(1).await {
+            assert!(error.is_retryable(), "{error}");
+        }
+        assert_eq!(replica.ask::<u64>(redis::cmd("HGET").arg("baton:{s:1}:record").arg("checkpoint")), 1);
+        assert_eq!(replica.ask::<u64>(redis::cmd("XLEN").arg("baton:{s:1}:log")), 0);
+    });
+}
+
+#[test]
+fn without_the_replicas_no_new_work_is_taken() {
+    run(async {
+        let (primary, mut replica) = pair().await;
+        let store = RedisStore::connect(options(&primary)).await.unwrap();
+        assert!(store.is_reachable() && store.intake_refusal().is_none());
+        replica.kill();
+        let mut intake = store.intake();
+        tokio::time::timeout(Duration::from_secs(20), intake.wait_for(|accepts| !accepts)).await.expect("it is noticed").unwrap();
+        assert!(store.intake_refusal().is_some_and(|why| why.contains("fewer replicas")) && !store.is_reachable());
+        replica.start_again();
+        tokio::time::timeout(Duration::from_secs(20), intake.wait_for(|accepts| *accepts)).await.expect("it is noticed").unwrap();
+        assert!(store.is_reachable());
+    });
+}
+
+#[test]
 fn a_replica_is_no_store() {
     run(async {
         let (primary, replica) = pair().await;

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub(crate) mod redis_cluster;
 pub(crate) mod redis_server;
 
 use std::fs::{self, File};

@@ -72,6 +72,25 @@ impl RedisServer {
         command.query(&mut connection).expect("the server does as it is told")
     }
 
+    /// Waits until this server, which follows `primary`, has all that stands there.
+    pub(crate) async fn has_caught_up_with(&self, primary: &RedisServer) {
+        let offset = |server: &RedisServer| -> Option<String> {
+            let info: String = server.ask(redis::cmd("INFO").arg("replication"));
+            let is_behind = info.contains("role:slave") && !info.contains("master_link_status:up");
+            let name = if info.contains("role:slave") { "slave_repl_offset:" } else { "master_repl_offset:" };
+            let offset = info.lines().find_map(|line| line.strip_prefix(name)).filter(|_| !is_behind);
+            offset.map(str::to_owned)
+        };
+        for _ in 0..1500 {
+            let (here, there) = (offset(self), offset(primary));
+            if here.is_some() && here == there && here.as_deref() != Some("0") {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("the replica does not follow");
+    }
+
     /// How tests open a store of 8 shards here.
     pub(crate) fn options(&self) -> RedisOptions {
         options(self.port)

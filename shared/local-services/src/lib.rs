@@ -10,7 +10,9 @@ mod moto;
 mod place;
 mod ports;
 mod rabbitmq;
+mod rabbitmq_cluster;
 mod redis;
+mod sentinel;
 
 use std::path::PathBuf;
 
@@ -19,7 +21,9 @@ pub use moto::Moto;
 pub use place::Place;
 pub use ports::free_port;
 pub use rabbitmq::{RabbitMq, RabbitMqOptions};
+pub use rabbitmq_cluster::RabbitMqCluster;
 pub use redis::Redis;
+pub use sentinel::RedisSentinel;
 
 pub(crate) const LOOPBACK: &str = "127.0.0.1";
 

@@ -1,10 +1,10 @@
-//! A RabbitMQ of one member.
+//! A RabbitMQ of one member, or a member of one.
 
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -30,6 +30,17 @@ pub struct RabbitMqOptions {
     pub host: Option<String>,
 }
 
+/// Those that are one broker.
+#[derive(Debug)]
+pub(crate) struct Peers {
+    /// Where names are mapped to ports, by an epmd that is there already.
+    pub(crate) epmd_port: u16,
+    /// Lets them in at each other.
+    pub(crate) cookie: String,
+    /// Of all of them.
+    pub(crate) names: Vec<String>,
+}
+
 /// A RabbitMQ broker, on loopback unless told otherwise, with the user guest, ended when it is dropped.
 #[derive(Debug)]
 pub struct RabbitMq {
@@ -38,6 +49,8 @@ pub struct RabbitMq {
     amqp_port: u16,
     distribution_port: u16,
     epmd_port: u16,
+    /// Whether its peers have one for all.
+    has_shared_epmd: bool,
     /// The one that maps names to ports; of our own, since one that the broker started would outlive it.
     epmd: Option<Group>,
     broker: Option<Group>,
@@ -53,8 +66,27 @@ impl RabbitMq {
     pub fn start_with(folder: Folder, options: &RabbitMqOptions) -> Result<Self, ServiceError> {
         let (amqp_port, distribution_port, epmd_port) = (free_port(), free_port(), free_port());
         let host = options.host.clone().unwrap_or_else(|| LOOPBACK.to_owned());
-        let mut server = Self { folder, host, amqp_port, distribution_port, epmd_port, epmd: None, broker: None };
+        let mut server = Self { folder, host, amqp_port, distribution_port, epmd_port, has_shared_epmd: false, epmd: None, broker: None };
         server.write_files(options)?;
+        server.restart()?;
+        Ok(server)
+    }
+
+    /// The one of several peers at this place, ready.
+    pub(crate) fn start_member(peers: &Peers, place: usize, options: &RabbitMqOptions) -> Result<Self, ServiceError> {
+        let (amqp_port, distribution_port, epmd_port) = (free_port(), free_port(), peers.epmd_port);
+        let (folder, host) = (Folder::temporary()?, LOOPBACK.to_owned());
+        let mut server = Self { folder, host, amqp_port, distribution_port, epmd_port, has_shared_epmd: true, epmd: None, broker: None };
+        write_private(&server.path(".erlang.cookie"), &peers.cookie)?;
+        let name = server.path("name");
+        fs::write(&name, &peers.names[place]).map_err(ServiceError::io(name.display().to_string()))?;
+        let mut options = options.clone();
+        options.config.push("cluster_formation.peer_discovery_backend = classic_config".to_owned());
+        options.config.push("cluster_formation.randomized_startup_delay_range.min = 0".to_owned());
+        options.config.push("cluster_formation.randomized_startup_delay_range.max = 1".to_owned());
+        let node = |(number, name): (usize, &String)| format!("cluster_formation.classic_config.nodes.{} = {name}@localhost", number + 1);
+        options.config.extend(peers.names.iter().enumerate().map(node));
+        server.write_files(&options)?;
         server.restart()?;
         Ok(server)
     }
@@ -69,10 +101,10 @@ impl RabbitMq {
     /// As [`restart`](Self::restart), without waiting until it is ready.
     pub fn launch(&mut self) -> Result<(), ServiceError> {
         let (program, environment) = (find_program("rabbitmq-server", &[&format!("{DEBIAN}/rabbitmq-server")])?, self.environment());
-        let epmd = find_program("epmd", &["/usr/bin/epmd"])?.display().to_string();
-        let epmd = [epmd, "-port".to_owned(), self.epmd_port.to_string(), "-address".to_owned(), "127.0.0.1".to_owned()];
         self.kill();
-        self.epmd = Some(Group::start("epmd", &epmd, &environment, &self.folder, "epmd.log")?);
+        if !self.has_shared_epmd {
+            self.epmd = Some(start_epmd(self.epmd_port, &environment, &self.folder)?);
+        }
         self.broker = Some(Group::start("RabbitMQ", &[program.display().to_string()], &environment, &self.folder, "output.log")?);
         Ok(())
     }
@@ -165,8 +197,7 @@ impl RabbitMq {
         write("rabbitmq.conf", own.iter().chain(&options.config).map(|line| format!("{line}\n")).collect())?;
         write("enabled_plugins", format!("[{}].\n", options.plugins.join(",")))?;
         if !self.path(".erlang.cookie").exists() {
-            let cookie = write(".erlang.cookie", random_letters())?;
-            fs::set_permissions(&cookie, fs::Permissions::from_mode(0o400)).map_err(ServiceError::io(cookie.display().to_string()))?;
+            write_private(&self.path(".erlang.cookie"), &random_letters())?;
         }
         // Its name is that of its data: started again in a folder, it has other ports and the same name.
         if !self.path("name").exists() {
@@ -208,6 +239,18 @@ impl RabbitMq {
     }
 }
 
+/// Maps names to ports, at this port.
+pub(crate) fn start_epmd(port: u16, environment: &[(String, String)], folder: &Folder) -> Result<Group, ServiceError> {
+    let program = find_program("epmd", &["/usr/bin/epmd"])?.display().to_string();
+    let command = [program, "-port".to_owned(), port.to_string(), "-address".to_owned(), LOOPBACK.to_owned()];
+    Group::start("epmd", &command, environment, folder, "epmd.log")
+}
+
+fn write_private(path: &Path, text: &str) -> Result<(), ServiceError> {
+    fs::write(path, text).map_err(ServiceError::io(path.display().to_string()))?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o400)).map_err(ServiceError::io(path.display().to_string()))
+}
+
 /// Whether somebody greets there as a broker does who is ready: it answers the protocol's header with a method.
 fn speaks_amqp(host: &str, port: u16) -> bool {
     let greet = || {
@@ -221,7 +264,7 @@ fn speaks_amqp(host: &str, port: u16) -> bool {
     greet().unwrap_or(false)
 }
 
-fn random_letters() -> String {
+pub(crate) fn random_letters() -> String {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).expect("the system has random numbers");
     bytes.iter().map(|byte| char::from(b'A' + byte % 26)).collect()

@@ -123,7 +123,7 @@ impl Redis {
 }
 
 /// Ready is who says PONG: a server that still loads its data answers with an error.
-fn answers_ping(host: &str, port: u16) -> bool {
+pub(crate) fn answers_ping(host: &str, port: u16) -> bool {
     let ping = || {
         let mut stream = TcpStream::connect((host, port))?;
         stream.set_read_timeout(Some(Duration::from_secs(2)))?;

@@ -12,7 +12,7 @@ use super::segment::Listing;
 use crate::store::StoreId;
 
 /// Version of everything in a data folder that this program reads and writes.
-pub(crate) const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 2;
 
 const FILE: &str = "store.json";
 const BEGUN: &str = "store.json.tmp";

@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
+use fjall::config::PartitioningPolicy;
 use fjall::{CompressionType, Database, Keyspace, KeyspaceCreateOptions, KvSeparationOptions, OwnedWriteBatch, PersistMode};
 use parking_lot::RwLock;
 
@@ -262,8 +263,13 @@ fn table_options(table: Table) -> KeyspaceCreateOptions {
     }
 }
 
+/// Every start asks for an execution that is not there. A filter of a million keys is more than a megabyte: in one piece, it would be read again for
+/// each, since the cache is small. Those of the first level stay in memory.
 fn options(memtable_bytes: u64) -> KeyspaceCreateOptions {
-    KeyspaceCreateOptions::default().max_memtable_size(memtable_bytes).manual_journal_persist(true)
+    KeyspaceCreateOptions::default()
+        .max_memtable_size(memtable_bytes)
+        .manual_journal_persist(true)
+        .filter_block_partitioning_policy(PartitioningPolicy::new([false, true]))
 }
 
 fn collect(keyspace: &Keyspace, range: KeyRange, limit: usize, reverse: bool) -> fjall::Result<Vec<(Bytes, Bytes)>> {

@@ -46,6 +46,11 @@ impl MemoryStore {
         self.intake.send_replace(!full);
     }
 
+    /// Answers no question about logs, or answers again.
+    pub fn set_silent(&self, silent: bool) {
+        self.state.lock().silent = silent;
+    }
+
     /// The next checkpoint fails after its first `ops` operations, and `checkpoint_seq` does not move.
     pub fn interrupt_next_checkpoint(&self, ops: usize) {
         self.state.lock().interrupt_after = Some(ops);

@@ -19,6 +19,8 @@ pub(super) struct State {
     pub(super) holding: bool,
     /// How many more appends are refused, and why.
     pub(super) refusing: Option<(usize, StoreError)>,
+    /// Whether no question about logs is answered.
+    pub(super) silent: bool,
     /// The next checkpoint ends after so many operations.
     pub(super) interrupt_after: Option<usize>,
     /// What has to be delivered once the lock is free.
@@ -54,6 +56,7 @@ impl State {
             held: VecDeque::new(),
             holding: false,
             refusing: None,
+            silent: false,
             interrupt_after: None,
             ends: Vec::new(),
         }

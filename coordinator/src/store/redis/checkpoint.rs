@@ -7,8 +7,8 @@ use futures_util::StreamExt;
 use futures_util::stream;
 use redis::Cmd;
 
-use super::connection::Patience;
 use super::functions::{Answer, Function};
+use super::lane::{Calls, Patience};
 use super::names::has_order;
 use super::{Inner, placement, reply, token_bytes};
 use crate::store::{Checkpoint, KvOp, StoreError, Table};
@@ -50,16 +50,30 @@ impl Inner {
         let mut command = self.server.library.call(Function::Checkpoint, &self.shards[index].of_checkpoint());
         command.arg(&token_bytes(token)[..]).arg(upto_seq).arg(number).arg(u8::from(is_last));
         ops.iter().for_each(|op| push(&mut command, op));
-        let answer = self.data.query(command, Patience::DATA).await?;
+        let (slot, mut calls) = (self.shards[index].slot, Calls::default());
+        calls.add(slot, command);
+        // What is written lets go of what is in memory and in the log: a server that is promoted must have it, too.
+        if let Some(wait) = self.replication.command() {
+            calls.add(slot, wait);
+        }
+        let mut answers = self.data.calls(calls, Patience::DATA).await?.into_iter();
+        let answer = answers.next().expect("a command has an answer")?;
         match Answer::read(&answer) {
             Some(Answer::Behind(last)) => Err(StoreError::SeqConflict { shard, expected: upto_seq, last }),
-            Some(Answer::Done(_)) => Ok(()),
+            Some(Answer::Done(_)) => answers.next().map_or(Ok(()), |waited| self.confirmed(&waited?)),
             Some(Answer::Fenced) => {
                 self.heads.gave_up(index, token);
                 Err(StoreError::Fenced { shard })
             }
-            Some(Answer::Conflict(_) | Answer::Held(_)) | None => Err(reply::unexpected("a checkpoint", &answer)),
+            Some(Answer::Conflict(_) | Answer::Held(_) | Answer::Gone) | None => Err(reply::unexpected("a checkpoint", &answer)),
         }
+    }
+}
+
+impl Inner {
+    /// Whether the replicas that have to confirm have done so. The next attempt writes nothing twice.
+    fn confirmed(&self, waited: &redis::Value) -> Result<(), StoreError> {
+        self.replication.lacking(waited).map_or(Ok(()), |lacking| Err(StoreError::Failed(lacking)))
     }
 }
 

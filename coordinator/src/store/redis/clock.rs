@@ -3,19 +3,30 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::connection::ask;
-use super::{RedisOpenError, RedisOptions, RedisStore, reach, reply, server, settings};
+use super::lane::{Lane, Patience};
+use super::{RedisOpenError, RedisOptions, RedisStore, reached, reply, settings};
 
 impl RedisStore {
-    /// Milliseconds by which the server's clock is ahead of this machine's, give or take half of the time that the question takes.
+    /// Milliseconds by which the server's clock is ahead of this machine's, give or take half of the time that the question takes. Of several
+    /// servers' clocks the one that is the furthest off.
     pub async fn clock_ahead_ms(options: &RedisOptions) -> Result<i64, RedisOpenError> {
-        let server = server(options)?;
-        let mut connection = reach(&server).await?;
+        let server = reached(options).await?;
+        let lane = Lane::new(server.clone());
+        let refused = |detail: String| settings::refused(&server, detail);
+        let question = redis::cmd("TIME");
+        let time = || lane.everywhere(&question, Patience::CALL);
+        // The first question waits for connections.
+        time().await.map_err(|error| refused(error.to_string()))?;
         let before = now();
-        let answer = ask(&mut connection, &redis::cmd("TIME")).await.map_err(|detail| settings::refused(&server, detail))?;
+        let answers = time().await.map_err(|error| refused(error.to_string()))?;
         let middle = before + now().saturating_sub(before) / 2;
-        let told = reply::time(&answer).ok_or_else(|| settings::refused(&server, format!("its TIME is {answer:?}")))?;
-        Ok(millis(told) - millis(middle))
+        let mut worst = 0_i64;
+        for answer in answers {
+            let told = reply::time(&answer).ok_or_else(|| refused(format!("its TIME is {answer:?}")))?;
+            let ahead = millis(told) - millis(middle);
+            worst = if ahead.abs() > worst.abs() { ahead } else { worst };
+        }
+        Ok(worst)
     }
 }
 

@@ -6,12 +6,20 @@ use super::policy::Fault;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RedisOpenError {
     /// The text is no address.
-    #[error("`{url}` is no address of a Redis server ({detail}): write redis://host:port, or rediss://host:port for TLS")]
+    #[error(
+        "`{url}` is no address of a Redis server ({detail}): write redis://host:port, or rediss://host:port for TLS; several nodes of a Redis Cluster as redis://a:port,b:port, a server that sentinels watch as redis+sentinel://a:port,b:port/NAME"
+    )]
     Address {
         /// What was given, without its password.
         url: String,
         /// What is wrong with it.
         detail: String,
+    },
+    /// It knows servers and is none that has data.
+    #[error("at {address} is a sentinel: write redis+sentinel://{address}/NAME, with the name by which it watches the server")]
+    Sentinel {
+        /// Host and port.
+        address: String,
     },
     /// Nobody answers there.
     #[error("the Redis server at {address} cannot be reached: {detail}. Start it, or name another one")]

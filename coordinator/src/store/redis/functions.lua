@@ -8,10 +8,11 @@
 --   seq         number of the last batch
 --   checkpoint  everything up to this batch is in the tables
 --   piece       number of the last piece of a checkpoint that this token has written
+--   store       the id of the store; without it this is a record that has lost what it said
 -- Its log is a stream; batch n has the id n-0.
 --
 -- Answers begin with one of these. The same numbers are in functions.rs.
-local DONE, FENCED, BEHIND, CONFLICT, HELD = 0, 1, 2, 3, 4
+local DONE, FENCED, BEHIND, CONFLICT, HELD, GONE = 0, 1, 2, 3, 4, 5
 
 local function now_ms()
   local time = redis.call('TIME')
@@ -27,10 +28,13 @@ local function lease_end(ttl_ms)
   return whole(now_ms() + tonumber(ttl_ms))
 end
 
--- keys: record. args: holder, incarnation (8 bytes), lease in ms, epoch of a token as bytes is made here.
+-- keys: record. args: holder, incarnation (8 bytes), lease in ms, id of the store. The epoch of a token as bytes is made here.
 local function acquire(keys, args)
   local holder, incarnation, ttl_ms = args[1], args[2], tonumber(args[3])
-  local record = redis.call('HMGET', keys[1], 'holder', 'until', 'epoch', 'seq', 'checkpoint')
+  local record = redis.call('HMGET', keys[1], 'holder', 'until', 'epoch', 'seq', 'checkpoint', 'store')
+  if record[6] ~= args[4] then
+    return { GONE }
+  end
   local now = now_ms()
   if record[1] and record[1] ~= holder then
     local left = tonumber(record[2]) - now

@@ -119,6 +119,8 @@ pub(super) enum Answer {
     Conflict(u64),
     /// Another's lease has so many milliseconds left.
     Held(u64),
+    /// The shard's record is not this store's, or is no more.
+    Gone,
 }
 
 impl Answer {
@@ -131,6 +133,7 @@ impl Answer {
             [2, last] => Answer::Behind(last),
             [3, last] => Answer::Conflict(last),
             [4, for_ms] => Answer::Held(for_ms),
+            [5] => Answer::Gone,
             _ => return None,
         })
     }
@@ -159,7 +162,8 @@ mod tests {
         assert_eq!(answer(&[3, 9]), Some(Answer::Conflict(9)));
         assert_eq!(answer(&[4, 9]), Some(Answer::Held(9)));
         assert_eq!(answer(&[2]), None);
-        assert_eq!(answer(&[5]), None);
+        assert_eq!(answer(&[5]), Some(Answer::Gone));
+        assert_eq!(answer(&[6]), None);
         assert_eq!(answer(&[0, -1]), None);
         assert_eq!(Answer::read(&Value::Nil), None);
     }

@@ -2,10 +2,10 @@
 
 use std::time::Instant;
 
-use redis::{Pipeline, Value};
+use redis::Value;
 
-use super::connection::Patience;
 use super::functions::{Answer, Function};
+use super::lane::{Calls, Patience};
 use super::pipeline::tell_of_loss;
 use super::{Inner, reply, token_bytes};
 use crate::store::{Acquired, ShardId, StoreError, Token};
@@ -30,16 +30,16 @@ impl Inner {
     async fn try_acquire(&self, shard: ShardId, index: usize) -> Result<Result<Acquired, String>, StoreError> {
         let incarnation = Token::fresh(0).incarnation;
         let mut command = self.server.library.call(Function::Acquire, &[self.shards[index].record.as_str()]);
-        command.arg(self.holder).arg(&incarnation.to_be_bytes()[..]).arg(self.lease_ms());
-        let mut pipeline = Pipeline::new();
-        pipeline.add_command(command);
+        command.arg(self.holder).arg(&incarnation.to_be_bytes()[..]).arg(self.lease_ms()).arg(self.settings.store_id.to_string());
+        let (slot, mut calls) = (self.shards[index].slot, Calls::default());
+        calls.add(slot, command);
         // Else a replica that is promoted could know of the owner before, but not of this one.
         if let Some(wait) = self.replication.command() {
-            pipeline.add_command(wait);
+            calls.add(slot, wait);
         }
 
         let asked_at = Instant::now();
-        let mut answers = self.control.pipeline(&pipeline, Patience::CALL).await?.into_iter();
+        let mut answers = self.control.calls(calls, Patience::CALL).await?.into_iter();
         let answer = answers.next().expect("a command has an answer")?;
         let acquired = match Answer::read(&answer) {
             Some(Answer::Done(numbers)) => match *numbers {
@@ -47,6 +47,7 @@ impl Inner {
                 _ => return Err(reply::unexpected("taking a shard", &answer)),
             },
             Some(Answer::Held(for_ms)) => return Err(StoreError::Held { shard, for_ms }),
+            Some(Answer::Gone) => return Err(StoreError::Failed(format!("the store {} is not there any more", self.settings.store_id))),
             Some(Answer::Fenced | Answer::Behind(_) | Answer::Conflict(_)) | None => {
                 return Err(reply::unexpected("taking a shard", &answer));
             }
@@ -64,18 +65,18 @@ impl Inner {
 
     pub(super) async fn renew(&self, held: Vec<(ShardId, Token)>) -> Vec<Result<(), StoreError>> {
         let indexes: Vec<_> = held.iter().map(|(shard, _)| self.index(*shard)).collect();
-        let mut pipeline = Pipeline::new();
+        let mut calls = Calls::default();
         for (index, (_, token)) in indexes.iter().zip(&held) {
             let Ok(index) = index else { continue };
             let mut command = self.server.library.call(Function::Renew, &[self.shards[*index].record.as_str()]);
             command.arg(&token_bytes(*token)[..]).arg(self.lease_ms());
-            pipeline.add_command(command);
+            calls.add(self.shards[*index].slot, command);
         }
-        if pipeline.is_empty() {
+        if calls.is_empty() {
             return indexes.into_iter().map(|index| index.map(|_| ())).collect();
         }
         let asked_at = Instant::now();
-        let mut answers = match self.control.pipeline(&pipeline, Patience::BEAT).await {
+        let mut answers = match self.control.calls(calls, Patience::BEAT).await {
             Ok(answers) => answers.into_iter(),
             Err(error) => return indexes.into_iter().map(|index| index.and(Err(error.clone()))).collect(),
         };
@@ -93,11 +94,13 @@ impl Inner {
         command.arg(&token_bytes(token)[..]);
         // From here on nothing is said for the shard, whatever becomes of the call: what it leaves undone, the end of the lease does.
         self.heads.gave_up(index, token);
-        let answer = self.control.query(command, Patience::CALL).await?;
+        let answer = self.control.query(self.shards[index].slot, command, Patience::CALL).await?;
         match Answer::read(&answer) {
             Some(Answer::Done(_)) => Ok(()),
             Some(Answer::Fenced) => Err(StoreError::Fenced { shard }),
-            Some(Answer::Behind(_) | Answer::Conflict(_) | Answer::Held(_)) | None => Err(reply::unexpected("giving a shard up", &answer)),
+            Some(Answer::Behind(_) | Answer::Conflict(_) | Answer::Held(_) | Answer::Gone) | None => {
+                Err(reply::unexpected("giving a shard up", &answer))
+            }
         }
     }
 
@@ -112,7 +115,9 @@ impl Inner {
                 self.heads.gave_up(index, token);
                 Err(StoreError::Fenced { shard })
             }
-            Some(Answer::Behind(_) | Answer::Conflict(_) | Answer::Held(_)) | None => Err(reply::unexpected("a fenced call", answer)),
+            Some(Answer::Behind(_) | Answer::Conflict(_) | Answer::Held(_) | Answer::Gone) | None => {
+                Err(reply::unexpected("a fenced call", answer))
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt};
 use redis::Value;
 
-use super::connection::Patience;
+use super::lane::Patience;
 use super::{Inner, reply};
 use crate::store::{ShardId, StoreError};
 
@@ -36,7 +36,7 @@ impl Inner {
         let index = self.index(shard)?;
         let mut command = redis::cmd("HGET");
         command.arg(&self.shards[index].record).arg("seq");
-        match self.control.query(command, Patience::CALL).await? {
+        match self.control.query(self.shards[index].slot, command, Patience::CALL).await? {
             Value::Nil => Ok(0),
             value => reply::number(&value).ok_or_else(|| reply::unexpected("asking for a number", &value)),
         }
@@ -78,8 +78,9 @@ impl Reader {
     async fn read_page(&mut self) -> Result<(), StoreError> {
         let mut command = redis::cmd("XRANGE");
         let from = format!("{}-0", self.after_seq + 1);
-        command.arg(&self.inner.shards[self.index].log).arg(from).arg("+").arg("COUNT").arg(self.page_len);
-        let answer = self.inner.data.query(command, Patience::DATA).await?;
+        let names = &self.inner.shards[self.index];
+        command.arg(&names.log).arg(from).arg("+").arg("COUNT").arg(self.page_len);
+        let answer = self.inner.data.query(names.slot, command, Patience::DATA).await?;
         let Value::Array(entries) = answer else { return Err(reply::unexpected("reading a log", &answer)) };
         self.is_last_page = entries.len() < self.page_len;
         for entry in entries {

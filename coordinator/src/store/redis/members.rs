@@ -6,10 +6,10 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use redis::Value;
 
-use super::connection::{Patience, ask};
 use super::figures::{Operation, counted};
 use super::functions::Function;
-use super::{RedisOpenError, RedisOptions, RedisStore, reach, reply, server, settings};
+use super::lane::{Lane, Patience};
+use super::{RedisOpenError, RedisOptions, RedisStore, reached, reply, settings};
 use crate::store::{Member, MemberSession, Membership, ShardSet, StoreError};
 
 /// Largest record, bytes. A thousand sessions have 16 kB.
@@ -84,22 +84,22 @@ pub struct MemberSeen {
 impl RedisStore {
     /// The members that the server has heard of lately, by name, without becoming one and without opening the store.
     pub async fn members(options: &RedisOptions) -> Result<Vec<MemberSeen>, RedisOpenError> {
-        let server = server(options)?;
-        let mut connection = reach(&server).await?;
-        let refused = |detail: String| settings::refused(&server, detail);
+        let server = reached(options).await?;
+        let lane = Lane::new(server.clone());
+        let refused = |error: StoreError| settings::refused(&server, error.to_string());
         let command = |words: &[&str]| {
             let mut command = redis::cmd(words[0]);
             command.arg(&words[1..]);
-            command
+            lane.query(server.names.slot, command, Patience::CALL)
         };
-        let time = ask(&mut connection, &command(&["TIME"])).await.map_err(refused)?;
+        let time = command(&["TIME"]).await.map_err(refused)?;
         let now = reply::time(&time).map_or(0, |time| i64::try_from(time.as_millis()).unwrap_or(i64::MAX));
-        let heard = ask(&mut connection, &command(&["ZRANGE", &server.names.heard, "0", "-1", "WITHSCORES"])).await.map_err(refused)?;
+        let heard = command(&["ZRANGE", &server.names.heard, "0", "-1", "WITHSCORES"]).await.map_err(refused)?;
         let mut members = Vec::new();
         for (incarnation, at) in reply::scores(&heard) {
-            let record = ask(&mut connection, &command(&["HGET", &server.names.members, &incarnation])).await.map_err(refused)?;
+            let record = command(&["HGET", &server.names.members, &incarnation]).await.map_err(refused)?;
             let Some(bytes) = reply::bytes(record) else { continue };
-            let member = decode(&bytes).map_err(|error| refused(error.to_string()))?;
+            let member = decode(&bytes).map_err(refused)?;
             members.push(MemberSeen { member, heard_ms_ago: now - at });
         }
         members.sort_by(|one, other| one.member.name.cmp(&other.member.name));
@@ -113,7 +113,7 @@ impl Membership for RedisStore {
             let names = &self.inner.server.names;
             let mut command = self.inner.server.library.call(Function::Beat, &[names.members.as_str(), names.heard.as_str()]);
             command.arg(me.incarnation).arg(encode(me)).arg(self.inner.options.member_lifetime.as_millis() as u64);
-            let answer = counted(Operation::Beat, self.inner.control.query(command, Patience::BEAT)).await?;
+            let answer = counted(Operation::Beat, self.inner.control.query(names.slot, command, Patience::BEAT)).await?;
             let Value::Array(records) = answer else { return Err(reply::unexpected("a beat", &answer)) };
             let mut members = Vec::with_capacity(records.len());
             for record in records {
@@ -130,7 +130,7 @@ impl Membership for RedisStore {
             let names = &self.inner.server.names;
             let mut command = self.inner.server.library.call(Function::Leave, &[names.members.as_str(), names.heard.as_str()]);
             command.arg(incarnation);
-            self.inner.control.query(command, Patience::BEAT).await.map(drop)
+            self.inner.control.query(names.slot, command, Patience::BEAT).await.map(drop)
         })
     }
 

@@ -9,10 +9,13 @@
 //! baton:{s:17}:history:order      the order of its keys
 //! ```
 //!
+//! One server has all of them, or the nodes of a Redis Cluster have some shards each: a shard's keys have one hash tag and so stay together.
+//!
 //! Whatever compares and writes is one function at the server (`functions.lua`). A token is judged there, and so is a lease, by the server's clock.
 //! Here is the rest: [`pipeline`] sends batches in order and again until their outcome is known, [`heads`] knows for how long this process may
 //! speak for its shards, [`policy`] holds the server's settings against the durability that was chosen.
 
+mod address;
 mod checkpoint;
 mod clock;
 mod connection;
@@ -20,10 +23,15 @@ mod error;
 mod figures;
 mod functions;
 mod heads;
+mod lane;
+mod layout;
 mod leases;
+mod line;
 mod log;
+mod marks;
 mod members;
 mod names;
+mod node;
 mod options;
 mod pipeline;
 mod placement;
@@ -33,6 +41,7 @@ mod replication;
 mod reply;
 mod room;
 mod scan;
+mod server;
 mod settings;
 
 pub use error::RedisOpenError;
@@ -46,17 +55,17 @@ use std::time::Instant;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
-use redis::aio::MultiplexedConnection;
 use tokio::sync::watch;
 
 use super::{Acquired, Append, BATCH_BYTES_MAX, Checkpoint, KeyRange, ShardId, ShardStore, StoreError, StoreId, Table, Token, Usage};
-use connection::{Lane, Server};
 use figures::{Operation, counted, counted_all};
 use heads::Heads;
-use names::{ClusterNames, ShardNames};
+use lane::Lane;
+use names::ShardNames;
 use queue::{Entry, Queue};
 use replication::Replication;
 use room::Room;
+use server::Server;
 use settings::Settings;
 
 /// The store. What is queued when it is dropped is still sent.
@@ -90,29 +99,35 @@ impl RedisStore {
     /// Opens the store at the server, or makes one there. Its tasks run on the runtime of the caller.
     pub async fn connect(options: RedisOptions) -> Result<RedisStore, RedisOpenError> {
         options.check();
-        let server = Arc::new(server(&options)?);
-        let mut connection = reach(&server).await?;
-        let checked = policy::check(&mut connection, options.durability, &server.address()).await;
-        let checked = checked.map_err(|detail| settings::refused(&server, detail))?;
-        if !checked.findings.faults.is_empty() {
-            let (address, durability, faults) = (server.address(), options.durability.to_string(), checked.findings.faults);
-            return Err(RedisOpenError::Unfit { address, durability, faults });
+        let server = reached(&options).await?;
+        let checked = policy::check(&server, options.durability).await?;
+        let policy::Findings { address, faults, .. } = &checked.findings;
+        if !faults.is_empty() {
+            let durability = options.durability.to_string();
+            return Err(RedisOpenError::Unfit { address: address.clone(), durability, faults: faults.clone() });
         }
-        server.load_functions(&mut connection).await.map_err(|detail| settings::refused(&server, detail))?;
-        let settings = settings::settle(&server, &mut connection, &options).await?;
-        server.store_id.set(settings.store_id).expect("a store is opened once");
-        Ok(Self::start(server, settings, options, checked))
-    }
-
-    fn start(server: Arc<Server>, settings: Settings, options: RedisOptions, checked: policy::Checked) -> RedisStore {
-        figures::show();
+        let lane = Lane::new(server.clone());
+        let settings = settings::settle(&server, &lane, &options).await?;
         let count = settings.shard_count;
         let shards: Arc<[ShardNames]> = (0..=usize::from(count)).map(|index| server.names.shard(ShardId::at_index(index, count))).collect();
+        marks::mark(&server, &lane, settings.store_id, &shards).await?;
+        server.opened(settings.store_id, shards.clone());
+        Ok(Self::start(server, settings, options, checked, shards))
+    }
+
+    fn start(
+        server: Arc<Server>,
+        settings: Settings,
+        options: RedisOptions,
+        checked: policy::Checked,
+        shards: Arc<[ShardNames]>,
+    ) -> RedisStore {
+        figures::show();
         let inner = Inner {
             heads: Arc::new(Heads::new(shards.len(), options.lease - options.lease_margin())),
             pieces: shards.iter().map(|_| tokio::sync::Mutex::new(0)).collect(),
             queue: Arc::default(),
-            room: Arc::new(Room::new(!matches!(options.durability, Durability::Managed))),
+            room: Arc::new(Room::new(options.durability)),
             control: Arc::new(Lane::new(server.clone())),
             data: Lane::new(server.clone()),
             holder: Token::fresh(0).incarnation,
@@ -124,16 +139,15 @@ impl RedisStore {
             shards,
         };
         tokio::spawn(pipeline::Task::new(inner.sender()).run());
-        tokio::spawn(Room::watch(inner.room.clone(), inner.control.clone()));
+        tokio::spawn(Server::watch(Arc::downgrade(&inner.server)));
+        tokio::spawn(Room::watch(inner.room.clone(), inner.control.clone(), inner.server.clone()));
         RedisStore { inner: Arc::new(inner) }
     }
 
     /// Holds a server's settings against a durability without opening a store, for `baton doctor`.
     pub async fn examine(options: &RedisOptions) -> Result<Findings, RedisOpenError> {
-        let server = server(options)?;
-        let mut connection = reach(&server).await?;
-        let checked = policy::check(&mut connection, options.durability, &server.address()).await;
-        Ok(checked.map_err(|detail| settings::refused(&server, detail))?.findings)
+        let server = reached(options).await?;
+        Ok(policy::check(&server, options.durability).await?.findings)
     }
 
     /// What an acknowledgement is worth.
@@ -146,7 +160,7 @@ impl RedisStore {
         &self.inner.server_name
     }
 
-    /// Host and port of the server.
+    /// Host and port of the server, or of each that takes writes.
     pub fn address(&self) -> String {
         self.inner.server.address()
     }
@@ -163,25 +177,11 @@ impl Drop for RedisStore {
     }
 }
 
-fn server(options: &RedisOptions) -> Result<Server, RedisOpenError> {
-    let client = match options.tls_roots.clone() {
-        None => redis::Client::open(options.url.as_str()),
-        root_cert => redis::Client::build_with_tls(options.url.as_str(), redis::TlsCertificates { client_tls: None, root_cert }),
-    };
-    let client = client.map_err(|error| RedisOpenError::Address { url: without_password(&options.url), detail: error.to_string() })?;
-    Ok(Server::new(client, ClusterNames::new(&options.prefix)))
-}
-
-async fn reach(server: &Server) -> Result<MultiplexedConnection, RedisOpenError> {
-    server.connect_bare().await.map_err(|error| RedisOpenError::Unreachable { address: server.address(), detail: error.to_string() })
-}
-
-/// The text without what stands between the user's name and the host.
-fn without_password(url: &str) -> String {
-    match (url.find("://"), url.rfind('@')) {
-        (Some(scheme), Some(at)) if scheme < at => format!("{}…{}", &url[..scheme + 3], &url[at..]),
-        _ => url.to_owned(),
-    }
+/// The servers at the address, once one has answered.
+async fn reached(options: &RedisOptions) -> Result<Arc<Server>, RedisOpenError> {
+    let server = Arc::new(Server::new(options)?);
+    server.reach().await?;
+    Ok(server)
 }
 
 /// As functions compare it.
@@ -278,6 +278,10 @@ impl ShardStore for RedisStore {
         self.inner.room.accepts_intake()
     }
 
+    fn intake_refusal(&self) -> Option<&'static str> {
+        self.inner.room.refusal()
+    }
+
     fn intake(&self) -> watch::Receiver<bool> {
         self.inner.room.intake()
     }
@@ -299,13 +303,6 @@ impl ShardStore for RedisStore {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn passwords_are_not_shown() {
-        assert_eq!(without_password("redis://user:secret@host:1/0"), "redis://…@host:1/0");
-        assert_eq!(without_password("redis://host"), "redis://host");
-        assert_eq!(without_password("nonsense"), "nonsense");
-    }
 
     #[test]
     fn a_token_has_its_epoch_in_front() {

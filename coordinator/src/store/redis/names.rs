@@ -3,11 +3,14 @@
 //! Everything of a shard has the shard's hash tag, so that one call never leaves one slot of a sharded layout: `baton:{s:17}:log`, and
 //! `baton:{s:c}:log` of the catalog. What belongs to the whole cluster has the tag `{cluster}`.
 
+use super::layout::Slot;
 use crate::store::{ShardId, Table};
 
 /// Names of one shard's keys.
 #[derive(Clone, Debug)]
 pub(super) struct ShardNames {
+    /// Where all of them are.
+    pub(super) slot: Slot,
     /// Hash: token, lease, numbers.
     pub(super) record: String,
     /// Stream of batches.
@@ -27,12 +30,14 @@ pub(super) struct TableNames {
 impl ShardNames {
     fn new(prefix: &str, shard: ShardId) -> Self {
         let tag = match shard {
-            ShardId::CATALOG => "{s:c}".to_owned(),
-            ShardId(number) => format!("{{s:{number}}}"),
+            ShardId::CATALOG => "s:c".to_owned(),
+            ShardId(number) => format!("s:{number}"),
         };
+        let slot = Slot::of_tag(&tag);
+        let tag = format!("{{{tag}}}");
         let tables = Table::ALL
             .map(|table| TableNames { values: format!("{prefix}:{tag}:{table}"), order: format!("{prefix}:{tag}:{table}:order") });
-        Self { record: format!("{prefix}:{tag}:record"), log: format!("{prefix}:{tag}:log"), tables }
+        Self { slot, record: format!("{prefix}:{tag}:record"), log: format!("{prefix}:{tag}:log"), tables }
     }
 
     pub(super) fn table(&self, table: Table) -> &TableNames {
@@ -50,6 +55,8 @@ impl ShardNames {
 #[derive(Clone, Debug)]
 pub(super) struct ClusterNames {
     prefix: String,
+    /// Where all of them are.
+    pub(super) slot: Slot,
     /// Hash of what was settled when the store was made.
     pub(super) settings: String,
     /// Hash: incarnation to what the member says.
@@ -61,7 +68,13 @@ pub(super) struct ClusterNames {
 impl ClusterNames {
     pub(super) fn new(prefix: &str) -> Self {
         let name = |of: &str| format!("{prefix}:{{cluster}}:{of}");
-        Self { prefix: prefix.to_owned(), settings: name("settings"), members: name("members"), heard: name("heard") }
+        Self {
+            prefix: prefix.to_owned(),
+            slot: Slot::of_tag("cluster"),
+            settings: name("settings"),
+            members: name("members"),
+            heard: name("heard"),
+        }
     }
 
     pub(super) fn shard(&self, shard: ShardId) -> ShardNames {

@@ -7,7 +7,8 @@ use std::time::Duration;
 /// How a [`RedisStore`](super::RedisStore) is opened.
 #[derive(Clone)]
 pub struct RedisOptions {
-    /// Where the server is: `redis://[user:password@]host:port[/database]`, `rediss://` for TLS.
+    /// Where the server is: `redis://[user:password@]host:port[/database]`, `rediss://` for TLS; several nodes of a Redis Cluster with commas
+    /// between; `redis+sentinel://host:port,…/name[/database]` for the server that sentinels name.
     pub url: String,
     /// Who may vouch for the server of a `rediss://` address: certificates in PEM. Those whom the system trusts if `None`.
     pub tls_roots: Option<Vec<u8>>,

@@ -6,9 +6,12 @@ use redis::Value;
 use redis::aio::MultiplexedConnection;
 
 use super::connection::ask;
+use super::error::RedisOpenError;
+use super::node::Node;
 use super::options::Durability;
 use super::replication::Replication;
 use super::reply;
+use super::server::Server;
 
 /// A setting that breaks the promise, and what mends it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -26,9 +29,6 @@ pub enum Fault {
         /// Where that is, if it says so.
         primary: String,
     },
-    /// It has a part of the keys only.
-    #[error("cluster-enabled is yes, and keys of one store are on one server: use a server whose configuration has `cluster-enabled no`")]
-    Sharded,
     /// It would delete what was acknowledged.
     #[error("maxmemory-policy is {found}, so a full server deletes acknowledged work: `redis-cli CONFIG SET maxmemory-policy noeviction`")]
     Eviction {
@@ -57,7 +57,8 @@ pub enum Fault {
     NoFsyncOnRewrite,
     /// Fewer replicas than are asked for.
     #[error(
-        "connected_slaves is {found}, and {wanted} replicas have to confirm: attach them with `redis-cli -h REPLICA REPLICAOF {address}`"
+        "connected_slaves is {found}, and {wanted} replicas have to confirm: attach them with `redis-cli -h REPLICA REPLICAOF {address}`, at a Redis \
+         Cluster with `redis-cli --cluster add-node … --cluster-slave`"
     )]
     Replicas {
         /// How many there are.
@@ -66,6 +67,17 @@ pub enum Fault {
         wanted: u32,
         /// Of this server, as the command takes it.
         address: String,
+    },
+    /// Another server may take its place that has less.
+    #[error(
+        "a failover may promote one of {found} replicas, and {confirmed} of them confirm what is acknowledged: choose `--store-policy replicated:{found}`, \
+         or `relaxed` where a failover may take the last moments' work"
+    )]
+    Promotable {
+        /// Replicas that may be promoted.
+        found: u32,
+        /// Replicas that confirm every batch.
+        confirmed: u32,
     },
     /// It does not tell.
     #[error(
@@ -82,6 +94,8 @@ pub enum Fault {
 pub struct Findings {
     /// `Redis 7.0.15`, `Valkey 8.1.0`.
     pub server: String,
+    /// Host and port of the server with faults, or of all if there is none.
+    pub address: String,
     /// Nothing is wrong if there are none.
     pub faults: Vec<Fault>,
 }
@@ -92,16 +106,65 @@ pub(super) struct Checked {
     pub(super) replication: Replication,
 }
 
+/// Asks each server that takes writes. What is found is the first one's that has faults, if there is one.
+pub(super) async fn check(server: &Server, durability: Durability) -> Result<Checked, RedisOpenError> {
+    let layout = server.layout();
+    let mut all: Option<Checked> = None;
+    for node in layout.nodes() {
+        let address = node.address();
+        let unreachable = |detail: String| RedisOpenError::Unreachable { address: address.clone(), detail };
+        let mut connection = node.connect().await.map_err(|error| unreachable(error.to_string()))?;
+        let place = Place { address: node.address(), fails_over: fails_over(node, layout.is_cluster()) };
+        let checked = check_one(&mut connection, durability, &place).await;
+        let checked = checked.map_err(|detail| RedisOpenError::Refused { address: place.address, detail })?;
+        if !checked.findings.faults.is_empty() {
+            return Ok(checked);
+        }
+        all = Some(match all {
+            None => checked,
+            Some(before) => Checked { replication: before.replication.weaker(checked.replication), ..checked },
+        });
+    }
+    let mut all = all.expect("a layout has a server");
+    all.findings.address = server.address();
+    Ok(all)
+}
+
+/// Where a server is, and what may become of it.
+struct Place {
+    address: String,
+    fails_over: Failover,
+}
+
+/// Who may make a replica the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Failover {
+    /// Whoever runs it, by hand.
+    Nobody,
+    /// The nodes of its cluster, if it has a replica.
+    Cluster,
+    /// Sentinels: to have one promoted is what they are for.
+    Sentinels,
+}
+
+fn fails_over(node: &Node, is_cluster: bool) -> Failover {
+    match (node.is_named(), is_cluster) {
+        (true, _) => Failover::Sentinels,
+        (false, true) => Failover::Cluster,
+        (false, false) => Failover::Nobody,
+    }
+}
+
 /// Asks the server and judges what it says. An error is the server's refusal to answer at all.
-pub(super) async fn check(connection: &mut MultiplexedConnection, durability: Durability, address: &str) -> Result<Checked, String> {
+async fn check_one(connection: &mut MultiplexedConnection, durability: Durability, place: &Place) -> Result<Checked, String> {
     let info = reply::info(&ask(connection, &redis::cmd("INFO")).await?);
     let mut get = redis::cmd("CONFIG");
     get.arg("GET").arg("append*").arg("no-appendfsync-on-rewrite");
     let config = ask(connection, &get).await;
-    Ok(judge(&info, &config, durability, address))
+    Ok(judge(&info, &config, durability, place))
 }
 
-fn judge(info: &HashMap<String, String>, config: &Result<Value, String>, durability: Durability, address: &str) -> Checked {
+fn judge(info: &HashMap<String, String>, config: &Result<Value, String>, durability: Durability, place: &Place) -> Checked {
     let mut faults = of_server(info);
     let settings = match config {
         Ok(config) => reply::config(config),
@@ -116,7 +179,7 @@ fn judge(info: &HashMap<String, String>, config: &Result<Value, String>, durabil
         }
         (Durability::Fsync | Durability::Relaxed | Durability::Replicated { .. }, Ok(_)) => {
             faults.extend(of_disk(durability, setting));
-            faults.extend(of_replicas(durability, info, address));
+            faults.extend(of_replicas(durability, info, place));
         }
     }
     let replication = match durability {
@@ -127,7 +190,7 @@ fn judge(info: &HashMap<String, String>, config: &Result<Value, String>, durabil
         }
         Durability::Replicated { replicas } => Replication::Memory { replicas },
     };
-    Checked { findings: Findings { server: server_name(info), faults }, replication }
+    Checked { findings: Findings { server: server_name(info), address: place.address.clone(), faults }, replication }
 }
 
 /// What no durability can do with.
@@ -143,9 +206,6 @@ fn of_server(info: &HashMap<String, String>) -> Vec<Fault> {
             (host, port) => format!(", {host}:{port}"),
         };
         faults.push(Fault::Replica { primary });
-    }
-    if text("cluster_enabled") == "1" {
-        faults.push(Fault::Sharded);
     }
     if text("maxmemory_policy") != "noeviction" {
         faults.push(Fault::Eviction { found: text("maxmemory_policy").to_owned() });
@@ -178,12 +238,20 @@ fn of_disk<'a>(durability: Durability, setting: impl Fn(&str) -> &'a str) -> Vec
     faults
 }
 
-fn of_replicas(durability: Durability, info: &HashMap<String, String>, address: &str) -> Option<Fault> {
+fn of_replicas(durability: Durability, info: &HashMap<String, String>, place: &Place) -> Option<Fault> {
     let found = info.get("connected_slaves").and_then(|count| count.parse().ok()).unwrap_or(0);
+    // One that is away at the moment comes back.
+    let promotable = match place.fails_over {
+        Failover::Nobody => 0,
+        Failover::Cluster => found,
+        Failover::Sentinels => found.max(1),
+    };
     match durability {
         Durability::Replicated { replicas } if found < replicas => {
-            Some(Fault::Replicas { found, wanted: replicas, address: address.replace(':', " ") })
+            Some(Fault::Replicas { found, wanted: replicas, address: place.address.replace(':', " ") })
         }
+        Durability::Replicated { replicas } if replicas < promotable => Some(Fault::Promotable { found: promotable, confirmed: replicas }),
+        Durability::Fsync if promotable > 0 => Some(Fault::Promotable { found: promotable, confirmed: 0 }),
         Durability::Replicated { .. } | Durability::Fsync | Durability::Relaxed | Durability::Managed => None,
     }
 }
@@ -206,22 +274,25 @@ fn server_name(info: &HashMap<String, String>) -> String {
 mod tests {
     use super::*;
 
-    const GOOD_INFO: [(&str, &str); 5] = [
-        ("redis_version", "7.2.4"),
-        ("role", "master"),
-        ("cluster_enabled", "0"),
-        ("maxmemory_policy", "noeviction"),
-        ("connected_slaves", "1"),
-    ];
+    const GOOD_INFO: [(&str, &str); 4] =
+        [("redis_version", "7.2.4"), ("role", "master"), ("maxmemory_policy", "noeviction"), ("connected_slaves", "1")];
 
     type Pairs<'a> = &'a [(&'a str, &'a str)];
 
+    fn place(fails_over: Failover) -> Place {
+        Place { address: "db:6379".to_owned(), fails_over }
+    }
+
     fn checked(info: Pairs, config: Pairs, durability: Durability) -> Checked {
+        checked_at(info, config, durability, Failover::Nobody)
+    }
+
+    fn checked_at(info: Pairs, config: Pairs, durability: Durability, fails_over: Failover) -> Checked {
         let info = GOOD_INFO.iter().chain(info).map(|(name, value)| (name.to_string(), value.to_string())).collect();
         let good = [("appendonly", "yes"), ("appendfsync", "always"), ("no-appendfsync-on-rewrite", "no")];
         let bulk = |text: &str| Value::BulkString(text.as_bytes().to_vec());
         let pairs = good.iter().chain(config).flat_map(|(name, value)| [bulk(name), bulk(value)]);
-        judge(&info, &Ok(Value::Array(pairs.collect())), durability, "db:6379")
+        judge(&info, &Ok(Value::Array(pairs.collect())), durability, &place(fails_over))
     }
 
     fn faults(info: Pairs, config: Pairs, durability: Durability) -> Vec<Fault> {
@@ -240,10 +311,9 @@ mod tests {
 
     #[test]
     fn each_setting_that_breaks_the_promise_is_named_with_its_mend() {
-        let cases: [(Pairs, Pairs, Durability, &str); 10] = [
+        let cases: [(Pairs, Pairs, Durability, &str); 9] = [
             (&[("redis_version", "6.2.7")], &[], Durability::Managed, "Redis 7.0"),
             (&[("role", "slave"), ("master_host", "a"), ("master_port", "1")], &[], Durability::Managed, "a:1"),
-            (&[("cluster_enabled", "1")], &[], Durability::Managed, "cluster-enabled no"),
             (&[("maxmemory_policy", "allkeys-lru")], &[], Durability::Managed, "CONFIG SET maxmemory-policy noeviction"),
             (&[], &[("appendonly", "no")], Durability::Fsync, "CONFIG SET appendonly yes"),
             (&[], &[("appendfsync", "everysec")], Durability::Fsync, "CONFIG SET appendfsync always"),
@@ -260,10 +330,26 @@ mod tests {
     }
 
     #[test]
+    fn whoever_may_be_promoted_confirms_what_is_acknowledged() {
+        let found = |replicas: &str, durability, fails_over| {
+            checked_at(&[("connected_slaves", replicas)], &[], durability, fails_over).findings.faults
+        };
+        let promotable = |found, confirmed| vec![Fault::Promotable { found, confirmed }];
+        assert_eq!(found("1", Durability::Fsync, Failover::Nobody), []);
+        assert_eq!(found("0", Durability::Fsync, Failover::Cluster), []);
+        assert_eq!(found("1", Durability::Fsync, Failover::Cluster), promotable(1, 0));
+        assert_eq!(found("0", Durability::Fsync, Failover::Sentinels), promotable(1, 0));
+        assert_eq!(found("2", Durability::Replicated { replicas: 1 }, Failover::Sentinels), promotable(2, 1));
+        for durability in [Durability::Relaxed, Durability::Managed, Durability::Replicated { replicas: 2 }] {
+            assert_eq!(found("2", durability, Failover::Sentinels), []);
+        }
+    }
+
+    #[test]
     fn settings_that_are_hidden_promise_nothing() {
         let info = GOOD_INFO.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
         let hidden = Err("NOPERM".to_owned());
-        let found = |durability| judge(&info, &hidden, durability, "db:6379").findings.faults;
+        let found = |durability| judge(&info, &hidden, durability, &place(Failover::Nobody)).findings.faults;
         assert!(matches!(*found(Durability::Fsync), [Fault::Hidden { .. }]));
         assert_eq!(found(Durability::Managed), []);
     }

@@ -27,6 +27,15 @@ pub(super) enum Replication {
 }
 
 impl Replication {
+    /// What holds at two servers of which one waits like this and one like `other`.
+    pub(super) fn weaker(self, other: Replication) -> Replication {
+        match (self, other) {
+            (Replication::Disk { .. }, Replication::Disk { .. }) => self,
+            (Replication::Disk { .. }, _) => other,
+            (_, _) => self,
+        }
+    }
+
     /// What to send.
     pub(super) fn command(self) -> Option<Cmd> {
         let ms = WAIT.as_millis() as u64;

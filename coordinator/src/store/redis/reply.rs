@@ -96,6 +96,9 @@ pub(super) enum Refusal {
 /// Judges an error by its code.
 pub(super) fn refusal(error: &ServerError) -> Refusal {
     let details = error.details().unwrap_or_default();
+    if is_on_its_way(error) {
+        return Refusal::Final(StoreError::Failed("the shard's slot is on its way to another server".to_owned()));
+    }
     match error.code() {
         "OOM" => Refusal::Final(StoreError::Full),
         "MISCONF" if details.contains("No space left") => Refusal::Final(StoreError::Full),
@@ -103,6 +106,11 @@ pub(super) fn refusal(error: &ServerError) -> Refusal {
         "DAMAGED" => Refusal::Final(StoreError::Corrupt(details.to_owned())),
         code => Refusal::Passing(format!("{code} {details}").trim_end().to_owned()),
     }
+}
+
+/// Whether the keys are in a slot that is just being moved. It takes as long as it takes, and other slots do not wait for it.
+pub(super) fn is_on_its_way(error: &ServerError) -> bool {
+    matches!(error.code(), "ASK" | "TRYAGAIN")
 }
 
 #[cfg(test)]

@@ -7,10 +7,10 @@ use std::collections::VecDeque;
 use std::ops::{Bound, RangeBounds};
 
 use bytes::Bytes;
-use redis::{Pipeline, Value};
+use redis::Value;
 
-use super::connection::Patience;
 use super::functions::Function;
+use super::lane::{Calls, Patience};
 use super::names::has_order;
 use super::{Inner, placement, reply};
 use crate::store::table::is_empty_range;
@@ -38,7 +38,7 @@ impl Inner {
         let index = self.index(shard)?;
         let mut command = redis::cmd("HGET");
         command.arg(&self.shards[index].table(table).values).arg(key);
-        match self.data.query(command, Patience::DATA).await? {
+        match self.data.query(self.shards[index].slot, command, Patience::DATA).await? {
             Value::Nil => Ok(None),
             Value::BulkString(value) => Ok(Some(Bytes::from(value))),
             other => Err(reply::unexpected("a look-up", &other)),
@@ -75,9 +75,10 @@ impl Inner {
     /// Asks those that have nothing left here but more there.
     async fn ask_again(&self, table: Table, sources: &mut [Source], share: usize, reverse: bool) -> Result<(), StoreError> {
         let is_dry = |source: &&mut Source| source.found.is_empty() && source.has_more;
-        let mut pipeline = Pipeline::new();
+        let mut calls = Calls::default();
         for source in sources.iter_mut().filter(is_dry) {
-            let names = self.shards[source.index].table(table);
+            let shard = &self.shards[source.index];
+            let names = shard.table(table);
             let mut command = self.server.library.call(Function::Scan, &[names.values.as_str(), names.order.as_str()]);
             let (least, most) = (lex(&source.range.0, "-"), lex(&source.range.1, "+"));
             match reverse {
@@ -85,12 +86,12 @@ impl Inner {
                 true => command.arg("ZREVRANGEBYLEX").arg(most).arg(least),
             };
             command.arg(share.min(ANSWER_LEN_MAX)).arg(ANSWER_BYTES);
-            pipeline.add_command(command);
+            calls.add(shard.slot, command);
         }
-        if pipeline.is_empty() {
+        if calls.is_empty() {
             return Ok(());
         }
-        let answers = self.data.pipeline(&pipeline, Patience::DATA).await?;
+        let answers = self.data.calls(calls, Patience::DATA).await?;
         for (source, answer) in sources.iter_mut().filter(is_dry).zip(answers) {
             source.take(answer?, reverse)?;
         }
@@ -113,7 +114,7 @@ impl Inner {
             loop {
                 let mut command = redis::cmd("HSCAN");
                 command.arg(&self.shards[index].table(table).values).arg(&cursor).arg("COUNT").arg(ANSWER_LEN_MAX);
-                let answer = self.data.query(command, Patience::DATA).await?;
+                let answer = self.data.query(self.shards[index].slot, command, Patience::DATA).await?;
                 let (next, entries) = page(answer)?;
                 found.extend(entries.into_iter().filter(|(key, _)| range.contains(&key.to_vec())));
                 if next == "0" {

@@ -2,18 +2,18 @@
 
 use std::fmt::Write as _;
 
-use redis::Value;
-use redis::aio::MultiplexedConnection;
+use redis::{Cmd, Value};
 
-use super::connection::{Server, ask};
 use super::error::RedisOpenError;
 use super::functions::Function;
+use super::lane::{Calls, Lane, Patience};
 use super::options::RedisOptions;
 use super::reply;
-use crate::store::{ShardId, StoreId};
+use super::server::Server;
+use crate::store::{ShardId, StoreError, StoreId};
 
 /// Version of names, records and values at the server.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// What all members of a cluster share. It never changes.
 #[derive(Clone, PartialEq, Eq)]
@@ -25,17 +25,13 @@ pub(super) struct Settings {
 }
 
 /// Finds the settings, or makes them if there is no store yet.
-pub(super) async fn settle(
-    server: &Server,
-    connection: &mut MultiplexedConnection,
-    options: &RedisOptions,
-) -> Result<Settings, RedisOpenError> {
-    let found = match find(server, connection).await? {
+pub(super) async fn settle(server: &Server, lane: &Lane, options: &RedisOptions) -> Result<Settings, RedisOpenError> {
+    let found = match find(server, lane).await? {
         Some(found) => found,
-        None => match leftover(server, connection, options).await? {
-            None => make(server, connection, options).await?,
+        None => match leftover(server, lane, options).await? {
+            None => make(server, lane, options).await?,
             // Another member may have made the store since the first look.
-            Some(_) => find(server, connection)
+            Some(_) => find(server, lane)
                 .await?
                 .ok_or_else(|| RedisOpenError::SettingsLost { address: server.address(), key: server.names.settings.clone() })?,
         },
@@ -47,10 +43,10 @@ const FIELDS: [&str; 5] = ["format", "cluster", "store_id", "shards", "token_key
 type Fields = [Option<String>; FIELDS.len()];
 
 /// The fields of the settings, if there are settings.
-async fn find(server: &Server, connection: &mut MultiplexedConnection) -> Result<Option<Fields>, RedisOpenError> {
+async fn find(server: &Server, lane: &Lane) -> Result<Option<Fields>, RedisOpenError> {
     let mut exists = redis::cmd("TYPE");
     exists.arg(&server.names.settings);
-    let kind = ask(connection, &exists).await.map_err(|detail| refused(server, detail))?;
+    let kind = ask(server, lane, exists).await?;
     match reply::text(&kind).as_deref() {
         Some("none") => return Ok(None),
         Some("hash") => {}
@@ -58,26 +54,36 @@ async fn find(server: &Server, connection: &mut MultiplexedConnection) -> Result
     }
     let mut get = redis::cmd("HMGET");
     get.arg(&server.names.settings).arg(&FIELDS[..]);
-    let values = ask(connection, &get).await.map_err(|detail| refused(server, detail))?;
+    let values = ask(server, lane, get).await?;
     fields(server, &values).map(Some)
 }
 
+/// About the settings.
+async fn ask(server: &Server, lane: &Lane, command: Cmd) -> Result<Value, RedisOpenError> {
+    let answer = lane.query(server.names.slot, command, Patience::CALL).await;
+    answer.map_err(|error| refused(server, error.to_string()))
+}
+
 /// The first key that the store would use and that is there without settings.
-async fn leftover(server: &Server, connection: &mut MultiplexedConnection, options: &RedisOptions) -> Result<Option<()>, RedisOpenError> {
+async fn leftover(server: &Server, lane: &Lane, options: &RedisOptions) -> Result<Option<()>, RedisOpenError> {
     let count = options.shard_count.unwrap_or(RedisOptions::SHARD_COUNT);
-    let mut keys = vec![(server.names.members.clone(), "hash"), (server.names.heard.clone(), "zset")];
+    let slot = server.names.slot;
+    let mut keys = vec![(slot, server.names.members.clone(), "hash"), (slot, server.names.heard.clone(), "zset")];
     for shard in (0..count).map(ShardId).chain([ShardId::CATALOG]) {
         let names = server.names.shard(shard);
-        keys.extend([(names.record, "hash"), (names.log, "stream")]);
+        keys.extend([(names.slot, names.record, "hash"), (names.slot, names.log, "stream")]);
     }
-    let mut pipeline = redis::pipe();
-    for (key, _) in &keys {
-        pipeline.cmd("TYPE").arg(key);
+    let mut calls = Calls::default();
+    for (slot, key, _) in &keys {
+        let mut command = redis::cmd("TYPE");
+        command.arg(key);
+        calls.add(*slot, command);
     }
-    let kinds = connection.send_packed_commands(&pipeline, 0, keys.len()).await.map_err(|error| refused(server, error.to_string()))?;
+    let refused = |error: StoreError| refused(server, error.to_string());
+    let kinds = lane.calls(calls, Patience::CALL).await.map_err(refused)?;
     let mut found = None;
-    for ((key, kind), there) in keys.iter().zip(kinds) {
-        match reply::text(&there).as_deref() {
+    for ((_, key, kind), there) in keys.iter().zip(kinds) {
+        match reply::text(&there.map_err(refused)?).as_deref() {
             Some("none") => {}
             Some(there) if there == *kind => found = Some(()),
             Some(_) | None => return Err(foreign(server, key)),
@@ -87,7 +93,7 @@ async fn leftover(server: &Server, connection: &mut MultiplexedConnection, optio
 }
 
 /// Makes the settings, unless another member has done so meanwhile, and answers with what stands there.
-async fn make(server: &Server, connection: &mut MultiplexedConnection, options: &RedisOptions) -> Result<Fields, RedisOpenError> {
+async fn make(server: &Server, lane: &Lane, options: &RedisOptions) -> Result<Fields, RedisOpenError> {
     let mut token_key = [0; 32];
     getrandom::fill(&mut token_key).expect("the operating system gives random numbers");
     let shards = options.shard_count.unwrap_or(RedisOptions::SHARD_COUNT);
@@ -96,7 +102,7 @@ async fn make(server: &Server, connection: &mut MultiplexedConnection, options: 
     for (name, value) in FIELDS.iter().zip(&values) {
         command.arg(*name).arg(value);
     }
-    let there = ask(connection, &command).await.map_err(|detail| refused(server, detail))?;
+    let there = ask(server, lane, command).await?;
     fields(server, &there)
 }
 
