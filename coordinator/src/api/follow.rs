@@ -30,9 +30,10 @@ impl Api {
     /// The execution as it stands and the revision that it is pinned to.
     pub async fn describe_with_revision(&self, arn: &str) -> Result<(ExecutionRecord, Arc<Revision>), ApiError> {
         let record = execution::describe(self, arn).await?;
+        let seen = self.catalog().position();
         let revision = match execution::compiled(self, &record) {
             // The execution may have begun at another member a moment after its machine was made there.
-            Err(_) if self.catalog().look_again().await => execution::compiled(self, &record)?,
+            Err(_) if self.catalog().look_again(seen).await? => execution::compiled(self, &record)?,
             revision => revision?,
         };
         Ok((record, revision))

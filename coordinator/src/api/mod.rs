@@ -4,6 +4,7 @@
 //! the catalog, answer. What all of them share is beside them: [`wire`] (HTTP), [`constraint`](constraint) (the model's constraints
 //! and their texts), [`page`] (page tokens), [`error`] (every code and text). Nothing else in the system knows this module.
 
+mod body;
 mod call;
 mod configuration;
 mod constraint;
@@ -111,6 +112,7 @@ struct Inner {
     limits: ApiLimits,
     mock_config: Option<MockConfig>,
     metrics: metrics::ApiMetrics,
+    body_room: body::Room,
     closing: CancellationToken,
     under_way: TaskTracker,
 }
@@ -125,6 +127,7 @@ impl Api {
             limits,
             mock_config,
             metrics: metrics::ApiMetrics::new(),
+            body_room: body::Room::new(),
             closing: CancellationToken::new(),
             under_way: TaskTracker::new(),
         }))
@@ -157,6 +160,10 @@ impl Api {
 
     fn defaults(&self) -> &Defaults {
         &self.0.defaults
+    }
+
+    fn body_room(&self) -> &body::Room {
+        &self.0.body_room
     }
 
     fn limits(&self) -> &ApiLimits {

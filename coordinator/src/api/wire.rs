@@ -1,13 +1,11 @@
 //! HTTP in, HTTP out: any path and any Host; the operation is in `X-Amz-Target`.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::body::Body;
 use baton_proto::trace::TraceContext;
-use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
-use http_body_util::BodyExt;
 use serde::Serialize;
 
 use super::call::Call;
@@ -15,7 +13,7 @@ use super::error::ApiError;
 use super::operation::Operation;
 use super::request_id::RequestId;
 use super::sts;
-use super::{Api, elsewhere};
+use super::{Api, body, elsewhere};
 use crate::telemetry::request::{about_trace, answering};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.0");
@@ -23,11 +21,6 @@ const XML: HeaderValue = HeaderValue::from_static("text/xml");
 const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const PREFIX: &str = "AWSStepFunctions.";
-
-/// How long a body may take to arrive.
-const BODY_TIMEOUT: Duration = Duration::from_secs(60);
-/// How much of a body that is too large is read and dropped, so that its sender gets to read the answer.
-const DRAINED_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Answers one request of an AWS client.
 pub(super) async fn handle(api: &Api, request: Request<Body>) -> Response<Body> {
@@ -40,7 +33,7 @@ async fn answer(api: &Api, request: Request<Body>, request_id: RequestId) -> Res
     let (parts, body) = request.into_parts();
     let target = parts.headers.get(TARGET).map(|target| String::from_utf8_lossy(target.as_bytes()));
     let operation = target.as_deref().and_then(|target| target.strip_prefix(PREFIX)).and_then(Operation::parse);
-    let body = match read_body(body, api.limits().request_bytes_max).await {
+    let body = match body::read(body, api.limits().request_bytes_max, api.body_room()).await {
         Ok(body) => body,
         Err(error) => return failure(&error, request_id),
     };
@@ -77,56 +70,11 @@ fn trace_of_caller(headers: &HeaderMap) {
 
 /// What is not found where the catalog is followed may have been made elsewhere a moment ago: it is looked for once more.
 async fn answer_here(api: &Api, operation: Operation, call: &Call<'_>) -> Result<Vec<u8>, ApiError> {
+    let seen = api.catalog().position();
     match super::dispatch(api, operation, call).await {
-        Err(error) if error.is_missing_in_catalog() && api.catalog().look_again().await => super::dispatch(api, operation, call).await,
+        Err(error) if error.is_missing_in_catalog() && api.catalog().look_again(seen).await? => super::dispatch(api, operation, call).await,
         answer => answer,
     }
-}
-
-/// The whole body, if it is not larger than `len_max`.
-async fn read_body(mut body: Body, len_max: usize) -> Result<Bytes, ApiError> {
-    let read = async {
-        let first = next_data(&mut body).await?;
-        let mut whole = match next_data(&mut body).await? {
-            None => return Ok(first.unwrap_or_default()).and_then(|body| bounded(body, len_max)),
-            Some(second) => BytesMut::from_iter(first.into_iter().flatten().chain(second)),
-        };
-        while whole.len() <= len_max {
-            match next_data(&mut body).await? {
-                Some(data) => whole.extend_from_slice(&data),
-                None => return bounded(whole.freeze(), len_max),
-            }
-        }
-        drain(&mut body).await;
-        Err(ApiError::RequestEntityTooLarge { limit: len_max })
-    };
-    let timed_out = |_| ApiError::Serialization("The request body did not arrive in time".to_owned());
-    tokio::time::timeout(BODY_TIMEOUT, read).await.map_err(timed_out)?
-}
-
-fn bounded(body: Bytes, len_max: usize) -> Result<Bytes, ApiError> {
-    if body.len() > len_max { Err(ApiError::RequestEntityTooLarge { limit: len_max }) } else { Ok(body) }
-}
-
-async fn drain(body: &mut Body) {
-    let mut drained = 0;
-    while drained < DRAINED_BYTES_MAX {
-        match next_data(body).await {
-            Ok(Some(data)) => drained += data.len(),
-            Ok(None) | Err(_) => return,
-        }
-    }
-}
-
-/// The next piece of data; trailers are no data.
-async fn next_data(body: &mut Body) -> Result<Option<Bytes>, ApiError> {
-    while let Some(frame) = body.frame().await {
-        let broken = |error| ApiError::Serialization(format!("The request body could not be read: {error}"));
-        if let Ok(data) = frame.map_err(broken)?.into_data() {
-            return Ok(Some(data));
-        }
-    }
-    Ok(None)
 }
 
 fn unknown_target(target: &str) -> ApiError {

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use futures_util::future::BoxFuture;
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::error::OpenError;
+use super::error::{CatalogError, OpenError};
 use super::event::CatalogEvent;
 use super::{Catalog, Inner, Known, codec, load, writer};
 use crate::cluster::CatalogShard;
@@ -45,25 +46,29 @@ impl Catalog {
         Ok(catalog)
     }
 
-    /// Reads what has become durable since. Answers whether there was something.
-    pub async fn read_on(&self) -> Result<bool, OpenError> {
-        let Some(follower) = &self.inner.follower else { return Ok(false) };
+    /// Reads what has become durable since.
+    async fn read_on(&self) -> Result<(), OpenError> {
+        let Some(follower) = &self.inner.follower else { return Ok(()) };
         let _turn = follower.turn.lock().await;
-        if self.is_owner() {
-            return Ok(false);
+        if self.is_owner() { Ok(()) } else { follower.read_on(&self.inner.known).await }
+    }
+
+    /// Because something was not found: whether more is known than at the position `seen`, once everything is that is durable now. An error if that
+    /// cannot be had: nothing can be said not to exist then.
+    pub async fn look_again(&self, seen: u64) -> Result<bool, CatalogError> {
+        let Some(follower) = &self.inner.follower else { return Ok(false) };
+        let unknown = |why: &dyn std::fmt::Display| {
+            CatalogError::Unavailable(format!("what exists is not known here at the moment ({why}); try again"))
+        };
+        let last = follower.store.last_seq(ShardId::CATALOG).await.map_err(|error| unknown(&error))?;
+        if !self.wait_for(last).await {
+            return Err(unknown(&"this process is behind with the catalog"));
         }
-        let before = self.inner.known.position();
-        follower.read_on(&self.inner.known).await?;
-        Ok(self.inner.known.position() > before)
+        Ok(self.position() > seen)
     }
 
-    /// Reads on because something was not found; answers whether it is worth another look.
-    pub async fn look_again(&self) -> bool {
-        self.read_on().await.inspect_err(|error| tracing::debug!(%error, "the catalog's log cannot be read at the moment")).unwrap_or(false)
-    }
-
-    /// Answers when everything up to this position can be read here, or after a moment, if that cannot be had.
-    pub async fn wait_for(&self, position: u64) {
+    /// Answers when everything up to this position can be read here, or after a moment, if that cannot be had: whether it can be read.
+    pub async fn wait_for(&self, position: u64) -> bool {
         let mut positions = self.inner.known.positions();
         let reached = async {
             while *positions.borrow_and_update() < position {
@@ -74,9 +79,11 @@ impl Catalog {
                 let _ = timeout(INTERVAL, positions.changed()).await;
             }
         };
-        if self.inner.known.position() < position && timeout(REACH_MAX, reached).await.is_err() {
+        let is_reached = self.inner.known.position() >= position || timeout(REACH_MAX, reached).await.is_ok();
+        if !is_reached {
             tracing::warn!(position, known = self.inner.known.position(), "this process is behind with the catalog");
         }
+        is_reached
     }
 }
 
@@ -86,7 +93,7 @@ async fn keep_up(inner: Weak<Inner>) {
         tokio::time::sleep(INTERVAL).await;
         let Some(inner) = inner.upgrade() else { return };
         match (Catalog { inner }).read_on().await {
-            Ok(_) => {}
+            Ok(()) => {}
             Err(OpenError::Store(StoreError::Closed)) => return,
             Err(error) => tracing::warn!(%error, "the catalog cannot be followed at the moment"),
         }
@@ -155,7 +162,7 @@ impl Follower {
 }
 
 impl CatalogShard for Catalog {
-    fn acquired(&self, acquired: Acquired) -> BoxFuture<'_, Result<(), StoreError>> {
+    fn acquired(&self, acquired: Acquired, loss: oneshot::Sender<()>) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(async move {
             let Some(follower) = &self.inner.follower else { return Ok(()) };
             let _turn = follower.turn.lock().await;
@@ -164,7 +171,7 @@ impl CatalogShard for Catalog {
                 OpenError::Codec(error) => StoreError::Corrupt(error.to_string()),
             })?;
             self.inner.known.replace(loaded.state.clone(), loaded.seq);
-            let writer = writer::spawn(follower.store.clone(), loaded, self.inner.known.clone(), None);
+            let writer = writer::spawn(follower.store.clone(), loaded, self.inner.known.clone(), writer::Loss::Told(Some(loss)));
             self.inner.writer.send_replace(Some(writer));
             Ok(())
         })
@@ -190,7 +197,7 @@ impl CatalogShard for Catalog {
 
     fn refresh(&self) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(async move {
-            self.read_on().await.map(drop).map_err(|error| match error {
+            self.read_on().await.map_err(|error| match error {
                 OpenError::Store(error) => error,
                 OpenError::Codec(error) => StoreError::Corrupt(error.to_string()),
             })

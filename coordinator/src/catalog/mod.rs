@@ -68,7 +68,7 @@ impl Catalog {
         let loaded = load::load(&*store).await?;
         let known = Arc::new(Known::new(loaded.state.clone(), loaded.seq));
         let catalog = Self::over(known.clone(), None);
-        let writer = writer::spawn(store, loaded, known, Some(catalog.inner.lost.clone()));
+        let writer = writer::spawn(store, loaded, known, writer::Loss::Final(catalog.inner.lost.clone()));
         catalog.inner.writer.send_replace(Some(writer));
         Ok(catalog)
     }
@@ -103,7 +103,7 @@ impl Catalog {
     }
 
     /// Why the store takes nothing from this catalog any more; `None` as long as it does.
-    pub fn lost(&self) -> Option<&StoreError> {
+    pub fn loss(&self) -> Option<&StoreError> {
         self.inner.lost.get()
     }
 
@@ -193,7 +193,7 @@ impl Revisions for Catalog {
     }
 
     fn reach(&self, position: u64) -> BoxFuture<'_, ()> {
-        self.wait_for(position).boxed()
+        self.wait_for(position).map(drop).boxed()
     }
 }
 

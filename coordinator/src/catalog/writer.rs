@@ -84,8 +84,16 @@ pub(super) async fn end(writer: &Sender, leave: Leave) {
     }
 }
 
-/// Starts the writer. Where nobody else looks after the shard, `lost` hears of its loss.
-pub(super) fn spawn(store: Arc<dyn ShardStore>, loaded: Loaded, known: Arc<Known>, lost: Option<Arc<OnceLock<StoreError>>>) -> Sender {
+/// Who hears that the store takes nothing from the writer any more.
+pub(super) enum Loss {
+    /// Nobody else looks after the shard: it stays so, for this reason.
+    Final(Arc<OnceLock<StoreError>>),
+    /// Whoever acquired the shard, and acquires it anew.
+    Told(Option<oneshot::Sender<()>>),
+}
+
+/// Starts the writer.
+pub(super) fn spawn(store: Arc<dyn ShardStore>, loaded: Loaded, known: Arc<Known>, loss: Loss) -> Sender {
     let (sender, inbox) = mpsc::channel(INBOX_LEN_MAX);
     let (done, ends) = DurableSender::channel();
     let writer = Writer {
@@ -96,9 +104,10 @@ pub(super) fn spawn(store: Arc<dyn ShardStore>, loaded: Loaded, known: Arc<Known
         known,
         dirty: loaded.dirty,
         appended_bytes: 0,
+        unresolved: None,
         done,
         ends,
-        lost,
+        loss,
     };
     tokio::spawn(writer.run(inbox));
     sender
@@ -114,10 +123,17 @@ struct Writer {
     known: Arc<Known>,
     dirty: Dirty,
     appended_bytes: usize,
+    /// Of which nobody knows whether it is in the log. Nothing is decided before that is known.
+    unresolved: Option<Appended>,
     done: DurableSender,
     ends: DurableReceiver,
-    /// Why the store takes nothing from here any more; `None` where somebody else looks after that.
-    lost: Option<Arc<OnceLock<StoreError>>>,
+    loss: Loss,
+}
+
+/// What was handed to the store.
+struct Appended {
+    events: Vec<CatalogEvent>,
+    bytes: Bytes,
 }
 
 impl Writer {
@@ -138,7 +154,11 @@ impl Writer {
                     }
                     None => return,
                 },
-                _ = interval.tick() => self.checkpoint_if_due().await,
+                _ = interval.tick() => {
+                    // Should it fail, it is tried again.
+                    let _ = self.resolve().await;
+                    self.checkpoint_if_due().await;
+                }
                 _ = renewal.tick() => self.renew().await,
             }
         }
@@ -146,12 +166,19 @@ impl Writer {
 
     /// Decides `first` and what else waits, up to the batch's bound, and commits it. Answers with a request to close, if it met one.
     async fn batch(&mut self, first: Message, inbox: &mut mpsc::Receiver<Message>) -> Option<(Leave, oneshot::Sender<()>)> {
+        let resolved = self.resolve().await;
         let mut batch = Batch::default();
         let mut next = Some(first);
         let mut closing = None;
         while let Some(message) = next {
             match message {
-                Message::Command(decide) => batch.add(decide(&self.ahead, stamp()), &mut self.ahead),
+                Message::Command(decide) => {
+                    let decided = decide(&self.ahead, stamp());
+                    match &resolved {
+                        Ok(()) => batch.add(decided, &mut self.ahead),
+                        Err(error) => (decided.answer)(Err(error.clone())),
+                    }
+                }
                 Message::Close(leave, done) => {
                     closing = Some((leave, done));
                     break;
@@ -163,28 +190,60 @@ impl Writer {
         closing
     }
 
-    async fn commit(&mut self, mut batch: Batch) {
-        let bytes = std::mem::take(&mut batch.bytes);
+    async fn commit(&mut self, batch: Batch) {
+        let Batch { events, bytes, answers } = batch;
         let outcome = match bytes.is_empty() {
+            // The store is not asked, so that the lease alone says that nobody has decided otherwise meanwhile.
+            true if !self.store.is_held(ShardId::CATALOG, self.token) => Err(CatalogError::NotHere),
             true => Ok(()),
-            false => self.append(bytes.into()).await.inspect(|()| self.applied(&batch)),
+            false if let Some(why) = self.store.intake_refusal() => {
+                self.decide_from_durable();
+                Err(CatalogError::Unavailable(why.to_owned()))
+            }
+            false => self.write(Appended { events, bytes: bytes.into() }).await,
         };
-        match &outcome {
-            Ok(()) => {}
-            // Nothing of the batch is in the log, so nothing of it has happened.
-            Err(_) => self.ahead = self.known.state().clone(),
-        }
-        let is_shared = self.lost.is_none();
-        let outcome = outcome.map_err(|error| if is_shared && error.is_loss() { CatalogError::NotHere } else { unavailable(&error) });
-        for answer in batch.answers {
+        for answer in answers {
             answer(outcome.clone());
         }
     }
 
-    async fn append(&mut self, batch: Bytes) -> Result<(), StoreError> {
-        if !self.store.accepts_intake() {
-            return Err(StoreError::Full);
+    /// Makes sure of what was handed to the store before. An error: that is still not known.
+    async fn resolve(&mut self) -> Result<(), CatalogError> {
+        let Some(unresolved) = self.unresolved.take() else { return Ok(()) };
+        self.write(unresolved).await?;
+        self.decide_from_durable();
+        Ok(())
+    }
+
+    /// Appends and applies. Where the outcome stays unknown the same bytes go to the store again before anything else does.
+    async fn write(&mut self, appended: Appended) -> Result<(), CatalogError> {
+        match self.append(appended.bytes.clone()).await {
+            Ok(()) => {
+                self.known.apply(self.seq, &appended.events);
+                appended.events.iter().for_each(|event| self.dirty.mark(event));
+                Ok(())
+            }
+            Err(error) => {
+                if matches!(error, StoreError::Failed(_)) {
+                    self.unresolved = Some(appended);
+                }
+                self.decide_from_durable();
+                Err(self.refusal(error))
+            }
         }
+    }
+
+    /// Commands are decided against the durable state again: what is not known to be in the log has not happened yet.
+    fn decide_from_durable(&mut self) {
+        self.ahead.clone_from(&self.known.state());
+    }
+
+    fn refusal(&self, error: StoreError) -> CatalogError {
+        let is_shared = matches!(self.loss, Loss::Told(_));
+        if is_shared && error.is_loss() { CatalogError::NotHere } else { unavailable(&error) }
+    }
+
+    async fn append(&mut self, batch: Bytes) -> Result<(), StoreError> {
         let len = batch.len();
         let (token, expected_seq, done) = (self.token, self.seq, self.done.clone());
         self.store.append(Append { shard: ShardId::CATALOG, token, expected_seq, batch, done });
@@ -199,14 +258,9 @@ impl Writer {
         result
     }
 
-    fn applied(&mut self, batch: &Batch) {
-        self.known.apply(self.seq, &batch.events);
-        batch.events.iter().for_each(|event| self.dirty.mark(event));
-    }
-
     /// One that only reads would not learn otherwise that another process has taken its shard.
-    async fn renew(&self) {
-        if self.lost.is_none() {
+    async fn renew(&mut self) {
+        if matches!(self.loss, Loss::Told(_)) {
             return;
         }
         if let Some(Err(error)) = self.store.renew(vec![(ShardId::CATALOG, self.token)]).await.pop() {
@@ -214,13 +268,25 @@ impl Writer {
         }
     }
 
-    fn note(&self, error: &StoreError) {
-        let Some(lost) = &self.lost else { return };
-        if !error.is_retryable() && *error != StoreError::Closed && lost.set(error.clone()).is_ok() {
-            tracing::error!(
-                %error,
-                "the catalog is lost: nothing can be created or changed here. End whatever else uses the same store, then restart this server"
-            );
+    fn note(&mut self, error: &StoreError) {
+        match &mut self.loss {
+            Loss::Final(lost) => {
+                if !error.is_retryable() && *error != StoreError::Closed && lost.set(error.clone()).is_ok() {
+                    tracing::error!(
+                        %error,
+                        "the catalog is lost: nothing can be created or changed here. End whatever else uses the same store, then restart this server"
+                    );
+                }
+            }
+            Loss::Told(tell) => {
+                if error.is_loss()
+                    && let Some(tell) = tell.take()
+                {
+                    tracing::warn!(%error, "the store takes nothing for the catalog from here any more");
+                    // Whoever acquired it may have given it up meanwhile.
+                    let _ = tell.send(());
+                }
+            }
         }
     }
 
@@ -243,6 +309,8 @@ impl Writer {
     }
 
     async fn close(mut self, leave: Leave, done: oneshot::Sender<()>) {
+        // What is in the log is read by the next owner, whether it is known here or not.
+        let _ = self.resolve().await;
         if !self.dirty.is_empty() {
             self.checkpoint().await;
         }

@@ -2,7 +2,7 @@
 
 use baton_engine::Start;
 
-use super::{Cluster, ExecutionId, ExpressEnd, ExpressPool, FULL, MOVING, PeerAnswer, StartError, Started};
+use super::{Cluster, ExecutionId, ExpressEnd, ExpressPool, MOVING, PeerAnswer, StartError, Started};
 use crate::shard::{Answer, ExpressStart, ShardInput};
 use crate::store::ShardId;
 
@@ -13,8 +13,8 @@ impl Cluster {
     /// StartExecution of an Express state machine: at least once. Answers when the start is durable; after a crash the execution runs again
     /// from its beginning. The ARN must have been made for this start alone. `start.seed` is set here, `start.at` by the shard.
     pub async fn start_express(&self, start: Start) -> Result<Started, StartError> {
-        if !self.inner.store.accepts_intake() {
-            return Err(StartError::Unavailable(FULL));
+        if let Some(why) = self.inner.store.intake_refusal() {
+            return Err(StartError::Unavailable(why));
         }
         match self.ask_express(start, ExpressStart::Recorded).await? {
             Answer::Started(result) => result,

@@ -4,15 +4,18 @@
 mod apart;
 mod checkpoints;
 mod held;
+mod mail;
 mod measure;
 mod membership;
+mod message;
 mod outputs;
 mod ownership;
 mod pace;
 mod set_aside;
+mod share;
 mod timers;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -30,16 +33,17 @@ use tokio_util::sync::CancellationToken;
 use super::figures::HostGauges;
 use super::inbox::Inbox;
 use super::map_runs::MapRunSink;
-use super::remote::Listed;
 use super::world::HostWorld;
 use crate::clock;
 use crate::dispatch::{Queues, Sessions};
 use crate::shard::{ExecutionId, Grant, HeldClaim, Output, Recovering, Shard, ShardInput};
-use crate::store::{Append, DurableSender, ShardId, ShardStore, StoreError, Token};
+use crate::store::{Append, DurableSender, ShardId, ShardStore, Token};
 use apart::Apart;
 use checkpoints::Checkpoints;
+use mail::Mail;
 use membership::Leaving;
 pub(crate) use membership::{Adoption, Parted};
+pub(crate) use message::HostMessage;
 pub(crate) use outputs::{read_history, report_code};
 pub(crate) use ownership::LostShards;
 use ownership::Renewal;
@@ -61,48 +65,10 @@ const CARE_INTERVAL: Duration = Duration::from_millis(50);
 const CARE_INTERVAL_IDLE: Duration = Duration::from_millis(500);
 /// Bytes of the log that wait for their checkpoints, in all hosts. With more, no new work is taken.
 const UNSAVED_BYTES_MAX: usize = 256 * 1024 * 1024;
-/// Messages of one round: what is decided goes to the store before more is decided, so that both work at the same time.
-const ROUND_MAX: usize = 512;
 /// How often it looks for those who have gone away.
 const ABSENT_INTERVAL: Duration = Duration::from_secs(5);
 /// How long the end may take before what is left is left to the log.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(6);
-
-/// What comes into a host.
-pub(crate) enum HostMessage {
-    /// For one of its shards, which need not be here.
-    Shard(ShardId, Input),
-    /// What the store has answered the owner of one of its shards that has this token.
-    Own(ShardId, Token, Input),
-    /// A shard that has been read back is this host's from now on.
-    Adopt(Box<Adoption>),
-    /// A shard is to be let go soon: answered when nobody waits for what runs in it and nowhere else could.
-    Finish { shard: ShardId, reply: oneshot::Sender<()> },
-    /// A shard is to be settled and let go.
-    GiveUp { shard: ShardId, reply: oneshot::Sender<Parted> },
-    /// Who holds claims of its shards? Incarnations.
-    Holders { reply: oneshot::Sender<BTreeSet<u64>> },
-    /// What does the worker of this incarnation hold?
-    HeldBy { worker: u64, reply: oneshot::Sender<Vec<HeldClaim>> },
-    /// Nobody has these: they have never reached whoever they were meant for.
-    NotHeld(Vec<HeldClaim>),
-    /// The worker of this incarnation is lost.
-    WorkerLost(u64),
-    /// Executions of a state machine that the index does not show as they stand.
-    List { state_machine_arn: Arc<str>, reply: oneshot::Sender<Listed> },
-    /// How many executions are in memory?
-    Count { reply: oneshot::Sender<usize> },
-    /// Rows of timers that have come near.
-    TimerRows { shard: ShardId, rows: Vec<(Timestamp, ExecutionId)> },
-    /// The ends of a call for checkpoints.
-    Checkpointed(Vec<(ShardId, Token, Result<(), StoreError>)>),
-    /// Whether these shards are still this process's.
-    Renewed(Vec<(ShardId, Token, Result<(), StoreError>)>),
-    /// A sweep of executions whose retention is over has ended, after so many groups of them.
-    Swept { groups: usize },
-    /// Everything is to be settled and written.
-    Close { reply: oneshot::Sender<()> },
-}
 
 /// What all hosts share.
 pub(crate) struct Shared {
@@ -139,19 +105,12 @@ pub(crate) struct Host {
     appends: Vec<Append>,
     /// What came out of doing so, for the same round.
     next: VecDeque<(usize, Input)>,
-    /// What has come, in order.
-    messages: VecDeque<HostMessage>,
-    /// What comes now; its memory is used again.
-    incoming: Vec<HostMessage>,
+    mail: Mail,
     /// Shards that have something to send or to go on with.
     touched: Vec<usize>,
     timers: Timers,
-    /// When `messages` was last taken.
-    taken_at: Timestamp,
     /// How long the last round took, if it was a slow one, milliseconds.
     kept_others_ms: i64,
-    /// Up to when everything that came has been handled.
-    caught_up: Timestamp,
     checkpoints: Checkpoints,
     background: FuturesUnordered<BoxFuture<'static, HostMessage>>,
     sleep: Pin<Box<Sleep>>,
@@ -205,6 +164,7 @@ impl Host {
         let places = shard_count.saturating_sub(number).div_ceil(shared.host_count);
         Self {
             shared,
+            mail: Mail::new(inbox.clone()),
             inbox,
             world,
             shards: (0..places).map(|_| None).collect(),
@@ -212,13 +172,9 @@ impl Host {
             asked: Vec::new(),
             appends: Vec::new(),
             next: VecDeque::new(),
-            messages: VecDeque::new(),
-            incoming: Vec::new(),
             touched: Vec::new(),
             timers: Timers::new(horizon),
-            taken_at: Timestamp::MIN,
             kept_others_ms: 0,
-            caught_up: Timestamp::MIN,
             checkpoints: Checkpoints::default(),
             background: FuturesUnordered::new(),
             sleep: Box::pin(tokio::time::sleep(CARE_INTERVAL)),
@@ -294,21 +250,14 @@ impl Host {
 
     /// Ready when there is something to do: messages, timers, work of its own.
     fn poll_work(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        // What was taken is handled before more is: the inbox tells others when it is full.
-        if self.messages.is_empty() {
-            // Whoever was to put something in while the last round took its time has not been able to.
-            self.taken_at = clock::now() - self.kept_others_ms;
-            if self.inbox.poll_take(&mut self.incoming, cx).is_ready() {
-                self.messages.extend(self.incoming.drain(..));
-            }
-        }
         while let Poll::Ready(Some(message)) = self.background.poll_next_unpin(cx) {
-            self.messages.push_back(message);
+            self.mail.push(message);
         }
-        if !self.messages.is_empty() || !self.touched.is_empty() {
+        if self.mail.poll_take(self.kept_others_ms, cx).is_ready() || !self.touched.is_empty() {
             return Poll::Ready(());
         }
-        let due = self.timers.next_instant().map_or(self.next_care, |due| due.min(self.next_care));
+        let goes_on_at = self.mail.goes_on_at();
+        let due = [self.timers.next_instant(goes_on_at.is_some()), goes_on_at].into_iter().flatten().fold(self.next_care, Instant::min);
         self.sleep.as_mut().reset(due.into());
         self.sleep.as_mut().poll(cx)
     }
@@ -319,11 +268,9 @@ impl Host {
         let began = self.world.pace.begin_round();
         self.round += 1;
         self.look_for_close();
-        for _ in 0..ROUND_MAX {
-            if self.is_out_of_time() {
-                break;
-            }
-            let Some(message) = self.messages.pop_front() else { break };
+        while !self.is_out_of_time()
+            && let Some(message) = self.mail.next()
+        {
             self.handle(now, message);
             self.settle(now);
             self.append_meanwhile();
@@ -347,7 +294,7 @@ impl Host {
             self.care(now, instant);
             self.append_meanwhile();
         }
-        self.inbox.set_held_back(self.messages.len() + self.shards_held_back);
+        self.mail.end_round(self.shards_held_back);
         self.show_round();
         self.kept_others_ms = self.world.pace.end_round(began);
     }
@@ -359,11 +306,8 @@ impl Host {
 
     /// Timers are judged by the time up to which everything that came has been handled: what says that a task lives may stand in the inbox.
     fn fire_timers(&mut self, now: Timestamp) {
-        if self.messages.is_empty() {
-            self.caught_up = self.taken_at;
-        }
-        let until = self.caught_up;
-        while let Some((due, shard, id)) = self.timers.next_due(until) {
+        let caught_up = self.mail.caught_up();
+        while let Some((due, shard, id, until)) = self.timers.next_due(caught_up) {
             self.world.figures.timer_fired(now - due);
             self.step(now, self.index(shard), ShardInput::Due { id, until });
             self.settle(now);
@@ -441,7 +385,7 @@ impl Host {
 
     /// The last batches of a round: if there is nothing else to do, the host waits for them.
     fn append_last(&mut self) {
-        if self.messages.is_empty() && self.touched.is_empty() && self.inbox.is_empty() && !self.appends.is_empty() {
+        if self.mail.is_empty() && self.touched.is_empty() && self.inbox.is_empty() && !self.appends.is_empty() {
             self.shared.store.append_and_wait(std::mem::take(&mut self.appends));
         } else {
             self.append_meanwhile();
@@ -523,7 +467,7 @@ impl Host {
         if is_late {
             tracing::warn!(
                 host = self.number,
-                messages = self.messages.len(),
+                messages = self.mail.len(),
                 "shards are left to their log: not all of it was checkpointed in time"
             );
         }

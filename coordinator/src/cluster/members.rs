@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+use tokio::sync::oneshot;
 
 use crate::shard::HeldClaim;
 use crate::store::{Acquired, Member, Membership, StoreError};
@@ -30,7 +31,8 @@ pub struct MemberConfig {
 /// The catalog, as the owner of its shard and its followers need it. Its shard is handed from member to member as any other.
 pub trait CatalogShard: Send + Sync + 'static {
     /// The shard has been acquired: what is read from here on follows from its log, and commands are carried out here. Answers when they are.
-    fn acquired(&self, acquired: Acquired) -> BoxFuture<'_, Result<(), StoreError>>;
+    /// `loss` hears of it when the store takes nothing for it from here any more.
+    fn acquired(&self, acquired: Acquired, loss: oneshot::Sender<()>) -> BoxFuture<'_, Result<(), StoreError>>;
 
     /// Ends the writing in order: what is decided becomes durable, then a checkpoint. The shard is released by the caller.
     fn give_up(&self) -> BoxFuture<'_, ()>;

@@ -77,9 +77,6 @@ use sessions::UnderWay;
 const CLOSING: &str = "The server is going away.";
 /// The shard is on its way from one member to another, or whoever has it does not answer.
 const MOVING: &str = "The server that has the execution is being found; try again.";
-/// The store takes no new work.
-const FULL: &str = "The server cannot take new work now: there is no room left on its disk.";
-
 /// The running system of shards. Clones are cheap and all speak to the same shards.
 #[derive(Clone)]
 pub struct Cluster {
@@ -119,8 +116,8 @@ impl Cluster {
     /// StartExecution. Idempotent as AWS: the same name with the same input, while the first is running, answers with the first.
     /// Answers only after the start is durable. `start.seed` is set here, `start.at` by the shard.
     pub async fn start(&self, mut start: Start) -> Result<Started, StartError> {
-        if !self.inner.store.accepts_intake() {
-            return Err(StartError::Unavailable(FULL));
+        if let Some(why) = self.inner.store.intake_refusal() {
+            return Err(StartError::Unavailable(why));
         }
         start.seed = self.inner.next_seed();
         let catalog_position = self.inner.revisions.position();
@@ -134,8 +131,8 @@ impl Cluster {
 
     /// RedriveExecution: answers when the redrive came, after it is durable. Idempotent by `client_token` for a quarter of an hour.
     pub async fn redrive(&self, id: ExecutionId, client_token: Option<Arc<str>>) -> Result<Timestamp, RedriveError> {
-        if !self.inner.store.accepts_intake() {
-            return Err(RedriveError::Unavailable(FULL));
+        if let Some(why) = self.inner.store.intake_refusal() {
+            return Err(RedriveError::Unavailable(why));
         }
         // One that may have to be asked for twice is told from others by a token, if need be by one that nobody else knows.
         let made_up = || (!self.inner.directory.is_alone()).then(|| format!("{:016x}", self.inner.next_seed()).into());

@@ -28,9 +28,16 @@ const PAGE: usize = 256;
 impl Cluster {
     /// The execution as it stands; `None` if there is none (or its retention is over).
     pub async fn describe(&self, id: ExecutionId) -> Result<Option<ExecutionRecord>, ReadError> {
-        match seen(self.ask(Question::Describe { id }).await)? {
+        let seen = seen(self.ask(Question::Describe { id }).await)?;
+        self.record_of(id, seen).await
+    }
+
+    async fn record_of(&self, id: ExecutionId, seen: Seen) -> Result<Option<ExecutionRecord>, ReadError> {
+        match seen {
             Seen::Here(record) => Ok(Some(*record)),
-            Seen::Elsewhere => Ok(self.stored(id).await?.map(|(record, _)| record)),
+            Seen::Elsewhere { set_aside } => {
+                Ok(self.stored(id).await?.map(|(record, _)| ExecutionRecord { quarantined: set_aside, ..record }))
+            }
         }
     }
 
@@ -89,22 +96,15 @@ impl Cluster {
         let mut ended = std::pin::pin!(wait(true));
         let first = std::future::poll_fn(|cx| std::task::Poll::Ready(ended.as_mut().poll(cx))).await;
         if let std::task::Poll::Ready(answer) = first {
-            return self.seen_end(id, seen_here(answer)?).await;
+            return Ok(self.record_of(id, seen_here(answer)?).await?);
         }
         match self.stored(id).await? {
             Some((_, true)) => {
                 let answer = ended.await;
-                self.seen_end(id, seen_here(answer)?).await
+                Ok(self.record_of(id, seen_here(answer)?).await?)
             }
             Some((record, false)) => Ok(Some(record)),
             None => Ok(None),
-        }
-    }
-
-    async fn seen_end(&self, id: ExecutionId, seen: Seen) -> Result<Option<ExecutionRecord>, NoEnd> {
-        match seen {
-            Seen::Here(record) => Ok(Some(*record)),
-            Seen::Elsewhere => Ok(self.stored(id).await?.map(|(record, _)| record)),
         }
     }
 

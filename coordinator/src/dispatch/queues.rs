@@ -258,8 +258,10 @@ impl Queues {
     /// What became of a message.
     pub(crate) fn published(&self, queue: &SharedQueue, batch: &Batch, outcome: Published, random: u64) {
         match outcome {
-            // What the broker does not take may find a slot here.
-            Published::Refused => self.change(queue, |state, now_ms| state.published(batch, outcome, now_ms, random)),
+            // Refused, or not confirmed in time: a session may have room. After a lost connection `link_changed` sees to that.
+            Published::Refused | Published::Unconfirmed => {
+                self.change(queue, |state, now_ms| state.published(batch, outcome, now_ms, random))
+            }
             Published::Confirmed | Published::Unknown => {
                 let now_ms = self.now_ms();
                 queue.state.lock().published(batch, outcome, now_ms, random);

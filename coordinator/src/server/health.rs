@@ -35,7 +35,7 @@ impl Health {
     /// What the store has taken from this process: shards of executions, or the catalog.
     pub(super) fn lost(&self) -> Vec<(ShardId, StoreError)> {
         let mut lost = self.cluster.lost_shards();
-        lost.extend(self.catalog.lost().map(|error| (ShardId::CATALOG, error.clone())));
+        lost.extend(self.catalog.loss().map(|error| (ShardId::CATALOG, error.clone())));
         lost
     }
 }
@@ -51,7 +51,7 @@ async fn ready(State(health): State<Health>) -> (StatusCode, &'static str) {
         return (StatusCode::SERVICE_UNAVAILABLE, LOST);
     }
     if !health.store.is_reachable() {
-        return (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer");
+        return (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer, or lacks replicas that have to confirm");
     }
     (StatusCode::OK, "ok")
 }
@@ -71,6 +71,9 @@ struct Details {
     #[serde(flatten)]
     form: FormDetails,
     accepts_new_work: bool,
+    /// Why not, told as the status.
+    #[serde(skip)]
+    refusal: Option<&'static str>,
     /// Their executions stand still here.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     lost_shards: Vec<AffectedShard>,
@@ -104,6 +107,7 @@ async fn details(State(health): State<Health>) -> (StatusCode, Json<Details>) {
         shards: health.store.shard_count(),
         form: health.form.details(&health.cluster),
         accepts_new_work: health.store.accepts_intake(),
+        refusal: health.store.intake_refusal(),
         lost_shards: affected(health.lost()),
         stopped_checkpoints: affected(health.cluster.stopped_checkpoints()),
         set_aside_executions: health.cluster.set_aside_executions(),
@@ -117,8 +121,8 @@ impl Details {
     fn judged(&self) -> (StatusCode, &'static str) {
         if !self.lost_shards.is_empty() {
             (StatusCode::SERVICE_UNAVAILABLE, LOST)
-        } else if !self.accepts_new_work {
-            (StatusCode::OK, "the disk is full")
+        } else if let Some(refusal) = self.refusal {
+            (StatusCode::OK, refusal)
         } else if !self.stopped_checkpoints.is_empty() {
             (StatusCode::OK, STOPPED)
         } else if self.set_aside_executions > 0 {

@@ -162,6 +162,9 @@ impl StartError {
         };
         match self {
             StartError::Store(error) => error.next_step(),
+            StartError::Redis(RedisOpenError::Unreachable { detail, .. }) if detail.contains("certificate") => {
+                "name with --store-ca-file a file with the certificates, in PEM, that the store's may be signed with".to_owned()
+            }
             StartError::Redis(_) => "`baton doctor --store URL` shows what the store is and what is to be done".to_owned(),
             StartError::TokenKey(TokenKeyError::NotAKey { path, .. }) => format!(
                 "put the file back from a backup; or let `baton doctor --repair {}` make a new key, and task tokens that are out become invalid",

@@ -112,7 +112,10 @@ pub enum Seen {
     /// It is in memory, and this is how it stands.
     Here(Box<ExecutionRecord>),
     /// It is not in memory: what there is, if anything, is in the key-value side.
-    Elsewhere,
+    Elsewhere {
+        /// Why it does not go on, if it is [set aside](ExecutionRecord::quarantined).
+        set_aside: Option<Arc<str>>,
+    },
 }
 
 /// What a shard has of an execution's history. Everything before `saved_events` is in the key-value side.

@@ -3,14 +3,20 @@
 use xxhash_rust::xxh3::xxh3_128;
 
 /// Hash of the execution's ARN. Its top bits are the shard, so that an ARN needs no lookup table and a repeated StartExecution
-/// meets its twin.
+/// meets its twin. Its last bit says whether it belongs to a Map Run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, bincode::Encode, bincode::Decode)]
 pub struct ExecutionId(pub u128);
 
 impl ExecutionId {
     /// The id of the execution with this ARN.
     pub fn of_arn(execution_arn: &str) -> Self {
-        Self(xxh3_128(execution_arn.as_bytes()))
+        // Of all ARNs only those of a Map Run and its children have a slash, before their label.
+        Self(xxh3_128(execution_arn.as_bytes()) & !1 | u128::from(execution_arn.contains('/')))
+    }
+
+    /// Whether it is a Map Run, or a child of one.
+    pub fn is_of_map_run(self) -> bool {
+        self.0 & 1 == 1
     }
 
     /// The shard that it lives in, of `2^shard_bits` shards.

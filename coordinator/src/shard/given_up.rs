@@ -10,7 +10,7 @@ use baton_engine::{RedriveCount, Start, Status};
 use super::live::{History, Live};
 use super::step::catching;
 use super::stored::StoredGivenUp;
-use super::{ExecutionId, ExecutionRecord, ExecutionSummary, SeenHistory, Shard, World};
+use super::{ExecutionId, ExecutionRecord, ExecutionSummary, Seen, SeenHistory, Shard, World};
 
 /// An execution that is given up.
 pub(super) struct GivenUp {
@@ -46,9 +46,14 @@ impl GivenUp {
         StoredGivenUp { reason: self.reason.clone(), start: self.record.as_ref().map(|record| (*record.start).clone()) }
     }
 
-    /// As DescribeExecution shows it.
+    /// As DescribeExecution shows it; `None` if only the key-value side can tell.
     pub(super) fn record(&self) -> Option<Box<ExecutionRecord>> {
         self.record.clone()
+    }
+
+    /// As DescribeExecution finds it.
+    pub(super) fn seen(&self) -> Seen {
+        self.record().map_or_else(|| Seen::Elsewhere { set_aside: Some(self.reason.clone()) }, Seen::Here)
     }
 
     /// Its history, when that is in memory.

@@ -209,13 +209,9 @@ pub enum ShardInput<W: World> {
 }
 
 impl<W: World> ShardInput<W> {
-    /// The execution that must be in memory before this can be handled.
-    pub(super) fn needs(&self) -> Option<ExecutionId> {
+    /// The execution that this names as the one it is about.
+    fn named(&self) -> Option<ExecutionId> {
         match self {
-            ShardInput::Start { start, .. }
-            | ShardInput::StartAgain { start, .. }
-            | ShardInput::StartExpress { start, how: ExpressStart::Child(_) } => Some(ExecutionId::of_arn(&start.execution_arn)),
-            ShardInput::MapRun { message: MapRunMessage::ItemsRead { parent, .. } | MapRunMessage::Tell { parent }, .. } => Some(*parent),
             ShardInput::Send { id, .. }
             | ShardInput::Redrive { id, .. }
             | ShardInput::SlotFree { id, .. }
@@ -226,20 +222,49 @@ impl<W: World> ShardInput<W> {
             | ShardInput::Place { id, .. }
             | ShardInput::Task { id, .. }
             | ShardInput::Watch { id, .. }
-            | ShardInput::Due { id, .. } => Some(*id),
-            ShardInput::StartExpress { .. }
+            | ShardInput::Due { id, .. }
+            | ShardInput::Describe { id, .. }
+            | ShardInput::History { id, .. }
+            | ShardInput::WaitEnd { id, .. }
+            | ShardInput::Loaded { id, .. }
+            | ShardInput::HistoryLoaded { id, .. } => Some(*id),
+            ShardInput::Start { .. }
+            | ShardInput::StartAgain { .. }
+            | ShardInput::StartExpress { .. }
             | ShardInput::MapRun { .. }
             | ShardInput::EndsHeard(_)
             | ShardInput::Wake
-            | ShardInput::Describe { .. }
-            | ShardInput::History { .. }
-            | ShardInput::WaitEnd { .. }
-            | ShardInput::Loaded { .. }
-            | ShardInput::HistoryLoaded { .. }
             | ShardInput::Durable { .. }
             | ShardInput::Retry
             | ShardInput::Checkpointed { .. }
             | ShardInput::Lost { .. } => None,
+        }
+    }
+
+    /// The execution that must be in memory before this can be handled.
+    pub(super) fn needs(&self) -> Option<ExecutionId> {
+        match self {
+            ShardInput::Start { start, .. }
+            | ShardInput::StartAgain { start, .. }
+            | ShardInput::StartExpress { start, how: ExpressStart::Child(_) } => Some(ExecutionId::of_arn(&start.execution_arn)),
+            ShardInput::MapRun { message: MapRunMessage::ItemsRead { parent, .. } | MapRunMessage::Tell { parent }, .. } => Some(*parent),
+            ShardInput::Describe { .. }
+            | ShardInput::History { .. }
+            | ShardInput::WaitEnd { .. }
+            | ShardInput::Loaded { .. }
+            | ShardInput::HistoryLoaded { .. } => None,
+            other => other.named(),
+        }
+    }
+
+    /// Whether this is work of a Map Run, of which there may be much at a time.
+    pub(crate) fn is_of_map_run(&self) -> bool {
+        match self {
+            ShardInput::Start { start, .. } | ShardInput::StartAgain { start, .. } | ShardInput::StartExpress { start, .. } => {
+                start.map_child.is_some()
+            }
+            ShardInput::MapRun { .. } | ShardInput::EndsHeard(_) => true,
+            other => other.named().is_some_and(ExecutionId::is_of_map_run),
         }
     }
 

@@ -13,7 +13,7 @@ impl<W: World> Shard<W> {
         } else if let Some(ended) = self.ended.get(&id) {
             Seen::Here(ended.record.clone())
         } else {
-            self.given_up.get(&id).and_then(GivenUp::record).map_or(Seen::Elsewhere, Seen::Here)
+            self.given_up.get(&id).map_or(Seen::Elsewhere { set_aside: None }, GivenUp::seen)
         };
         self.log.hold(Output::Reply(reply, Answer::Seen(seen)), out);
     }

@@ -146,6 +146,8 @@ sections! {
             "Requests of the AWS API, by operation and HTTP status. GetActivityTask and StartSyncExecution wait by design." [];
         counter HTTP_ERRORS "baton_http_errors_total" ["op", "error"]
             "Requests that were answered with an error, by its AWS name." [];
+        gauge TLS_CERTIFICATE_EXPIRES "baton_tls_certificate_expires_timestamp_seconds" []
+            "When the certificate ends that everything is served with, in seconds since 1970; 0 without TLS." [];
     }
     STORE "Store" {
         quick HISTORY_APPEND_SECONDS "baton_history_append_seconds" []

@@ -110,6 +110,29 @@ async fn a_token_is_answered_as_it_was_at_first() {
     server.stop().await;
 }
 
+/// Whether a stop finds the execution at work, ended, or on its way back is decided anew in each round.
+#[tokio::test]
+async fn a_stop_beside_a_redrive_is_answered_or_refused() {
+    let server = TestServer::start().await;
+    let machine = server.create("m", WAIT).await;
+    let execution = server.begin(&machine).await;
+    let stop = || server.call("StopExecution", json!({"executionArn": execution}));
+    let mut redriven = 0;
+    for _ in 0..100 {
+        let (one, other, again) = tokio::join!(stop(), redrive(&server, &execution), stop());
+        for stopped in [one, again] {
+            assert_eq!(stopped.map(|answer| answer.as_object().map(serde_json::Map::len)), Ok(Some(1)), "a stop finds it in any status");
+        }
+        match other {
+            Ok(_) => redriven += 1,
+            Err(refused) => assert_eq!(refused.code, "ExecutionNotRedrivable"),
+        }
+    }
+    assert_eq!(describe(&server, &execution).await["redriveCount"], redriven);
+    assert!(redriven > 0, "no redrive met a stopped execution");
+    server.stop().await;
+}
+
 #[tokio::test]
 async fn lists_tell_of_redrives_and_filter_by_them() {
     let server = TestServer::start().await;

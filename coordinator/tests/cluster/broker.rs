@@ -19,7 +19,7 @@ use crate::support::*;
 
 /// How a worker gets offers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+pub(crate) enum Kind {
     /// It reads the broker.
     Broker,
     /// A member of the cluster reads it for the worker, and claims in its name.
@@ -32,7 +32,7 @@ const KINDS: [Kind; 3] = [Kind::Broker, Kind::Grpc, Kind::Offer];
 
 /// Where workers have their sessions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+pub(crate) enum Place {
     /// At the only process there is.
     Alone,
     /// At a member that has none of the executions.
@@ -40,14 +40,14 @@ enum Place {
 }
 
 /// Each way of a worker, at each place. Whoever reads a failure needs to know which.
-fn ways() -> impl Iterator<Item = (Kind, Place)> {
+pub(crate) fn ways() -> impl Iterator<Item = (Kind, Place)> {
     KINDS.into_iter().flat_map(|kind| [(kind, Place::Alone), (kind, Place::Elsewhere)]).inspect(|way| println!("{way:?}"))
 }
 
 /// What ran, and how often: executions and attempts.
 type Ledger = Arc<Mutex<BTreeMap<(String, u32), u32>>>;
 
-struct Running {
+pub(crate) struct Running {
     handle: WorkerHandle,
     stop: CancellationToken,
     task: JoinHandle<()>,
@@ -59,7 +59,7 @@ impl Drop for Running {
     }
 }
 
-struct Site {
+pub(crate) struct Site {
     /// Has the executions.
     system: System,
     /// Has the workers' sessions, if another does.
@@ -69,7 +69,7 @@ struct Site {
     connect: Box<dyn Fn() -> Arc<dyn TaskQueue>>,
     ledger: Ledger,
     /// Handlers end as permits come.
-    gate: Arc<Semaphore>,
+    pub(crate) gate: Arc<Semaphore>,
 }
 
 impl Site {
@@ -83,7 +83,12 @@ impl Site {
         Self::over(place, machine, broker, Box::new(move || Arc::new(inside.clone()))).await
     }
 
-    async fn over(place: Place, machine: &serde_json::Value, broker: MemoryQueue, connect: Box<dyn Fn() -> Arc<dyn TaskQueue>>) -> Self {
+    pub(crate) async fn over(
+        place: Place,
+        machine: &serde_json::Value,
+        broker: MemoryQueue,
+        connect: Box<dyn Fn() -> Arc<dyn TaskQueue>>,
+    ) -> Self {
         let (system, other) = match place {
             Place::Alone => {
                 let queue = connect();
@@ -110,7 +115,7 @@ impl Site {
     }
 
     /// A worker whose handler ends when the gate lets it.
-    fn worker(&self, kind: Kind, concurrency: u32) -> Running {
+    pub(crate) fn worker(&self, kind: Kind, concurrency: u32) -> Running {
         let (ledger, gate) = (self.ledger.clone(), self.gate.clone());
         let builder = Worker::builder().coordinator([&*self.gateway().url]).function("f", concurrency, move |invocation| {
             *ledger.lock().entry((invocation.execution_arn().to_owned(), invocation.attempt())).or_default() += 1;
@@ -130,18 +135,27 @@ impl Site {
         Running { handle, task: tokio::spawn(worker.run(stop.clone())), stop }
     }
 
-    fn open_gate(&self) {
+    pub(crate) fn open_gate(&self) {
         self.gate.add_permits(1_000_000);
     }
 
     async fn start(&self, count: usize) {
-        for number in 0..count {
+        self.start_some(0..count).await;
+    }
+
+    pub(crate) async fn start_some(&self, numbers: std::ops::Range<usize>) {
+        for number in numbers {
             self.system.start(&self.name(number), &number.to_string()).await;
         }
     }
 
+    /// How many tasks some worker has.
+    pub(crate) fn begun(&self) -> usize {
+        self.ledger.lock().len()
+    }
+
     /// All have succeeded, each by one run of its only attempt.
-    async fn all_have_run_once(&self, count: usize) {
+    pub(crate) async fn all_have_run_once(&self, count: usize) {
         for number in 0..count {
             assert_eq!(self.system.succeeded(&self.name(number)).await, number.to_string());
         }
@@ -149,7 +163,7 @@ impl Site {
         assert!(ledger.len() == count && ledger.values().all(|runs| *runs == 1), "{ledger:?}");
     }
 
-    async fn have_begun(&self, count: usize) {
+    pub(crate) async fn have_begun(&self, count: usize) {
         within(async {
             while self.ledger.lock().len() < count {
                 tokio::time::sleep(Duration::from_millis(2)).await;
@@ -322,10 +336,11 @@ async fn a_lost_worker_fails_its_attempt_and_the_next_one_runs() {
         "Retry": [{"ErrorEquals": ["Lambda.ServiceException"], "IntervalSeconds": 1}]}}});
     for kind in KINDS {
         let site = Site::with(Place::Alone, 9, &machine).await;
-        let lost = site.worker(kind, 1);
+        let mut lost = site.worker(kind, 1);
         site.start(1).await;
         site.have_begun(1).await;
-        drop(lost);
+        lost.stop.cancel();
+        within(&mut lost.task).await.expect("the worker has ended");
         site.open_gate();
         let _other = site.worker(kind, 1);
         assert_eq!(site.system.succeeded(&site.name(0)).await, "0");

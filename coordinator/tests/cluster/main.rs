@@ -2,6 +2,7 @@
 
 mod activities;
 mod broker;
+mod broker_cluster;
 mod closing;
 mod defects;
 mod delivery;

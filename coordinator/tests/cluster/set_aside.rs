@@ -5,7 +5,10 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use baton_coordinator::cluster::{ListQuery, SendError, StartError, Status, TaskOutcome};
+use baton_coordinator::store::keys::MetaKey;
+use baton_coordinator::store::{Acquired, Checkpoint, KvOp, ShardId, ShardStore, Table};
 use baton_engine::{Input, Payload, TaskRef};
+use bytes::Bytes;
 use serde_json::json;
 
 use crate::faulty_store::FaultyStore;
@@ -122,6 +125,61 @@ async fn an_execution_whose_events_are_missing_stays_set_aside_when_the_log_is_g
     let system = System::over(store, &machine()).await;
     assert_set_aside(&system, "e", input).await;
     assert!(finish_task(&system, &task.token).await.is_err());
+}
+
+/// The row of the only open Map Run.
+async fn map_run_row(store: &FaultyStore) -> Option<(Bytes, Bytes)> {
+    let rows = store.inner.scan(Table::Meta, MetaKey::of_shard(ShardId(0)), 99, false).await.expect("it can be read");
+    rows.into_iter().find(|(key, _)| MetaKey::decode(key).is_some_and(|key| key.name.starts_with("map-run/")))
+}
+
+/// The row as soon as it is another one.
+async fn next_map_run_row(store: &FaultyStore, before: Option<&(Bytes, Bytes)>) -> (Bytes, Bytes) {
+    within(async {
+        loop {
+            match map_run_row(store).await {
+                Some(row) if Some(&row) != before => break row,
+                _ => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        }
+    })
+    .await
+}
+
+/// Sets a row back while no process lives.
+async fn put_back(store: &FaultyStore, (key, value): (Bytes, Bytes)) {
+    let Acquired { token, checkpoint_seq, .. } = store.inner.acquire(ShardId(0)).await.expect("it is free");
+    let ops = vec![KvOp::put(Table::Meta, key.to_vec(), value)];
+    let checkpoint = Checkpoint { shard: ShardId(0), token, upto_seq: checkpoint_seq, ops };
+    store.inner.checkpoint_many(vec![checkpoint]).await.remove(0).expect("it is taken");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_execution_whose_map_run_misses_events_is_set_aside() {
+    let each = json!({"Type": "Map", "MaxConcurrency": 1, "End": true, "ItemProcessor": {
+        "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+        "StartAt": "T", "States": {"T": {"Type": "Task", "Resource": ACTIVITY, "End": true}}}});
+    let machine = json!({"StartAt": "Each", "States": {"Each": each}});
+    let store = Arc::new(FaultyStore::new(1));
+    let system = System::over(store.clone(), &machine).await;
+    system.start("e", "[1, 2, 3, 4]").await;
+    let next = || async { within(system.cluster.poll_activity(ACTIVITY, None, PATIENCE)).await.expect("no error").expect("a task").token };
+    let early = next_map_run_row(&store, None).await;
+    assert_eq!(finish_task(&system, &next().await).await, Ok(()));
+    next_map_run_row(&store, Some(&early)).await;
+    // The log begins behind the end of the first child, and tells of the second one's.
+    store.refuses_checkpoints.store(true, Ordering::Relaxed);
+    assert_eq!(finish_task(&system, &next().await).await, Ok(()));
+    next().await;
+    system.kill_keeping().await;
+    store.inner.crash(usize::MAX);
+    put_back(&store, early).await;
+    store.refuses_checkpoints.store(false, Ordering::Relaxed);
+
+    let system = System::over(store, &machine).await;
+    assert_set_aside(&system, "e", "[1, 2, 3, 4]").await;
+    let record = within(system.cluster.describe(id("e"))).await.expect("read").expect("it exists");
+    assert!(record.quarantined.as_deref().is_some_and(|why| why.contains("are missing")), "{record:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

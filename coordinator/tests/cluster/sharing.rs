@@ -21,7 +21,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 use crate::store_support::redis_server::RedisServer;
 use crate::support::*;
@@ -110,7 +110,6 @@ impl Remote for Road {
     }
 }
 
-/// Waits until all shards are at work somewhere and nothing moves: each has about what its weight says.
 async fn until(what: &str, mut is_so: impl FnMut() -> bool) -> Duration {
     let since = Instant::now();
     while !is_so() {
@@ -658,7 +657,7 @@ impl ToldCatalog {
 }
 
 impl CatalogShard for ToldCatalog {
-    fn acquired(&self, _: Acquired) -> BoxFuture<'_, Result<(), StoreError>> {
+    fn acquired(&self, _: Acquired, _: oneshot::Sender<()>) -> BoxFuture<'_, Result<(), StoreError>> {
         self.tell("has it");
         async { Ok(()) }.boxed()
     }

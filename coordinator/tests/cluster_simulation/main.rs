@@ -39,14 +39,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use cluster::Cluster;
 use mutants::Mutant;
-
-fn seeds(default: u64) -> std::ops::Range<u64> {
-    let of = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
-    match of("SEED") {
-        Some(seed) => seed..seed + 1,
-        None => 0..of("SEEDS").unwrap_or(default),
-    }
-}
+use random::seeds;
 
 fn run(seed: u64, has_faults: bool, mutant: Option<Mutant>) -> Cluster {
     let mut cluster = Cluster::new(seed, has_faults, mutant);

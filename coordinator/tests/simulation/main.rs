@@ -10,15 +10,8 @@ mod redrives;
 mod site;
 mod world;
 
+use random::seeds;
 use site::{Faults, Site};
-
-fn seeds(default: u64) -> std::ops::Range<u64> {
-    let of = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
-    match of("SEED") {
-        Some(seed) => seed..seed + 1,
-        None => 0..of("SEEDS").unwrap_or(default),
-    }
-}
 
 fn run(seed: u64, faults: Faults) -> Site {
     // Whoever reads a failure needs the seed, wherever the assertion stands.

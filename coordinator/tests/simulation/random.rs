@@ -1,5 +1,14 @@
 //! Randomness of a simulation: SplitMix64, so that a seed says everything.
 
+/// The one of `SEED`, or as many as `SEEDS` says.
+pub(crate) fn seeds(default: u64) -> std::ops::Range<u64> {
+    let of = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
+    match of("SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..of("SEEDS").unwrap_or(default),
+    }
+}
+
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {

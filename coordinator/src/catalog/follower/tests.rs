@@ -1,8 +1,10 @@
 //! Members that own the catalog in turn, over one store in memory.
 
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
 use super::super::tests::{ONE, TWO, create, machine_arn, update};
 use super::*;
-use crate::catalog::{CatalogError, CreateActivity, EncryptionConfiguration};
+use crate::catalog::{CatalogError, CreateActivity, DeleteStateMachine, EncryptionConfiguration};
 use crate::cluster::{Functions, Revisions};
 use crate::store::memory::MemoryStore;
 
@@ -12,7 +14,7 @@ async fn member(store: &Arc<MemoryStore>) -> Catalog {
 
 async fn own(store: &Arc<MemoryStore>, catalog: &Catalog) {
     let acquired = store.acquire(ShardId::CATALOG).await.expect("it can be acquired");
-    catalog.acquired(acquired).await.expect("it can be read");
+    catalog.acquired(acquired, oneshot::channel().0).await.expect("it can be read");
 }
 
 #[tokio::test]
@@ -33,8 +35,28 @@ async fn what_one_member_changes_all_others_can_read() {
 
     one.register("f").await;
     other.register("g").await;
-    assert!(other.look_again().await && other.knows("f") && !other.knows("g"));
-    assert!(!other.look_again().await, "there is nothing new");
+    let seen = other.position();
+    assert_eq!(other.look_again(seen).await, Ok(true));
+    assert!(other.knows("f") && !other.knows("g"));
+    assert_eq!(other.look_again(other.position()).await, Ok(false), "there is nothing new");
+    assert_eq!(other.look_again(seen).await, Ok(true), "whoever has read on since, it is worth another look");
+}
+
+#[tokio::test]
+async fn a_member_that_the_store_does_not_answer_says_of_nothing_that_it_is_not_there() {
+    let store = Arc::new(MemoryStore::new(4));
+    let (one, other) = (member(&store).await, member(&store).await);
+    own(&store, &one).await;
+    one.execute(create("m", ONE)).await.expect("it can be created");
+    store.set_silent(true);
+    for catalog in [&one, &other] {
+        let answer = catalog.look_again(catalog.position()).await;
+        assert!(matches!(answer, Err(CatalogError::Unavailable(_))), "{answer:?}");
+    }
+    store.set_silent(false);
+    assert_eq!(one.look_again(one.position()).await, Ok(false));
+    other.wait_for(one.position()).await;
+    assert_eq!(other.look_again(other.position()).await, Ok(false));
 }
 
 #[tokio::test]
@@ -50,6 +72,25 @@ async fn it_is_handed_from_member_to_member() {
         to.wait_for(from.position()).await;
         assert_eq!(to.state_machines("arn:", None, 10).len(), round + 1);
     }
+}
+
+#[tokio::test]
+async fn who_has_no_lease_any_more_answers_nothing_from_memory() {
+    let now_ms = Arc::new(AtomicU64::new(0));
+    let clock = now_ms.clone();
+    let store = MemoryStore::shared_by_clock(4, Duration::from_secs(6), Arc::new(move || Duration::from_millis(clock.load(Relaxed))));
+    let store = Arc::new(store);
+    let (paused, other) = (member(&store).await, member(&store).await);
+    own(&store, &paused).await;
+    paused.execute(create("m", ONE)).await.expect("it can be created");
+    paused.execute(create("m", ONE)).await.expect("it is there as it should be");
+    now_ms.store(7_000, Relaxed);
+    own(&store, &other).await;
+    other.execute(DeleteStateMachine { arn: machine_arn("m") }).await.expect("it can be deleted");
+
+    assert_eq!(paused.execute(create("m", ONE)).await.err(), Some(CatalogError::NotHere), "it is not there any more");
+    assert_eq!(paused.execute(create("m", TWO)).await.err(), Some(CatalogError::NotHere));
+    other.execute(create("m", TWO)).await.expect("it can be created again");
 }
 
 #[tokio::test]

@@ -17,6 +17,8 @@ use crate::telemetry::trace::traceparent_of_attempt;
 
 /// A broker that has not confirmed a message after this time does not do so any more.
 const CONFIRM_MAX: Duration = Duration::from_secs(10);
+/// A message whose connection was lost after this time was not confirmed by a broker that was there.
+const SILENT_AFTER: Duration = Duration::from_secs(9);
 /// How often the broker is asked what it has.
 const AUDIT_INTERVAL: Duration = Duration::from_secs(10);
 /// How often the figures are brought up to date.
@@ -145,7 +147,7 @@ impl Publisher {
             }
             Err(QueueError::Away(_)) => {
                 self.figures.unconfirmed.increment(count);
-                Published::Unknown
+                if took >= SILENT_AFTER { Published::Unconfirmed } else { Published::Unknown }
             }
             Err(QueueError::Refused { .. }) => {
                 self.figures.refused.increment(count);

@@ -72,10 +72,10 @@ impl Host {
     fn take_held(&mut self, is_meant: impl Fn(&HeldClaim) -> bool, as_input: impl Fn(HeldClaim) -> super::Input) {
         for owned in self.shards.iter_mut().flatten() {
             let shard = owned.shard.id();
-            let messages = &mut self.messages;
+            let mail = &mut self.mail;
             owned.for_each_held(|held| {
                 if is_meant(&held) {
-                    messages.push_back(HostMessage::Shard(shard, as_input(held)));
+                    mail.push(HostMessage::Shard(shard, as_input(held)));
                 }
             });
             owned.held_when_it_came.retain(|held| !is_meant(held));

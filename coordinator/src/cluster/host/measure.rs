@@ -31,7 +31,7 @@ impl Host {
         let gauges = &self.shared.gauges[self.number];
         let (count, next) = self.timers.pending();
         gauges.set_timers(count, next);
-        gauges.inbox.store(self.messages.len(), Ordering::Relaxed);
+        gauges.inbox.store(self.mail.len() + self.inbox.len(), Ordering::Relaxed);
     }
 
     /// What is shown less often, since it has to be added up.

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use baton_engine::Timestamp;
 use futures_util::FutureExt;
 
+use super::mail::CaughtUp;
 use super::{Host, HostMessage};
 use crate::clock;
 use crate::shard::ExecutionId;
@@ -27,9 +28,13 @@ const PAGE: usize = 1_000;
 /// Rows that could not be read are read again after this time.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
+type Heap = BinaryHeap<Reverse<(Timestamp, ShardId, ExecutionId)>>;
+
 /// See the module.
 pub(super) struct Timers {
-    heap: BinaryHeap<Reverse<(Timestamp, ShardId, ExecutionId)>>,
+    /// Those of the first [lane](super::mail), and those of bulk.
+    first: Heap,
+    bulk: Heap,
     /// Shards that are to be woken: a few for each.
     wakes: BinaryHeap<Reverse<(Timestamp, ShardId)>>,
     horizon: Timestamp,
@@ -37,11 +42,12 @@ pub(super) struct Timers {
 
 impl Timers {
     pub(super) fn new(horizon: Timestamp) -> Self {
-        Self { heap: BinaryHeap::new(), wakes: BinaryHeap::new(), horizon }
+        Self { first: Heap::new(), bulk: Heap::new(), wakes: BinaryHeap::new(), horizon }
     }
 
     pub(super) fn ask(&mut self, due: Timestamp, shard: ShardId, id: ExecutionId) {
-        self.heap.push(Reverse((due, shard, id)));
+        let heap = if id.is_of_map_run() { &mut self.bulk } else { &mut self.first };
+        heap.push(Reverse((due, shard, id)));
     }
 
     pub(super) fn ask_to_wake(&mut self, due: Timestamp, shard: ShardId) {
@@ -58,25 +64,24 @@ impl Timers {
         shards
     }
 
-    /// Takes the earliest of those that are due, with the time when it was.
-    pub(super) fn next_due(&mut self, until: Timestamp) -> Option<(Timestamp, ShardId, ExecutionId)> {
-        self.heap.peek().filter(|Reverse((at, _, _))| *at <= until)?;
-        let Reverse((due, shard, id)) = self.heap.pop()?;
-        // After a burst the memory of a million timers is not kept for the few that are left.
-        if self.heap.capacity() > 4_096 && self.heap.len() < self.heap.capacity() / 8 {
-            self.heap.shrink_to(self.heap.len() * 2);
-        }
-        Some((due, shard, id))
+    /// Takes one that is due up to the time of its lane, the earliest of the first lane or else of bulk; with the time when it was and that one.
+    pub(super) fn next_due(&mut self, until: CaughtUp) -> Option<(Timestamp, ShardId, ExecutionId, Timestamp)> {
+        let lanes = [(&mut self.first, until.first), (&mut self.bulk, until.bulk)];
+        lanes.into_iter().find_map(|(heap, until)| {
+            let (due, shard, id) = next_due(heap, until)?;
+            Some((due, shard, id, until))
+        })
     }
 
     /// How many there are, and when the earliest is due.
     pub(super) fn pending(&self) -> (usize, Option<Timestamp>) {
-        (self.heap.len(), self.heap.peek().map(|Reverse((due, _, _))| *due))
+        (self.first.len() + self.bulk.len(), [&self.first, &self.bulk].into_iter().filter_map(earliest).min())
     }
 
     /// The shard is no longer here.
     pub(super) fn forget(&mut self, shard: ShardId) {
-        self.heap.retain(|Reverse((_, of, _))| *of != shard);
+        self.first.retain(|Reverse((_, of, _))| *of != shard);
+        self.bulk.retain(|Reverse((_, of, _))| *of != shard);
         self.wakes.retain(|Reverse((_, of))| *of != shard);
     }
 
@@ -85,14 +90,28 @@ impl Timers {
         self.horizon
     }
 
-    /// When the earliest is due.
-    pub(super) fn next_instant(&self) -> Option<Instant> {
-        let timer = self.heap.peek().map(|Reverse((due, _, _))| *due);
+    /// When the earliest is due, of those of bulk only if that does not rest.
+    pub(super) fn next_instant(&self, bulk_rests: bool) -> Option<Instant> {
         let wake = self.wakes.peek().map(|Reverse((due, _))| *due);
-        let due = timer.into_iter().chain(wake).min()?;
+        let bulk = earliest(&self.bulk).filter(|_| !bulk_rests);
+        let due = [earliest(&self.first), bulk, wake].into_iter().flatten().min()?;
         let wait = u64::try_from(due - clock::now()).unwrap_or(0);
         Some(Instant::now() + Duration::from_millis(wait))
     }
+}
+
+fn earliest(heap: &Heap) -> Option<Timestamp> {
+    heap.peek().map(|Reverse((due, _, _))| *due)
+}
+
+fn next_due(heap: &mut Heap, until: Timestamp) -> Option<(Timestamp, ShardId, ExecutionId)> {
+    earliest(heap).filter(|due| *due <= until)?;
+    let Reverse(due) = heap.pop()?;
+    // After a burst the memory of a million timers is not kept for the few that are left.
+    if heap.capacity() > 4_096 && heap.len() < heap.capacity() / 8 {
+        heap.shrink_to(heap.len() * 2);
+    }
+    Some(due)
 }
 
 impl Host {

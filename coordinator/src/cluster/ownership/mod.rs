@@ -9,13 +9,15 @@
 
 mod driver;
 mod figures;
+mod membered;
 mod placement;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
 
-pub(super) use driver::{DriverParts, LocalHolding, Membered, join};
+pub(super) use driver::{DriverParts, LocalHolding, join};
+pub(super) use membered::Membered;
 
 use crate::store::{Member, ShardId, ShardSet};
 use placement::Candidates;

@@ -23,8 +23,9 @@ const WINDOW_MIN: usize = 256;
 const WINDOW_PER_CLAIMED: u64 = 4;
 /// Publishing goes on while so many messages are unconfirmed.
 const UNCONFIRMED_MAX: usize = 64;
-/// With more claims in a second than this, messages carry several offers: as many as are claimed in this part of a second.
-const MESSAGES_PER_SECOND: u64 = 500;
+/// With more claims in a second than this, messages carry several offers where several are there: as many as are claimed in 10 ms, a tenth of the time
+/// after which whoever finds no slot for one gives it back.
+const MESSAGES_PER_SECOND: u64 = 100;
 /// Pauses after a broker has refused, and between offers of what is handed back again and again, milliseconds.
 const PAUSE_FIRST_MS: u64 = 50;
 const PAUSE_MAX_MS: u64 = 2_000;
@@ -90,6 +91,8 @@ pub(crate) enum Published {
     Refused,
     /// Nobody knows: the connection was lost.
     Unknown,
+    /// Nobody knows: the broker has said nothing about it for long.
+    Unconfirmed,
 }
 
 /// See the module.
@@ -106,6 +109,8 @@ pub(crate) struct Outbox {
     refusals: u32,
     paused_until: u64,
     is_link_up: bool,
+    /// A message was not confirmed in time, and none since: a queue without a leader takes nothing, over whichever connection.
+    is_doubted: bool,
     claims: Rate,
     audit: audit::Audit,
     repeated: Repeated,
@@ -145,6 +150,7 @@ impl Outbox {
             refusals: 0,
             paused_until: 0,
             is_link_up,
+            is_doubted: false,
             claims: Rate::default(),
             audit: audit::Audit::default(),
             repeated: Repeated::default(),
@@ -189,9 +195,11 @@ impl Outbox {
     }
 
     /// The oldest task that the broker does not have, and since when it has waited: somebody takes it without the broker. Only while that takes nothing.
+    /// The one that is to find out whether it does comes last; should the broker have it after all, whoever gets it there is told that it is taken.
     pub(crate) fn take_back(&mut self) -> Option<(QueuedTask, u64)> {
         debug_assert!(self.is_stalled(), "what the broker takes is not handed out beside it");
-        let key = self.ready.iter().chain(self.later.values()).find(|key| self.waits(key)).copied()?;
+        let waits = self.ready.iter().chain(self.later.values()).find(|key| self.waits(key)).copied();
+        let key = waits.or_else(|| self.offers.keys().next().copied().filter(|_| self.is_doubted && self.offers.len() == 1))?;
         while self.ready.front().is_some_and(|front| *front == key || !self.waits(front)) {
             self.ready.pop_front();
         }
@@ -213,9 +221,14 @@ impl Outbox {
         self.offers.get(key).is_some_and(|offer| offer.state == State::Waiting)
     }
 
-    /// Whether the broker is away, or refuses what it is given: the queue may be somebody else's, or full.
+    /// Whether the broker is away, refuses what it is given (the queue may be somebody else's, or full), or keeps silent about it.
     pub(crate) fn is_stalled(&self) -> bool {
-        !self.is_link_up || self.refusals > 0
+        !self.is_link_up || self.refusals > 0 || self.is_doubted
+    }
+
+    /// How many messages may be on their way. While the queue is doubted one of them finds out; the other tasks are there for whoever takes them directly.
+    fn unconfirmed_max(&self) -> usize {
+        if self.is_doubted { 1 } else { UNCONFIRMED_MAX }
     }
 
     /// Forgets all tasks that are not wanted here any more.
@@ -226,19 +239,29 @@ impl Outbox {
     /// The next message, if there is something to publish and the broker takes it.
     pub(crate) fn next_batch(&mut self, now_ms: u64) -> Option<Batch> {
         self.due(now_ms);
-        if !self.is_link_up || now_ms < self.paused_until || self.unconfirmed >= UNCONFIRMED_MAX {
+        if !self.is_link_up || now_ms < self.paused_until || self.unconfirmed >= self.unconfirmed_max() {
             return None;
         }
-        let offers_max = (self.claims.per_second(now_ms) / MESSAGES_PER_SECOND).clamp(1, baton_task_queue::OFFERS_PER_MESSAGE_MAX as u64);
+        let most = if self.is_doubted { 1 } else { baton_task_queue::OFFERS_PER_MESSAGE_MAX as u64 };
+        let offers_max = (self.claims.per_second(now_ms) / MESSAGES_PER_SECOND).clamp(1, most);
         let number = self.last_number + 1;
         let mut offers = Vec::new();
         while (offers.len() as u64) < offers_max
             && let Some(key) = self.ready.pop_front()
         {
             let Some(offer) = self.offers.get_mut(&key).filter(|offer| offer.state == State::Waiting) else { continue };
+            // What has come back from a message that was too much for one worker goes to whoever has room for it, alone.
+            let goes_alone = offer.hand_backs > 0;
+            if goes_alone && !offers.is_empty() {
+                self.ready.push_front(key);
+                break;
+            }
             offer.state = State::Publishing { batch: number, at: now_ms };
             let waited_ms = now_ms.saturating_sub(offer.since);
             offers.push(BatchOffer { task: offer.task.clone(), offer_no: offer.offer_no, waited_ms });
+            if goes_alone {
+                break;
+            }
         }
         if offers.is_empty() {
             return None;
@@ -252,10 +275,11 @@ impl Outbox {
     pub(crate) fn published(&mut self, batch: &Batch, outcome: Published, now_ms: u64, random: u64) {
         self.unconfirmed = self.unconfirmed.saturating_sub(1);
         match outcome {
-            Published::Confirmed => self.refusals = 0,
-            Published::Refused | Published::Unknown => {
+            Published::Confirmed => (self.refusals, self.is_doubted) = (0, false),
+            Published::Refused | Published::Unknown | Published::Unconfirmed => {
                 self.paused_until = now_ms + pause(self.refusals, random);
                 self.refusals += 1;
+                self.is_doubted |= outcome == Published::Unconfirmed;
             }
         }
         for BatchOffer { task, .. } in &batch.offers {
@@ -267,7 +291,7 @@ impl Outbox {
             match outcome {
                 Published::Confirmed => offer.state = State::Offered { at: now_ms },
                 Published::Refused => self.again(key, Again::Refused, now_ms),
-                Published::Unknown => self.again(key, Again::LinkLost, now_ms),
+                Published::Unknown | Published::Unconfirmed => self.again(key, Again::LinkLost, now_ms),
             }
         }
     }
@@ -341,7 +365,7 @@ impl Outbox {
 
     /// When there may be something to publish next, milliseconds; now if there is.
     pub(crate) fn next_due(&self, now_ms: u64) -> Option<u64> {
-        if !self.is_link_up || self.unconfirmed >= UNCONFIRMED_MAX {
+        if !self.is_link_up || self.unconfirmed >= self.unconfirmed_max() {
             return None;
         }
         let due = if self.ready.is_empty() { self.later.keys().next().map(|(at, _)| *at)? } else { now_ms };

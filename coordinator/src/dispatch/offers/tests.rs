@@ -58,10 +58,25 @@ fn the_window_grows_with_what_is_claimed() {
 fn messages_carry_one_offer_until_many_are_claimed() {
     let mut outbox = entered(100, 0);
     assert_eq!(outbox.next_batch(0).expect("a batch").offers.len(), 1);
-    (0..5_000).for_each(|_| outbox.claims.add(0));
+    (0..1_000).for_each(|_| outbox.claims.add(0));
     assert_eq!(outbox.next_batch(0).expect("a batch").offers.len(), 10);
     (0..500_000).for_each(|_| outbox.claims.add(0));
     assert_eq!(outbox.next_batch(0).expect("a batch").offers.len(), baton_task_queue::OFFERS_PER_MESSAGE_MAX);
+}
+
+#[test]
+fn what_was_handed_back_goes_alone() {
+    let mut outbox = entered(3, 0);
+    (0..1_000).for_each(|_| outbox.claims.add(0));
+    let first = outbox.next_batch(0).expect("a batch");
+    assert_eq!(first.offers.len(), 3);
+    outbox.published(&first, Published::Confirmed, 0, RANDOM);
+    for offer in &first.offers[1..] {
+        assert!(outbox.hand_back(offer.task.execution, offer.task.task, 1, RANDOM));
+    }
+    outbox.enter(task(3), 1);
+    let lens: Vec<_> = std::iter::from_fn(|| outbox.next_batch(1)).map(|batch| batch.offers.len()).collect();
+    assert_eq!(lens, [1, 1, 1]);
 }
 
 #[test]
@@ -120,6 +135,27 @@ fn a_lost_connection_makes_everything_come_again_in_its_order() {
     assert_eq!((outbox.next_batch(11), outbox.next_due(11)), (None, None));
     outbox.link_changed(true, 20);
     assert_eq!(publish(&mut outbox, Published::Confirmed, 20), [(0, 1), (1, 1), (2, 1), (3, 0)]);
+}
+
+#[test]
+fn a_queue_that_confirms_nothing_is_stalled_over_every_connection() {
+    let mut outbox = entered(3, 0);
+    let unconfirmed = outbox.next_batch(0).expect("a batch");
+    outbox.published(&unconfirmed, Published::Unconfirmed, 10_000, RANDOM);
+    for at in [10_000, 20_000] {
+        outbox.link_changed(false, at);
+        outbox.link_changed(true, at + 100);
+        assert!(outbox.is_stalled());
+        let probe = outbox.next_batch(at + 100).expect("one is tried");
+        assert_eq!((probe.offers.len(), outbox.next_batch(at + 100), outbox.next_due(at + 100)), (1, None, None));
+        assert!(outbox.take_back().is_some(), "another is there for whoever takes it directly");
+        outbox.published(&probe, Published::Unconfirmed, at + 10_000, RANDOM);
+    }
+    outbox.link_changed(true, 30_000);
+    let probe = outbox.next_batch(30_000).expect("the last is tried");
+    assert_eq!(outbox.take_back().map(|(task, _)| task), Some(probe.offers[0].task.clone()), "and is there all the same");
+    outbox.published(&probe, Published::Confirmed, 30_001, RANDOM);
+    assert!(!outbox.is_stalled() && outbox.len() == 0);
 }
 
 #[test]

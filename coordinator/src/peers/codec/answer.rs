@@ -1,5 +1,7 @@
 //! Answers as they travel.
 
+use std::sync::Arc;
+
 use baton_engine::{NotRedrivable, PayloadTable, Rejected, Timestamp, Verdict};
 use bincode::{Decode, Encode};
 use bytes::Bytes;
@@ -19,15 +21,21 @@ pub(super) enum WireAnswer {
     Started(Result<Started, NotStarted>),
     Sent(Result<Verdict, NotSent>),
     Redriven(Result<Timestamp, NotRedriven>),
-    Seen(Option<Box<ExecutionRecord>>),
+    /// Where it is not in memory: why it is set aside, if it is.
+    Seen(Result<Box<ExecutionRecord>, Option<Arc<str>>>),
     History(Option<WireHistory>),
     Task(Option<WireGrant>),
     Claimed(Option<WireGrant>),
     Ended(Result<Option<Box<ExecutionRecord>>, NotRead>),
-    Listed { shards: Vec<u8>, executions: Vec<ExecutionSummary> },
+    Listed {
+        shards: Vec<u8>,
+        executions: Vec<ExecutionSummary>,
+    },
     Holding(Option<Vec<ClaimName>>),
     MapRun(MapRunAnswer),
-    Done { catalog_position: u64 },
+    Done {
+        catalog_position: u64,
+    },
     Throttled,
     Unavailable(String),
     NotHere,
@@ -94,8 +102,8 @@ impl WireAnswer {
             Answer::Started(result) => Self::Started(result.map_err(NotStarted::from)),
             Answer::Sent(result) => Self::Sent(result.map_err(NotSent::from)),
             Answer::Redriven(result) => Self::Redriven(result.map_err(NotRedriven::from)),
-            Answer::Seen(Seen::Here(record)) => Self::Seen(Some(record)),
-            Answer::Seen(Seen::Elsewhere) => Self::Seen(None),
+            Answer::Seen(Seen::Here(record)) => Self::Seen(Ok(record)),
+            Answer::Seen(Seen::Elsewhere { set_aside }) => Self::Seen(Err(set_aside)),
             Answer::History(history) => Self::History(history.map(WireHistory::from)),
             Answer::Task(grant) => Self::Task(grant.map(WireGrant::from)),
             Answer::MapRun(answer) => Self::MapRun(answer),
@@ -113,7 +121,7 @@ impl From<WireAnswer> for PeerAnswer {
             WireAnswer::Started(result) => shard(Answer::Started(result.map_err(StartError::from))),
             WireAnswer::Sent(result) => shard(Answer::Sent(result.map_err(SendError::from))),
             WireAnswer::Redriven(result) => shard(Answer::Redriven(result.map_err(RedriveError::from))),
-            WireAnswer::Seen(record) => shard(Answer::Seen(record.map_or(Seen::Elsewhere, Seen::Here))),
+            WireAnswer::Seen(record) => shard(Answer::Seen(record.map_or_else(|set_aside| Seen::Elsewhere { set_aside }, Seen::Here))),
             WireAnswer::History(history) => shard(Answer::History(history.map(SeenHistory::from))),
             WireAnswer::Task(grant) => shard(Answer::Task(grant.map(Into::into))),
             WireAnswer::MapRun(answer) => shard(Answer::MapRun(answer)),

@@ -15,7 +15,7 @@ use crate::cluster::{Notice, PeerAnswer, Question};
 use answer::WireAnswer;
 
 /// The format that is spoken.
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 /// Bytes of one body: a message has room for it, and for what goes with it.
 const BODY_BYTES_MAX: usize = baton_proto::MESSAGE_BYTES_MAX / 2;
 

@@ -27,7 +27,7 @@ fn made_up_label(revision: u128, state: StateId) -> String {
 pub(crate) fn map_run_id(map_run_arn: &str) -> Option<ExecutionId> {
     let last = map_run_arn.rsplit(':').next()?;
     let top = u32::from_str_radix(last.get(..8)?, 16).ok()?;
-    Some(ExecutionId(u128::from(top) << 96 | xxh3_128(map_run_arn.as_bytes()) >> 32))
+    Some(ExecutionId(u128::from(top) << 96 | xxh3_128(map_run_arn.as_bytes()) >> 32 | 1))
 }
 
 /// `<machine>/<label>` of a Map Run.

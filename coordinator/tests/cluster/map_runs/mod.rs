@@ -332,7 +332,7 @@ async fn a_run_that_is_stopped_ends_stopped() {
         };
         at_every_batch(play, async |play, name| {
             let end = play.conclude(name).await;
-            assert_eq!((end.record.status, end.run.status), (Status::Aborted, MapRunStatus::Aborted), "{kind} {name}");
+            assert_eq!((end.record.status, end.run.status), (Status::Aborted, MapRunStatus::Aborted), "{kind} {name}: {:?}", end.record);
             let [pending, running, succeeded, failed, aborted, redrive] = end.counted();
             assert_eq!((running, failed, redrive), (0, 0, 0), "{kind} {name}: {:?}", end.run);
             let begun = end.ledger.len() as u64;
