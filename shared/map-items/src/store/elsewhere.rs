@@ -1,6 +1,6 @@
 //! Stores other than S3, through `object_store`.
 
-use std::path::{Path as FilePath, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use object_store::{Error, GetOptions, GetRange, MultipartUpload, ObjectMeta, Obj
 
 use super::http::Http;
 use super::location::Scheme;
-use super::{Body, Entry, Listing, Opened, Range, StoreError, StoresConfig, Versioned};
+use super::{Body, Entry, Listing, Opened, Range, StoreError, StoresConfig, Versioned, folder};
 
 /// Entries of a page of a listing. Folders list in no order, so each page of one is a pass over it: pages are long.
 const PAGE_LEN: usize = 20_000;
@@ -45,7 +45,7 @@ impl Elsewhere {
         let ordered = matches!(scheme, Scheme::Gcs | Scheme::Azure);
         let (built, folder): (object_store::Result<Arc<dyn ObjectStore>>, _) = match scheme {
             Scheme::File => {
-                let folder = folder(rest, name, &config.file_roots)?;
+                let folder = folder::open(rest, name, &config.file_roots)?;
                 (LocalFileSystem::new_with_prefix(&folder).map(shared), Some(folder))
             }
             Scheme::Gcs => {
@@ -84,11 +84,20 @@ impl Elsewhere {
             }
             (error, _) => failed(&error),
         };
+        if let Some(folder) = &self.folder {
+            folder::file_of(folder, object.key).await?;
+        }
         let got = self.store.get_opts(&path(object.key)?, options).await.map_err(changed)?;
         Ok(Opened { size: got.meta.size, etag: got.meta.e_tag.clone(), body: Body::Elsewhere(got.into_stream()) })
     }
 
+    /// Whether what is read may be changed by others meanwhile, so that it has to be looked at again at its end.
+    pub(crate) fn is_folder(&self) -> bool {
+        self.folder.is_some()
+    }
+
     pub(crate) async fn list(&self, prefix: &str, listing: &Listing) -> Result<(Vec<Entry>, Listing), StoreError> {
+        self.stays_inside(prefix).await?;
         let after = match listing {
             Listing::After(key) | Listing::Token(key) => key.as_str(),
             Listing::End => return Ok((Vec::new(), Listing::End)),
@@ -132,11 +141,20 @@ impl Elsewhere {
         Ok(smallest.into_values().collect())
     }
 
+    async fn stays_inside(&self, key: &str) -> Result<(), StoreError> {
+        match &self.folder {
+            Some(folder) => folder::stays_inside(folder, key).await,
+            None => Ok(()),
+        }
+    }
+
     pub(crate) async fn put(&self, key: &str, body: Bytes) -> Result<(), StoreError> {
+        self.stays_inside(key).await?;
         self.store.put(&path(key)?, body.into()).await.map(drop).map_err(|error| failed(&error))
     }
 
     pub(crate) async fn delete(&self, key: &str) -> Result<(), StoreError> {
+        self.stays_inside(key).await?;
         self.store.delete(&path(key)?).await.map_err(|error| failed(&error))
     }
 
@@ -157,6 +175,7 @@ impl Elsewhere {
     }
 
     pub(crate) async fn begin_upload(&self, key: &str) -> Result<ElsewhereUpload, StoreError> {
+        self.stays_inside(key).await?;
         let upload = self.store.put_multipart(&path(key)?).await.map_err(|error| failed(&error))?;
         Ok(ElsewhereUpload { upload })
     }
@@ -184,14 +203,6 @@ impl ElsewhereUpload {
 
 fn shared(store: impl ObjectStore) -> Arc<dyn ObjectStore> {
     Arc::new(store)
-}
-
-/// The folder, if it is below one that the configuration allows.
-fn folder(path: &str, name: &str, roots: &[PathBuf]) -> Result<PathBuf, StoreError> {
-    let missing = || StoreError::NotAllowed(format!("The bucket '{name}' is not a folder that the configuration allows."));
-    let real = FilePath::new(path).canonicalize().map_err(|_| missing())?;
-    let allowed = roots.iter().filter_map(|root| root.canonicalize().ok()).any(|root| real.starts_with(root));
-    if allowed && real.is_dir() { Ok(real) } else { Err(missing()) }
 }
 
 fn path(key: &str) -> Result<Path, StoreError> {

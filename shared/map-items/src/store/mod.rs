@@ -2,6 +2,7 @@
 
 mod elsewhere;
 mod error;
+mod folder;
 pub(crate) mod http;
 mod location;
 mod retry;
@@ -216,6 +217,11 @@ impl Body {
 }
 
 impl Bucket {
+    /// Whether an object may be another before it has been read to its end.
+    pub(crate) fn may_change(&self) -> bool {
+        matches!(self, Bucket::Elsewhere(bucket) if bucket.is_folder())
+    }
+
     pub(crate) async fn get(&self, object: Versioned<'_>, range: Range, if_match: Option<&str>) -> Result<Opened, StoreError> {
         match self {
             Bucket::S3(bucket) => bucket.get(object, range, if_match).await,

@@ -65,7 +65,7 @@ impl Source {
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, StoreError> {
         loop {
             if self.position >= self.size {
-                return Ok(None);
+                return self.is_still_the_same().await.map(|()| None);
             }
             match self.piece().await {
                 // Some stores end an object that has become shorter with pieces of nothing.
@@ -78,6 +78,15 @@ impl Source {
                 Err(error) => self.broke_off(error).await?,
             }
         }
+    }
+
+    /// A file may be written to while it is read; everything else is read as it was when it was opened.
+    async fn is_still_the_same(&mut self) -> Result<(), StoreError> {
+        if self.bucket.may_change() && self.size > 0 && self.etag.is_some() {
+            let object = Versioned { key: &self.key, version: self.version.as_deref() };
+            get(&self.bucket, object, self.size - 1, self.etag.as_deref()).await?;
+        }
+        Ok(())
     }
 
     async fn piece(&mut self) -> Result<Option<Bytes>, StoreError> {

@@ -3,6 +3,7 @@
 mod failures;
 mod faulty;
 mod flattened;
+mod folders;
 mod listings;
 mod objects;
 mod results;
