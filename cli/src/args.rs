@@ -80,10 +80,13 @@ pub(crate) struct ServeArgs {
 pub(crate) struct UpArgs {
     #[command(flatten)]
     pub(crate) serve: ServeArgs,
-    /// Try a cluster on this machine instead: Redis and RabbitMQ of the system's packages, three coordinators, two workers; data and logs in
+    /// Try a cluster on this machine instead: Redis and RabbitMQ of the system's packages, several coordinators, two workers; data and logs in
     /// DIR/.baton/cluster.
     #[arg(long, conflicts_with = "ephemeral")]
     pub(crate) cluster: bool,
+    /// With --cluster: so many coordinators, 1 to 16.
+    #[arg(long, value_name = "COUNT", requires = "cluster", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=16))]
+    pub(crate) coordinators: u8,
 }
 
 #[derive(Clone, Debug, clap::Args)]
@@ -298,6 +301,13 @@ pub(crate) enum MapRunCommand {
         #[arg(long, value_name = "PAGE")]
         page: Option<String>,
     },
+    /// Change how many children may run at once, and how many failures are tolerated, of a Map Run that is running.
+    Update {
+        #[command(flatten)]
+        one: OneMapRun,
+        #[command(flatten)]
+        limits: MapRunLimits,
+    },
     /// Do again what has not succeeded, by redriving the execution that began the Map Run.
     Redrive {
         #[command(flatten)]
@@ -306,6 +316,26 @@ pub(crate) enum MapRunCommand {
         #[arg(long, short)]
         wait: bool,
     },
+}
+
+/// What is left out stays as it is.
+#[derive(Clone, Debug, clap::Args)]
+#[group(required = true, multiple = true)]
+pub(crate) struct MapRunLimits {
+    /// At most so many children run at once; 0 for no limit.
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) max_concurrency: Option<u32>,
+    /// The Map Run fails when more items than this have failed.
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(i64).range(0..))]
+    pub(crate) tolerated_failure_count: Option<i64>,
+    /// The Map Run fails when more than this part of its items has failed, 0 to 100.
+    #[arg(long, value_name = "PERCENT", value_parser = percentage)]
+    pub(crate) tolerated_failure_percentage: Option<f64>,
+}
+
+fn percentage(text: &str) -> Result<f64, String> {
+    let number: f64 = text.parse().map_err(|error| format!("{error}"))?;
+    if (0.0..=100.0).contains(&number) { Ok(number) } else { Err("must be between 0 and 100".to_owned()) }
 }
 
 fn at_least_one(text: &str) -> Result<usize, String> {

@@ -9,14 +9,12 @@ use serde_json::Value;
 
 use crate::config::client_location;
 use crate::exit::{CliError, CliResult, Exit};
+use crate::http;
 
 /// Any key is accepted; the scope tells account and region.
 fn authorization(key: &str, region: &str) -> String {
     format!("AWS4-HMAC-SHA256 Credential={key}/20260101/{region}/states/aws4_request, SignedHeaders=host, Signature=0")
 }
-
-/// How long a server may take to accept a connection.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a server may take to answer.
 fn patience(operation: &str) -> Duration {
@@ -37,19 +35,18 @@ pub(crate) struct Client {
 
 impl Client {
     /// For people: with their key, and the region that a server would have that is started here.
-    pub(crate) fn new(endpoint: &str) -> Self {
+    pub(crate) fn new(endpoint: &str) -> CliResult<Self> {
         let key = std::env::var("AWS_ACCESS_KEY_ID").unwrap_or_else(|_| "baton".into());
         Self::with(endpoint, authorization(&key, &client_location().region))
     }
 
     /// For a folder's own state machines, whose account and region are known.
-    pub(crate) fn of_project(endpoint: &str, location: &Location) -> Self {
+    pub(crate) fn of_project(endpoint: &str, location: &Location) -> CliResult<Self> {
         Self::with(endpoint, authorization(&location.account, &location.region))
     }
 
-    fn with(endpoint: &str, authorization: String) -> Self {
-        let http = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).build().expect("a client without TLS has nothing to load");
-        Self { endpoint: endpoint.trim_end_matches('/').to_owned(), authorization, http }
+    fn with(endpoint: &str, authorization: String) -> CliResult<Self> {
+        Ok(Self { endpoint: endpoint.trim_end_matches('/').to_owned(), authorization, http: http::client(endpoint)? })
     }
 
     /// Calls an operation of AWSStepFunctions.
@@ -141,13 +138,7 @@ impl Client {
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> CliError {
-        let reason = match error {
-            error if error.is_timeout() => "it does not answer in time".to_owned(),
-            error if error.is_connect() => "nothing listens there".to_owned(),
-            error => error.to_string(),
-        };
-        CliError::new(Exit::Unreachable, format!("no answer from {}: {reason}", self.endpoint))
-            .next("start a server with `baton dev DIR`, or name another with --endpoint")
+        http::unreachable(&self.endpoint, error)
     }
 
     fn not_baton(&self, text: &str) -> CliError {

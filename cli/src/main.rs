@@ -5,6 +5,7 @@ mod client;
 mod commands;
 mod config;
 mod exit;
+mod http;
 mod logs;
 mod map_progress;
 mod output;

@@ -379,7 +379,11 @@ fn text<'v>(value: &'v Value, member: &str) -> &'v str {
 pub(crate) fn shortened(text: &str) -> String {
     let document: Option<Value> = text.starts_with('{').then(|| serde_json::from_str(text).ok()).flatten();
     let message = document.as_ref().and_then(|document| document["errorMessage"].as_str());
-    let text = message.unwrap_or(text);
-    let head: String = text.chars().take(80).map(|c| if c == '\n' { ' ' } else { c }).collect();
+    head_of(message.unwrap_or(text), 80)
+}
+
+/// So many characters of a text, on one line.
+pub(crate) fn head_of(text: &str, len: usize) -> String {
+    let head: String = text.chars().take(len).map(|c| if c == '\n' { ' ' } else { c }).collect();
     if head.len() < text.len() { format!("{head}…") } else { head }
 }

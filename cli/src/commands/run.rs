@@ -27,7 +27,7 @@ pub(crate) fn run(args: RunArgs) -> CliResult {
 
 async fn execute(args: RunArgs) -> CliResult {
     let input = input::read(&args.input)?;
-    let folder = args.file.parent().unwrap_or(Path::new(""));
+    let folder = args.file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let flags = Config { limits: args.limits.clone(), aws: args.aws.clone(), ..Config::default() };
     let config = flags.over(Config::of_folder(&args.config, folder)?);
     let project = Project::load_file(&args.file, &config.aws.checked_location()?)?;
@@ -37,8 +37,7 @@ async fn execute(args: RunArgs) -> CliResult {
         return Err(CliError::silent(Exit::Lint));
     }
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let mock_config =
-        args.test_case.is_some().then(|| mocks::file(args.mock_config.as_deref(), args.file.parent().unwrap_or(Path::new("."))));
+    let mock_config = args.test_case.is_some().then(|| mocks::file(args.mock_config.as_deref(), folder));
     let config = ServerConfig { listen, ..config.server_config(Storage::Memory, mock_config, Some(folder))? };
     let server = Server::start(config).await.map_err(|error| CliError::new(Exit::Failed, error.to_string()))?;
     let endpoint = format!("http://{}", server.address());
@@ -50,7 +49,7 @@ async fn execute(args: RunArgs) -> CliResult {
     if !project.functions.is_empty() {
         handle.ready().await;
     }
-    let client = Client::of_project(&endpoint, project.location());
+    let client = Client::of_project(&endpoint, project.location())?;
     let result = one(&client, &project, &input, &args).await;
     handle.drain(Duration::from_secs(2)).await;
     stopping.cancel();

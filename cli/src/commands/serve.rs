@@ -47,7 +47,7 @@ async fn serve(args: ServeArgs, mode: Mode) -> CliResult {
     let storage = if ephemeral { Storage::Memory } else { Storage::Local(data_dir.clone()) };
     let server = Server::start(server_config(&config, storage, &dir, mode)?).await.map_err(not_started)?;
     let endpoint = format!("http://{}", server.address());
-    let client = Client::of_project(&endpoint, project.location());
+    let client = Client::of_project(&endpoint, project.location())?;
     let mut worker = Worker::builder().coordinator([&*endpoint]).functions(project.functions.clone()).in_process(true);
     if let Some(token) = config.server.worker_tokens.iter().flatten().next() {
         worker = worker.token(token.reveal());

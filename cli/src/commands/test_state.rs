@@ -15,7 +15,7 @@ use crate::output;
 const ROLE: &str = "arn:aws:iam::123456789012:role/test-state";
 
 pub(crate) fn run(args: TestStateArgs, endpoint: &str) -> CliResult {
-    let client = Client::new(endpoint);
+    let client = Client::new(endpoint)?;
     block_on(async {
         let answer = client.call("TestState", request(&client, &args).await?).await?;
         match args.common.output {

@@ -2,71 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use baton_local_services::{Folder, RabbitMq, Redis};
 
-use crate::support::{baton, call, folder, run};
+use crate::support::{Process, baton, call, folder, get, run, url_of};
 
-/// Starting a broker and five processes on a busy machine takes its time.
+/// Executions end in this time on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 const ECHO: &str = "[functions.Echo]\nruntime = \"command\"\ncode = [\"cat\"]\n";
 const CALLS_ECHO: &str = r#"{ "StartAt": "A", "States": { "A": { "Type": "Task", "End": true,
     "Resource": "arn:aws:lambda:us-east-1:123456789012:function:Echo" } } }"#;
-
-/// A process, and what it says.
-struct Process {
-    child: Child,
-    said: mpsc::Receiver<String>,
-    heard: Vec<String>,
-}
-
-impl Process {
-    fn start(command: &mut Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts");
-        let (say, said) = mpsc::channel();
-        let outputs: [Box<dyn Read + Send>; 2] =
-            [Box::new(child.stdout.take().expect("it is piped")), Box::new(child.stderr.take().expect("it is piped"))];
-        for output in outputs {
-            let say = say.clone();
-            // Whoever listened may have gone.
-            std::thread::spawn(move || BufReader::new(output).lines().map_while(Result::ok).for_each(|line| _ = say.send(line)));
-        }
-        Self { child, said, heard: Vec::new() }
-    }
-
-    /// Waits for a line with this in it.
-    fn says(&mut self, text: &str) -> String {
-        let until = Instant::now() + PATIENCE;
-        loop {
-            if let Some(line) = self.heard.iter().find(|line| line.contains(text)) {
-                return line.clone();
-            }
-            match self.said.recv_timeout(until.saturating_duration_since(Instant::now())) {
-                Ok(line) => self.heard.push(line),
-                Err(_) => panic!("{text:?} was not said:\n{}", self.heard.join("\n")),
-            }
-        }
-    }
-
-    /// Sends it SIGTERM; answers its exit code.
-    fn stop(&mut self) -> Option<i32> {
-        assert!(Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().expect("kill is there").success());
-        self.child.wait().expect("it is our child").code()
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // One that was stopped is gone already.
-        let _ = self.child.kill().and_then(|()| self.child.wait());
-    }
-}
 
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("folders can be made");
@@ -185,16 +135,6 @@ fn a_port_that_is_taken_is_named_with_what_to_do() {
     let mut command = baton();
     command.args(["coordinator", "--name", "a", "--store", &store.url(), "--port", &port]);
     assert_refused(&mut command, &[&format!("cannot listen on 127.0.0.1:{port}"), "choose another port with --port"]);
-}
-
-fn get(url: &str, path: &str) -> String {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime needs no more than threads");
-    let answer = async { reqwest::get(format!("{url}{path}")).await?.text().await };
-    runtime.block_on(answer).expect("the server answers")
-}
-
-fn url_of(ready: &str) -> String {
-    ready.trim().strip_prefix("baton ready ").expect("a ready line").to_owned()
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Dev, baton, folder};
+use crate::support::{Dev, baton, folder, http};
 
 const MACHINE: &str = r#"{ "StartAt": "Say", "States": { "Say": {
     "Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:Speaker", "Next": "Ask" },
@@ -22,7 +22,7 @@ fn lines(err: &str, message: &str) -> Vec<Value> {
 
 /// Calls an operation as part of a trace; its answer and the request's id.
 async fn call_traced(url: &str, operation: &str, body: Value) -> (Value, String) {
-    let request = reqwest::Client::new().post(url).header("x-amz-target", format!("AWSStepFunctions.{operation}"));
+    let request = http(None).post(url).header("x-amz-target", format!("AWSStepFunctions.{operation}"));
     let request = request.header("traceparent", format!("00-{TRACE_ID}-53995c3f42cd8ad8-01"));
     let response = request.body(body.to_string()).send().await.expect("the server answers");
     let id = response.headers()["x-amzn-requestid"].to_str().expect("ASCII").to_owned();

@@ -14,3 +14,4 @@ mod map_run;
 mod redrive;
 mod server;
 mod stopping;
+mod tls;

@@ -62,6 +62,7 @@ fn failures_are_shown_and_redriven() {
     let failures = site.baton(&["map-run", "failures", &arn]);
     assert_eq!((failures.code, failures.out.lines().count()), (0, 3), "{}{}", failures.out, failures.err);
     assert!(failures.out.contains("Runtime.ExitError") && failures.out.contains("Error: Runtime exited with error"), "{}", failures.out);
+    assert!(failures.err.contains("2 Runtime.ExitError"), "{}", failures.err);
 
     let mut seen = Vec::new();
     let mut page: Option<String> = None;
@@ -113,6 +114,30 @@ fn what_is_not_there_names_what_to_do() {
     assert!(missing.err.contains("Resource not found") && missing.err.contains("next:"), "{}", missing.err);
     let page = site.baton(&["map-run", "failures", "plain", "--limit", "0"]);
     assert_eq!(page.code, 2, "{}", page.err);
+}
+
+#[test]
+fn limits_of_a_run_are_changed_while_it_runs() {
+    let site = Site::serve(json!({"MaxConcurrency": 1}));
+    write(site.folder.path(), "work.sh", "cat; while [ ! -e go ]; do sleep 0.05; done\n");
+    site.baton(&["exec", "start", "each", "--name", "running", "--input", "[1,2,3]"]);
+    let nothing = site.baton(&["map-run", "update", "running"]);
+    assert!(nothing.code == 2 && nothing.err.contains("--max-concurrency"), "{}", nothing.err);
+    let update = |limits: &[&str]| site.baton(&[&["map-run", "update", "running"], limits].concat());
+    for unfit in ["101", "-1", "nan", "inf"] {
+        let refused = update(&[&format!("--tolerated-failure-percentage={unfit}")]);
+        assert!(refused.code == 2 && refused.err.contains("must be between 0 and 100"), "{} {}", refused.code, refused.err);
+    }
+    let wider = update(&["--max-concurrency", "3", "--tolerated-failure-percentage", "12.5"]);
+    assert!(wider.out.contains("max concurrency  3") && wider.out.contains("12.5 % of the items"), "{}{}", wider.out, wider.err);
+    let all_run = || site.baton(&["map-run", "describe", "running"]).out.contains("3 in all, 3 running");
+    assert!((0..100).any(|_| all_run()), "{}", site.baton(&["map-run", "describe", "running"]).out);
+
+    write(site.folder.path(), "go", "");
+    let ended = site.baton(&["exec", "watch", "running"]);
+    assert_eq!(ended.code, 0, "{}", ended.err);
+    let late = update(&["--max-concurrency", "1"]);
+    assert!(late.code == 1 && late.err.contains("The Map Run has ended and cannot be updated"), "{} {}", late.code, late.err);
 }
 
 /// Where no terminal is, there is a line now and then.

@@ -1,12 +1,18 @@
 //! Runs the binary in folders of the tests' own.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
-use std::time::Duration;
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Starting a broker and five processes on a busy machine takes its time.
+const STARTING: Duration = Duration::from_secs(120);
 
 /// The binary, without anything of the caller's environment that it looks at.
 pub(crate) fn baton() -> Command {
@@ -53,12 +59,40 @@ pub(crate) fn write(folder: &Path, name: &str, text: &str) {
     std::fs::write(path, text).expect("files can be written");
 }
 
+/// A client that trusts this certificate, in PEM, and nobody else.
+pub(crate) fn http(trusted: Option<&str>) -> reqwest::Client {
+    let mut roots = rustls::RootCertStore::empty();
+    let certificate = trusted.map(|pem| CertificateDer::from_pem_slice(pem.as_bytes()).expect("a certificate"));
+    roots.add_parsable_certificates(certificate);
+    let tls = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
+    let tls = tls.with_safe_default_protocol_versions().expect("ring has them").with_root_certificates(roots).with_no_client_auth();
+    reqwest::Client::builder().tls_backend_preconfigured(tls).build().expect("everything is there")
+}
+
+fn text(request: reqwest::RequestBuilder) -> String {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime needs no more than threads");
+    runtime.block_on(async { request.send().await?.text().await }).expect("the server answers")
+}
+
+/// What a server answers to a GET.
+pub(crate) fn get(url: &str, path: &str) -> String {
+    get_trusting(None, url, path)
+}
+
+/// As [`get`], over TLS.
+pub(crate) fn get_trusting(trusted: Option<&str>, url: &str, path: &str) -> String {
+    text(http(trusted).get(format!("{url}{path}")))
+}
+
 /// An operation of the AWS API at a server, which succeeds.
 pub(crate) fn call(url: &str, operation: &str, body: serde_json::Value) -> serde_json::Value {
-    let request = reqwest::Client::new().post(url).header("x-amz-target", format!("AWSStepFunctions.{operation}"));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime needs no more than threads");
-    let answer = runtime.block_on(async { request.body(body.to_string()).send().await?.text().await });
-    let answer: serde_json::Value = serde_json::from_str(&answer.expect("the server answers")).expect("answers are JSON");
+    call_trusting(None, url, operation, body)
+}
+
+/// As [`call`], over TLS.
+pub(crate) fn call_trusting(trusted: Option<&str>, url: &str, operation: &str, body: serde_json::Value) -> serde_json::Value {
+    let request = http(trusted).post(url).header("x-amz-target", format!("AWSStepFunctions.{operation}"));
+    let answer: serde_json::Value = serde_json::from_str(&text(request.body(body.to_string()))).expect("answers are JSON");
     assert!(answer.get("__type").is_none(), "{operation}: {answer}");
     answer
 }
@@ -144,4 +178,58 @@ impl Drop for Dev {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A process, and what it says.
+pub(crate) struct Process {
+    child: Child,
+    said: mpsc::Receiver<String>,
+    pub(crate) heard: Vec<String>,
+}
+
+impl Process {
+    pub(crate) fn start(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts");
+        let (say, said) = mpsc::channel();
+        let outputs: [Box<dyn Read + Send>; 2] =
+            [Box::new(child.stdout.take().expect("it is piped")), Box::new(child.stderr.take().expect("it is piped"))];
+        for output in outputs {
+            let say = say.clone();
+            // Whoever listened may have gone.
+            std::thread::spawn(move || BufReader::new(output).lines().map_while(Result::ok).for_each(|line| _ = say.send(line)));
+        }
+        Self { child, said, heard: Vec::new() }
+    }
+
+    /// Waits for a line with this in it.
+    pub(crate) fn says(&mut self, text: &str) -> String {
+        let until = Instant::now() + STARTING;
+        loop {
+            if let Some(line) = self.heard.iter().find(|line| line.contains(text)) {
+                return line.clone();
+            }
+            match self.said.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Ok(line) => self.heard.push(line),
+                Err(_) => panic!("{text:?} was not said:\n{}", self.heard.join("\n")),
+            }
+        }
+    }
+
+    /// Sends it SIGTERM; answers its exit code.
+    pub(crate) fn stop(&mut self) -> Option<i32> {
+        assert!(Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().expect("kill is there").success());
+        self.child.wait().expect("it is our child").code()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // One that was stopped is gone already.
+        let _ = self.child.kill().and_then(|()| self.child.wait());
+    }
+}
+
+/// What a ready line says.
+pub(crate) fn url_of(ready: &str) -> String {
+    ready.trim().strip_prefix("baton ready ").expect("a ready line").to_owned()
 }

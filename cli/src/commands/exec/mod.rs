@@ -19,7 +19,7 @@ pub(crate) use redrive::run as redrive;
 pub(crate) use watch::{AtInterrupt, follow};
 
 pub(crate) fn run(command: ExecCommand, endpoint: &str) -> CliResult {
-    let client = &Client::new(endpoint);
+    let client = &Client::new(endpoint)?;
     block_on(async {
         match command {
             ExecCommand::Start { common, state_machine, input, name, wait, sync } => {

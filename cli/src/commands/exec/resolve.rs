@@ -20,7 +20,7 @@ pub(crate) async fn state_machine(client: &Client, given: &str) -> CliResult<Str
     named.map(|machine| text(machine, "stateMachineArn") + behind).ok_or_else(|| {
         let names: Vec<_> = machines.iter().map(|machine| text(machine, "name")).collect();
         let step = if names.is_empty() {
-            "there are none: start `baton dev DIR` on a folder with definitions".into()
+            "there are none: create one (`aws stepfunctions create-state-machine`, Terraform), or start `baton dev DIR` on a folder with definitions".into()
         } else {
             format!("there are: {}", names.join(", "))
         };

@@ -1,5 +1,7 @@
 //! `baton map-run failures`: the children that have not succeeded, and why.
 
+use std::collections::BTreeMap;
+
 use futures_util::StreamExt;
 use futures_util::stream;
 use serde_json::{Value, json};
@@ -10,8 +12,10 @@ use crate::client::Client;
 use crate::commands::exec::resolve::text;
 use crate::exit::{CliError, CliResult, Exit};
 use crate::output;
-use crate::tree::shortened;
+use crate::tree::{head_of, shortened};
 
+/// Characters of an input in a table; `--output json` has all of it.
+const INPUT_LEN: usize = 120;
 /// Descriptions that are asked for at once.
 const AT_ONCE: usize = 16;
 
@@ -26,6 +30,9 @@ pub(super) async fn run(client: &Client, one: &OneMapRun, only: Option<Unsuccess
         Format::Json => output::json(&with_next(json!({ "executions": failures }), next.as_deref())),
         Format::Table if failures.is_empty() => output::note(&none_of(&run, &statuses)),
         Format::Table => output::table(&["STATUS", "NAME", "ERROR", "CAUSE", "INPUT"], failures.iter().map(row).collect()),
+    }
+    if one.common.output == Format::Table && failures.len() > 1 {
+        output::note(&by_error(&failures));
     }
     if let (Format::Table, Some(next)) = (one.common.output, &next) {
         output::note(&format!("there are more: add `--page {next}`"));
@@ -94,7 +101,19 @@ async fn described(client: &Client, child: Value) -> CliResult<Value> {
 
 fn row(child: &Value) -> Vec<String> {
     let part = |name: &str| text(child, name);
-    vec![part("status"), part("name"), part("error"), shortened(&part("cause")), part("input")]
+    vec![part("status"), part("name"), part("error"), shortened(&part("cause")), head_of(&part("input"), INPUT_LEN)]
+}
+
+/// How many there are of each error, the most frequent first: `40 KeyError, 2 States.Timeout`.
+fn by_error(failures: &[Value]) -> String {
+    let mut counts = BTreeMap::<String, usize>::new();
+    for failure in failures {
+        let error = Some(text(failure, "error")).filter(|error| !error.is_empty()).unwrap_or_else(|| text(failure, "status"));
+        *counts.entry(error).or_default() += 1;
+    }
+    let mut counts: Vec<_> = counts.into_iter().collect();
+    counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    counts.iter().map(|(error, count)| format!("{count} {error}")).collect::<Vec<_>>().join(", ")
 }
 
 fn with_next(mut answer: Value, next: Option<&str>) -> Value {

@@ -3,6 +3,7 @@
 mod describe;
 mod failures;
 mod redrive;
+mod update;
 
 use serde_json::{Value, json};
 
@@ -15,11 +16,12 @@ use crate::exit::{CliError, CliResult, Exit};
 pub(super) use describe::summary;
 
 pub(crate) fn run(command: MapRunCommand, endpoint: &str) -> CliResult {
-    let client = &Client::new(endpoint);
+    let client = &Client::new(endpoint)?;
     block_on(async {
         match command {
             MapRunCommand::Describe(one) => describe::run(client, &one).await,
             MapRunCommand::Failures { one, status, limit, page } => failures::run(client, &one, status, limit, page).await,
+            MapRunCommand::Update { one, limits } => update::run(client, &one, &limits).await,
             MapRunCommand::Redrive { one, wait } => redrive::run(client, &one, wait).await,
         }
     })

@@ -1,4 +1,4 @@
-//! `baton up --cluster`: a whole cluster on one machine, for trying it. Redis and RabbitMQ of the system's packages, three coordinators and two
+//! `baton up --cluster`: a whole cluster on one machine, for trying it. Redis and RabbitMQ of the system's packages, several coordinators and two
 //! workers, each a process of its own; all end with this one, in order when it is asked to end and at once when it is killed.
 
 mod child;
@@ -21,7 +21,6 @@ use crate::project::{Project, deploy};
 use child::Child;
 use services::Services;
 
-const COORDINATORS: usize = 3;
 const WORKERS: usize = 2;
 /// Pause before a process that has ended is started again, so that one can see what the others do meanwhile.
 const RESTART_PAUSE: Duration = Duration::from_secs(3);
@@ -60,20 +59,25 @@ struct Plan {
     /// What the command line says, for the children.
     variables: Vec<(&'static str, String)>,
     config_file: Option<PathBuf>,
+    coordinators: usize,
 }
 
 impl Plan {
     fn new(args: UpArgs) -> CliResult<Self> {
-        let serve = args.serve;
+        let UpArgs { serve, coordinators, .. } = args;
         let dir = std::path::absolute(&serve.dir).unwrap_or(serve.dir);
         let file = Config::of_folder(&serve.config, &dir)?;
         if file.member.advertise.is_some() || file.member.tls()?.is_some() {
-            return Err(CliError::new(Exit::Usage, "three coordinators on one machine cannot share an address or its certificate")
-                .next("leave advertise, tls_certificate and tls_key out of the file, or start `baton coordinator` three times"));
+            return Err(CliError::new(Exit::Usage, "coordinators on one machine cannot share an address or its certificate")
+                .next("leave advertise, tls_certificate and tls_key out of the file, or start `baton coordinator` yourself"));
         }
         let said = Config { server: serve.server, limits: serve.limits, aws: serve.aws, ..Config::default() };
-        let variables = said.variables();
+        let mut variables = said.variables();
         let config = said.over(file);
+        if config.server.item_folders.is_none() {
+            // As it is for one server of this folder.
+            variables.push(("BATON_ITEM_FOLDERS", dir.display().to_string()));
+        }
         let project = Project::load(&dir, &config.aws.checked_location()?)?;
         if project.has_errors() {
             project.report();
@@ -84,7 +88,7 @@ impl Plan {
         let folder = config.server.data_dir.clone().unwrap_or_else(|| dir.join(".baton")).join("cluster");
         std::fs::create_dir_all(&folder)
             .map_err(|error| CliError::new(Exit::Failed, format!("cannot make {}: {error}", folder.display())))?;
-        Ok(Self { project, config, folder, functions: dir, variables, config_file })
+        Ok(Self { project, config, folder, functions: dir, variables, config_file, coordinators: coordinators.into() })
     }
 
     /// The first is where clients go.
@@ -146,12 +150,12 @@ impl Running {
     async fn start(plan: &Plan) -> CliResult<Self> {
         note("starting Redis and RabbitMQ");
         let services = Services::start(&plan.folder).await?;
-        let mut coordinators: Vec<_> = (1..=COORDINATORS).map(|number| plan.coordinator(number, &services)).collect();
+        let mut coordinators: Vec<_> = (1..=plan.coordinators).map(|number| plan.coordinator(number, &services)).collect();
         all_ready(&mut coordinators).await?;
         let wanted = if plan.project.functions.is_empty() { 0 } else { WORKERS };
         let mut workers: Vec<_> = (1..=wanted).map(|number| plan.worker(number, &services, &coordinators)).collect();
         all_ready(&mut workers).await?;
-        let client = Client::of_project(coordinators[0].address(), plan.project.location());
+        let client = Client::of_project(coordinators[0].address(), plan.project.location())?;
         deploy::all(&client, &plan.project).await?;
         Ok(Self { services, coordinators, workers })
     }
@@ -169,6 +173,7 @@ impl Running {
         note(&self.services.to_string());
         note(&format!("data and logs: {}", plan.folder.display()));
         note(&format!("export AWS_ENDPOINT_URL_SFN={url}"));
+        note(&format!("baton doctor --store {}  shows the members from outside", self.services.store()));
         for machine in &plan.project.machines {
             note(&format!("serving {}", plan.project.state_machine_arn(&machine.name)));
         }
@@ -192,8 +197,9 @@ impl Running {
                 () = &mut stopped => return,
                 () = tokio::time::sleep(RESTART_PAUSE) => {}
             }
-            if let Err(error) = children[number].start() {
-                error.report();
+            match children[number].start() {
+                Ok(()) => tracing::info!("{} runs again", children[number]),
+                Err(error) => error.report(),
             }
         }
     }
