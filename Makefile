@@ -1,6 +1,6 @@
 # The small toolbox. CI calls these targets word for word; there is no second way.
 
-.PHONY: dev test check unit examples clients clients-all clients-go clients-java clients-rust chaos chaos-short chaos-map chaos-map-short chaos-cluster chaos-cluster-short bench sim sim-short models fuzz deny conformance conformance-page setup services deploy-check
+.PHONY: dev test check unit examples clients clients-all clients-go clients-java clients-rust chaos chaos-short chaos-map chaos-map-short chaos-cluster chaos-cluster-short bench bench-cluster broker-cluster sim sim-short models fuzz deny conformance conformance-page setup services deploy-check
 
 CARGO ?= cargo
 VENV   := .venv
@@ -22,9 +22,9 @@ check:
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 
-# Tests of the crates. Heavy suites have their own targets.
+# Tests of the crates. Heavy suites have their own targets. Many tests wait for something most of the time: more of them run at once than there are processors.
 unit: setup
-	$(CARGO) test --workspace
+	RUST_TEST_THREADS=$(or $(RUST_TEST_THREADS),4) $(CARGO) test --workspace
 
 $(DEBUG)/baton: build-debug
 build-debug:
@@ -71,14 +71,22 @@ chaos-cluster: build-release services
 chaos-cluster-short: build-debug services
 	$(DEBUG)/loadtest chaos-cluster --baton $(DEBUG)/baton --faults 10 --executions 100 --pause 4 --no-limits $(if $(SEED),--seed $(SEED))
 
-# Long seeded simulations, of one site and of a cluster; SEED=n repeats one, SEEDS=n runs that many.
+# A broker of three members, two of which are gone for a while.
+broker-cluster:
+	$(CARGO) test -p baton-coordinator --test cluster -- --ignored --nocapture queues_without_a_majority
+
+SIMULATE := $(CARGO) test --profile sim -p baton-coordinator
+
+# Long seeded simulations, of one site, of a cluster and of the catalog; SEED=n repeats one, SEEDS=n runs that many.
 sim:
 	$(CARGO) test --release -p baton-coordinator --test simulation -- --ignored --nocapture
-	$(CARGO) test --profile sim -p baton-coordinator --test cluster_simulation -- --ignored --nocapture --test-threads=1
+	$(SIMULATE) --test cluster_simulation -- --ignored --nocapture --test-threads=1
+	SEEDS=$(or $(SEEDS),10000) $(SIMULATE) --test catalog_simulation -- --nocapture --test-threads=1
 
-# What of it a change must pass: 2,000 clusters, and every rule that is switched off is missed.
+# What of it a change must pass: 2,000 clusters and 500 catalogs, and every rule that is switched off is missed.
 sim-short:
-	SEEDS=2000 $(CARGO) test --profile sim -p baton-coordinator --test cluster_simulation -- --nocapture with_faults every_mutant --include-ignored
+	SEEDS=2000 $(SIMULATE) --test cluster_simulation -- --nocapture with_faults every_mutant --include-ignored
+	SEEDS=500 $(SIMULATE) --test catalog_simulation -- --nocapture --test-threads=1
 
 # The protocols' models, further than `unit` explores them.
 models:
@@ -90,6 +98,10 @@ build-release:
 # The figures of docs/benchmarks.md.
 bench: build-release
 	scripts/bench.sh
+
+# Those of a cluster, beside what the broker does by itself.
+bench-cluster: build-release services
+	scripts/bench_cluster.sh
 
 # Answers recorded from AWS, where the corpus lies beside the checkout.
 conformance: build-debug setup

@@ -1,5 +1,7 @@
 //! What must hold of every execution, and of every history that is read.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use crate::api::{Execution, HistoryEvent};
@@ -103,6 +105,14 @@ pub(crate) fn check_history(events: &[HistoryEvent], status: &str) -> Result<(),
     }
 }
 
+/// How long after the beginning a worker had the first task, if there is one.
+pub(crate) fn first_task_after(events: &[HistoryEvent]) -> Option<Duration> {
+    let is_start = |event: &&HistoryEvent| matches!(event.kind.as_str(), "LambdaFunctionStarted" | "TaskStarted" | "ActivityStarted");
+    let begun = events.first()?.timestamp;
+    let started = events.iter().find(is_start)?.timestamp;
+    Some(Duration::from_secs_f64((started - begun).max(0.0)))
+}
+
 fn check_place(event: &HistoryEvent, position: u64, len: u64) -> Result<(), HistoryFault> {
     if event.id != position {
         return Err(HistoryFault::Gap { position, id: event.id });
@@ -186,5 +196,15 @@ mod tests {
         let expectation = Expectation::new("FAILED", None, Some("OutOfStock".into()));
         assert_eq!(expectation.check(&execution(json!({"status": "FAILED", "error": "OutOfStock", "cause": "c"}))), Ok(()));
         assert!(matches!(expectation.check(&execution(json!({"status": "FAILED", "error": "Other"}))), Err(Difference::Error { .. })));
+    }
+
+    #[test]
+    fn the_first_task_is_the_first_that_a_worker_had() {
+        let mut events = history(&[(1, 0, "ExecutionStarted"), (2, 0, "TaskStateEntered"), (3, 2, "LambdaFunctionScheduled")]);
+        assert_eq!(first_task_after(&events), None);
+        events.extend(history(&[(4, 3, "LambdaFunctionStarted"), (5, 4, "LambdaFunctionStarted")]));
+        (events[3].timestamp, events[4].timestamp) = (1.504, 1.6);
+        let waited = first_task_after(&events).expect("there is a task");
+        assert!((3_999..=4_001).contains(&waited.as_micros()), "{waited:?}");
     }
 }

@@ -111,6 +111,9 @@ pub(crate) struct WorkerArgs {
     /// Slots of each function
     #[arg(long, default_value_t = 256)]
     pub(crate) concurrency: u32,
+    /// End when standard input does: with whoever started this, however that ends
+    #[arg(long)]
+    pub(crate) until_input_ends: bool,
 }
 
 #[derive(Clone, Debug, Args)]

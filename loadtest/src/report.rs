@@ -31,6 +31,8 @@ pub(crate) struct Report {
     pub(crate) latency: Option<Latency>,
     /// Until StartExecution was answered.
     pub(crate) start_latency: Option<Latency>,
+    /// From the beginning until a worker had the first task, of the histories that were read, by their dates, which are whole milliseconds.
+    pub(crate) first_task_latency: Option<Latency>,
     pub(crate) checked: Checked,
     /// Starts that were repeated, by error.
     pub(crate) retries: BTreeMap<String, u64>,
@@ -150,6 +152,7 @@ impl Report {
             latency_of: latency_of(measured.scenario.finish),
             latency: Latency::of(&tally.end_latency),
             start_latency: Latency::of(&tally.start_latency),
+            first_task_latency: Latency::of(&tally.first_task_latency),
             checked: Checked {
                 as_expected: tally.as_expected,
                 histories: measured.histories,
@@ -191,7 +194,8 @@ impl Report {
             ("executions".to_owned(), format!("{} started, {} ended in {:.2} s", self.started, self.ended, self.seconds)),
             ("throughput".to_owned(), format!("{:.0} /s", self.throughput_per_second)),
         ];
-        let latencies = [(self.latency_of, self.latency), ("start", self.start_latency)];
+        let latencies =
+            [(self.latency_of, self.latency), ("start", self.start_latency), ("beginning to first task", self.first_task_latency)];
         rows.extend(latencies.into_iter().filter_map(|(name, latency)| Some((format!("latency, {name}"), latency?.text()))));
         let processes = [("server", self.server), ("worker", self.worker), ("generator", self.generator)];
         rows.extend(processes.into_iter().filter_map(|(name, figures)| Some((name.to_owned(), figures?.text()))));

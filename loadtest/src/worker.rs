@@ -49,8 +49,9 @@ impl WorkerHandle {
     pub(crate) fn in_own_process(scenario: &str, coordinator: &str, concurrency: u32) -> anyhow::Result<Self> {
         let program = std::env::current_exe().context("this program does not know where it lies")?;
         let mut child = Command::new(program)
-            .args(["worker", scenario, "--coordinator", coordinator, "--concurrency", &concurrency.to_string()])
-            .stdin(Stdio::null())
+            .args(["worker", scenario, "--coordinator", coordinator, "--concurrency", &concurrency.to_string(), "--until-input-ends"])
+            // It is open as long as this process lives.
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .context("cannot start the worker process")?;
@@ -86,7 +87,7 @@ impl Drop for WorkerHandle {
     }
 }
 
-/// `loadtest worker`: serves until SIGTERM.
+/// `loadtest worker`: serves until SIGTERM, or the end of its standard input.
 pub(crate) async fn run(args: &WorkerArgs) -> anyhow::Result<()> {
     let functions =
         if args.scenario == map_run::NAME { vec![map_run::FUNCTION.to_owned()] } else { Scenario::find(&args.scenario)?.functions };
@@ -100,6 +101,14 @@ pub(crate) async fn run(args: &WorkerArgs) -> anyhow::Result<()> {
         terminate.recv().await;
         stop.cancel();
     });
+    if args.until_input_ends {
+        let stop = stopping.clone();
+        std::thread::spawn(move || {
+            // An error is an end, too.
+            let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+            stop.cancel();
+        });
+    }
     let announce = || {
         println!("{READY_LINE}");
         // Whoever started this process may have gone; then nobody waits for the line.

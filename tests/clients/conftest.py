@@ -115,30 +115,28 @@ def binary(pytestconfig):
     return pytestconfig.getoption("--baton")
 
 
+def running(server):
+    """Starts it, and ends it after the test, unless the test has."""
+    yield server.start()
+    if server.process.poll() is None:
+        server.kill()
+
+
 @pytest.fixture
 def order_server(binary, tmp_path):
     """The order workflow, in a copy of its folder."""
     folder = tmp_path / "orders"
     shutil.copytree(ROOT / "examples/order-processing", folder, ignore=shutil.ignore_patterns(".baton"))
-    server = Server(binary, folder).start()
-    yield server
-    if server.process.poll() is None:
-        server.kill()
+    yield from running(Server(binary, folder))
 
 
 @pytest.fixture
 def server(binary, tmp_path):
     """An empty folder."""
-    server = Server(binary, tmp_path).start()
-    yield server
-    if server.process.poll() is None:
-        server.kill()
+    yield from running(Server(binary, tmp_path))
 
 
 @pytest.fixture
 def worker(binary, tmp_path):
     """An empty folder and a function."""
-    server = Worker(binary, tmp_path).start()
-    yield server
-    if server.process.poll() is None:
-        server.kill()
+    yield from running(Worker(binary, tmp_path))

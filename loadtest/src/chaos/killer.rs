@@ -1,9 +1,9 @@
 //! Runs the server and the worker, and kills them at moments that a seed decides.
 
-use std::net::TcpListener;
 use std::path::Path;
 use std::time::Duration;
 
+use baton_local_services::free_port;
 use serde::Serialize;
 use tokio::time::sleep;
 
@@ -60,7 +60,7 @@ pub(super) struct Killer {
 
 impl Killer {
     pub(super) async fn start(baton: &Path, site: &Site, random: Random) -> anyhow::Result<Self> {
-        let port = free_port()?;
+        let port = free_port();
         let url = format!("http://127.0.0.1:{port}");
         let baton = std::fs::canonicalize(baton)?;
         let text = |path: std::path::PathBuf| path.to_string_lossy().into_owned();
@@ -175,9 +175,4 @@ impl Killer {
         self.worker.stop().await?;
         self.server.stop().await
     }
-}
-
-/// A port that is free now; the server gets it again after every kill.
-pub(super) fn free_port() -> std::io::Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }

@@ -9,10 +9,11 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use baton_local_services::free_port;
 use serde::Serialize;
 
 use super::fresh_seed;
-use super::killer::{KillCounts, Killer, free_port};
+use super::killer::{KillCounts, Killer};
 use super::ledger::Entry;
 use super::process::Process;
 use super::site::Site;
@@ -127,7 +128,7 @@ async fn play(args: &MapChaosArgs, seed: u64, site: &Site) -> anyhow::Result<Map
 }
 
 async fn start(args: &MapChaosArgs, site: &Site, items: &Path, random: Random) -> anyhow::Result<Killer> {
-    let port = free_port()?;
+    let port = free_port();
     let url = format!("http://127.0.0.1:{port}");
     let text = |path: &Path| path.to_string_lossy().into_owned();
     let baton = std::fs::canonicalize(&args.common.baton)?;

@@ -32,6 +32,8 @@ pub(crate) struct Tally {
     pub(crate) start_latency: Histogram<u64>,
     /// Intended start to the end, µs: as the client saw it, or by the server's own dates (ms) where the end was looked at later.
     pub(crate) end_latency: Histogram<u64>,
+    /// Beginning to the first task with a worker, µs, of the histories that were read, by their dates (ms).
+    pub(crate) first_task_latency: Histogram<u64>,
     pub(crate) first_start: Option<Instant>,
     pub(crate) last_accepted: Option<Instant>,
     pub(crate) last_end: Option<Instant>,
@@ -53,6 +55,7 @@ impl Tally {
             problems: Vec::new(),
             start_latency: histogram(),
             end_latency: histogram(),
+            first_task_latency: histogram(),
             first_start: None,
             last_accepted: None,
             last_end: None,

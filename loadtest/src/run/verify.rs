@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use super::lane::Lane;
 use super::{Plan, VERIFYING_LANES, join_all};
 use crate::api::Api;
-use crate::check::{HistoryFault, check_history};
+use crate::check::{HistoryFault, check_history, first_task_after};
 use crate::progress::Progress;
 
 /// How an execution is looked at.
@@ -86,6 +86,9 @@ impl Plan<'_> {
         let actual = events.len() as u64;
         if actual != expected.events {
             return Err(HistoryFault::Length { expected: expected.events, actual }.to_string());
+        }
+        if let Some(waited) = first_task_after(&events) {
+            self.run.tally.borrow_mut().first_task_latency.saturating_record(waited.as_micros() as u64);
         }
         Ok(())
     }
