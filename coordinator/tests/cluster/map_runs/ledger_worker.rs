@@ -17,8 +17,10 @@ pub(super) struct LedgerWorker {
     /// How often each execution's task was run, in the order of the first time: its number and the executions that ran it.
     ledger: Mutex<BTreeMap<u64, BTreeMap<String, usize>>>,
     broken: Mutex<Vec<u64>>,
-    /// It takes no more than so many tasks, and reports none of those behind.
+    /// It begins to report no more than so many tasks, and holds on to those behind.
     patience: Mutex<Option<usize>>,
+    /// The claim that it has begun to report: whether it was heard is not known, and it counts once.
+    begun: Mutex<Option<u64>>,
 }
 
 impl LedgerWorker {
@@ -27,7 +29,7 @@ impl LedgerWorker {
         *self.broken.lock() = broken.to_vec();
     }
 
-    /// From now on it holds on to tasks when it has reported so many.
+    /// From now on it holds on to tasks when it has begun to report so many.
     pub(super) fn reports_only(&self, most: Option<usize>) {
         *self.patience.lock() = most;
     }
@@ -74,15 +76,19 @@ impl LedgerWorker {
     }
 
     fn next_to_report(&self) -> Option<Granted> {
-        let patience = self.patience.lock();
-        self.held.lock().first().filter(|_| patience.is_none_or(|left| left > 0)).cloned()
+        let first = self.held.lock().first().cloned()?;
+        let mut begun = self.begun.lock();
+        if *begun != Some(first.claim_id) {
+            if let Some(left) = &mut *self.patience.lock() {
+                *left = left.checked_sub(1)?;
+            }
+            *begun = Some(first.claim_id);
+        }
+        Some(first)
     }
 
     fn reported(&self, granted: &Granted) {
         self.held.lock().retain(|held| held.claim_id != granted.claim_id);
-        if let Some(left) = &mut *self.patience.lock() {
-            *left = left.saturating_sub(1);
-        }
     }
 }
 

@@ -141,13 +141,28 @@ impl Play {
     }
 
     async fn stop(&self, system: &System) {
+        let begun = Instant::now();
         while describe(system).await.status == Status::Running && self.worker.held() < 2 {
+            if begun.elapsed() >= PATIENCE {
+                self.give_up_waiting(system).await;
+            }
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
         match system.cluster.send(id("e"), Input::Stop { error: None, cause: None }).await {
             Ok(_) | Err(SendError::Rejected(Rejected::Ended | Rejected::Cancelled) | SendError::NoSuchExecution) => {}
             Err(error) => panic!("{error:?}"),
         }
+    }
+
+    /// Says all that there is to say of a run whose children's tasks have not come to the worker.
+    async fn give_up_waiting(&self, system: &System) -> ! {
+        let run = the_run(system).await;
+        let mut seen = Vec::new();
+        for child in children(system, &run).await {
+            let record = within(system.cluster.describe(child.id)).await.expect("it can be read");
+            seen.push((child.status, record.map(|record| (record.status, record.waiting.clone()))));
+        }
+        panic!("the worker holds {} tasks alone: {run:?} {seen:?} {:?}", self.worker.held(), self.worker.ledger());
     }
 
     async fn redrive(&self, system: &System) {
