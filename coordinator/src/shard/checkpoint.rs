@@ -123,13 +123,14 @@ impl<W: World> Shard<W> {
         self.checkpoint.under_way.is_some()
     }
 
-    /// Whether one can begin: none is under way, and everything decided is on its way to the log.
+    /// Whether one can begin: none is under way, everything decided is on its way to the log, and what it has of Express executions is in memory.
     pub fn can_checkpoint(&self) -> bool {
         let checkpoint = &self.checkpoint;
         self.lost.is_none()
             && checkpoint.stopped.is_none()
             && checkpoint.under_way.is_none()
             && self.rebuilding.is_empty()
+            && self.open_express.is_empty()
             && self.loading_map_runs == 0
             && self.log.batch.is_empty()
     }

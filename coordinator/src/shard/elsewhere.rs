@@ -26,7 +26,7 @@ impl<W: World> ShardInput<W> {
             ShardInput::SlotFree { slot, .. } => Some(Output::Return(slot)),
             ShardInput::Claim { id, task, slot, claim } => Some(Output::Stray { slot, id, task, claim }),
             ShardInput::Send { reply: None, .. }
-            | ShardInput::StartExpress { how: ExpressStart::Again { .. }, .. }
+            | ShardInput::RunAgain { .. }
             | ShardInput::MapRun { reply: None, .. }
             | ShardInput::EndsHeard(_)
             | ShardInput::Wake
@@ -43,13 +43,13 @@ impl<W: World> ShardInput<W> {
         }
     }
 
-    /// Whether it comes from outside of the shard's owner, so that a shard that is on its way out takes it no more.
-    pub fn is_from_outside(&self) -> bool {
+    /// Whether somebody waits for an answer and can look for the shard's owner elsewhere. An owner whose lease has lapsed, and may be its own again,
+    /// takes in everything else: nobody would say it twice, and what it decides of it comes into the log only if the lease is still its own.
+    pub fn can_be_asked_elsewhere(&self) -> bool {
         match self {
             ShardInput::Start { .. }
             | ShardInput::StartAgain { .. }
             | ShardInput::StartExpress { .. }
-            | ShardInput::Send { .. }
             | ShardInput::Redrive { .. }
             | ShardInput::Assert { .. }
             | ShardInput::Task { .. }
@@ -57,10 +57,12 @@ impl<W: World> ShardInput<W> {
             | ShardInput::History { .. }
             | ShardInput::WaitEnd { .. }
             | ShardInput::Watch { .. }
-            | ShardInput::SlotFree { .. }
             | ShardInput::Claim { .. } => true,
-            ShardInput::MapRun { reply, .. } => reply.is_some(),
-            ShardInput::EndsHeard(_)
+            ShardInput::Send { reply, .. } | ShardInput::MapRun { reply, .. } => reply.is_some(),
+            // The task for the slot stands in no queue any more.
+            ShardInput::SlotFree { .. }
+            | ShardInput::RunAgain { .. }
+            | ShardInput::EndsHeard(_)
             | ShardInput::Wake
             | ShardInput::HolderLost { .. }
             | ShardInput::GrantLost { .. }

@@ -29,11 +29,13 @@ pub enum ExpressStart<Reply> {
     Awaited(Reply),
     /// By a Map Run, which may have done so before: answered when the start is durable.
     Child(Reply),
-    /// By a restart, which found it open.
-    Again {
-        /// Whether it has a row in the key-value side.
-        has_row: bool,
-    },
+}
+
+/// One that a restart found open.
+pub(super) struct OpenExpress {
+    pub(super) start: Box<Start>,
+    /// Whether it has a row in the key-value side.
+    pub(super) has_row: bool,
 }
 
 /// How an execution ended whose caller has waited for that.
@@ -61,6 +63,10 @@ pub(super) struct Express {
 }
 
 impl Express {
+    fn new(is_recorded: bool, permit: ExpressPermit, payload_bytes: usize) -> Self {
+        Self { is_recorded, has_row: false, due: None, permit, payload_bytes_max: payload_bytes, unmeasured_events: 0, strands: 1 }
+    }
+
     /// Measures the payloads. An execution with many strands is measured the less often, so that a step costs the same in all.
     pub(super) fn measure(&mut self, execution: &Execution, events: usize) {
         self.unmeasured_events += events;
@@ -121,35 +127,29 @@ impl<W: World> Shard<W> {
             how => how,
         };
         start.at = self.now;
-        let payload_bytes = start.input.len();
-        let (is_recorded, has_row, permit) = match &how {
-            ExpressStart::Recorded(_) | ExpressStart::Child(_) => (true, false, world.express_pool().admit(payload_bytes)),
-            ExpressStart::Awaited(_) => (false, false, world.express_pool().admit(payload_bytes)),
-            ExpressStart::Again { has_row } => (true, *has_row, Some(world.express_pool().readmit(payload_bytes))),
+        let (is_recorded, reply) = match how {
+            ExpressStart::Recorded(reply) | ExpressStart::Child(reply) => (true, reply),
+            ExpressStart::Awaited(reply) => (false, reply),
         };
-        let Some(permit) = permit else { return self.refuse_express(id, how, StartError::Throttled, out) };
+        let Some(permit) = world.express_pool().admit(start.input.len()) else {
+            return out.push(Output::Reply(reply, Answer::Started(Err(StartError::Throttled))));
+        };
         let Some(revision) = world.revision(start.revision) else {
             let error = StartError::Unavailable("The state machine's definition is not there.");
-            return self.refuse_express(id, how, error, out);
+            return out.push(Output::Reply(reply, Answer::Started(Err(error))));
         };
-        let express =
-            Express { is_recorded, has_row, due: None, permit, payload_bytes_max: payload_bytes, unmeasured_events: 0, strands: 1 };
         let started = Started { arn: start.execution_arn.clone(), start_at: self.now, created: true };
-        let reply = match how {
-            ExpressStart::Recorded(reply) | ExpressStart::Child(reply) => {
-                self.log.batch.append_express_started(id, started_event(&start));
-                Some(reply)
-            }
-            ExpressStart::Awaited(reply) => {
-                self.waiting_for_end.insert(id, vec![reply]);
-                None
-            }
-            ExpressStart::Again { .. } => None,
+        let reply = if is_recorded {
+            self.log.batch.append_express_started(id, started_event(&start));
+            Some(reply)
+        } else {
+            self.waiting_for_end.insert(id, vec![reply]);
+            None
         };
-        let outcome = self.create(id, revision, start, Some(Box::new(express)), world, out);
-        if let Err(Panicked(reason)) = outcome {
+        let express = Express::new(is_recorded, permit, start.input.len());
+        if let Err(Panicked(reason)) = self.create(id, revision, start, Some(Box::new(express)), world, out) {
             tracing::error!(execution = %started.arn, %reason, "a defect has met this execution at its start");
-            self.forget_express(id, is_recorded, has_row);
+            self.forget_express(id, is_recorded, false);
             let replies = self.waiting_for_end.remove(&id).into_iter().flatten().chain(reply);
             let error = StartError::Unavailable("A defect prevents this execution from being started.");
             return out.extend(replies.map(|reply| Output::Reply(reply, Answer::Started(Err(error.clone())))));
@@ -162,13 +162,21 @@ impl<W: World> Shard<W> {
         }
     }
 
-    fn refuse_express(&mut self, id: ExecutionId, how: ExpressStart<W::Reply>, error: StartError, out: &mut Vec<Output<W>>) {
-        match how {
-            ExpressStart::Recorded(reply) | ExpressStart::Awaited(reply) | ExpressStart::Child(reply) => {
-                out.push(Output::Reply(reply, Answer::Started(Err(error))))
-            }
-            ExpressStart::Again { has_row } => {
-                tracing::error!(execution = %id, %error, "an Express execution cannot be run again");
+    /// Runs an execution from its beginning that a restart found open.
+    pub(super) fn run_again(&mut self, id: ExecutionId, open: OpenExpress, world: &mut W, out: &mut Vec<Output<W>>) {
+        let OpenExpress { mut start, has_row } = open;
+        start.at = self.now;
+        let payload_bytes = start.input.len();
+        let express = Express { has_row, ..Express::new(true, world.express_pool().readmit(payload_bytes), payload_bytes) };
+        let arn = start.execution_arn.clone();
+        let outcome = match world.revision(start.revision) {
+            Some(revision) => self.create(id, revision, *start, Some(Box::new(express)), world, out),
+            None => Err(Panicked("its state machine's definition is not there".into())),
+        };
+        match outcome {
+            Ok(()) => self.note_open_express(id),
+            Err(Panicked(reason)) => {
+                tracing::error!(execution = %arn, %reason, "an Express execution cannot be run again");
                 self.forget_express(id, true, has_row);
             }
         }

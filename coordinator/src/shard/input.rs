@@ -32,6 +32,11 @@ pub enum ShardInput<W: World> {
         /// In which way.
         how: ExpressStart<W::Reply>,
     },
+    /// An Express execution that a restart found open runs again from its beginning.
+    RunAgain {
+        /// Which.
+        id: ExecutionId,
+    },
     /// Something happens to an execution.
     Send {
         /// Which.
@@ -212,7 +217,8 @@ impl<W: World> ShardInput<W> {
     /// The execution that this names as the one it is about.
     fn named(&self) -> Option<ExecutionId> {
         match self {
-            ShardInput::Send { id, .. }
+            ShardInput::RunAgain { id }
+            | ShardInput::Send { id, .. }
             | ShardInput::Redrive { id, .. }
             | ShardInput::SlotFree { id, .. }
             | ShardInput::Claim { id, .. }
@@ -241,6 +247,16 @@ impl<W: World> ShardInput<W> {
         }
     }
 
+    /// The execution that this is about, if it is one.
+    pub(super) fn about(&self) -> Option<ExecutionId> {
+        match self {
+            ShardInput::Start { start, .. } | ShardInput::StartAgain { start, .. } | ShardInput::StartExpress { start, .. } => {
+                Some(ExecutionId::of_arn(&start.execution_arn))
+            }
+            other => other.named(),
+        }
+    }
+
     /// The execution that must be in memory before this can be handled.
     pub(super) fn needs(&self) -> Option<ExecutionId> {
         match self {
@@ -248,7 +264,8 @@ impl<W: World> ShardInput<W> {
             | ShardInput::StartAgain { start, .. }
             | ShardInput::StartExpress { start, how: ExpressStart::Child(_) } => Some(ExecutionId::of_arn(&start.execution_arn)),
             ShardInput::MapRun { message: MapRunMessage::ItemsRead { parent, .. } | MapRunMessage::Tell { parent }, .. } => Some(*parent),
-            ShardInput::Describe { .. }
+            ShardInput::RunAgain { .. }
+            | ShardInput::Describe { .. }
             | ShardInput::History { .. }
             | ShardInput::WaitEnd { .. }
             | ShardInput::Loaded { .. }
@@ -281,7 +298,8 @@ impl<W: World> ShardInput<W> {
             | ShardInput::Retry
             | ShardInput::Checkpointed { .. }
             | ShardInput::Lost { .. } => true,
-            ShardInput::StartExpress { how: ExpressStart::Recorded(_) | ExpressStart::Child(_) | ExpressStart::Again { .. }, .. }
+            ShardInput::StartExpress { how: ExpressStart::Recorded(_) | ExpressStart::Child(_), .. }
+            | ShardInput::RunAgain { .. }
             | ShardInput::MapRun { .. }
             | ShardInput::EndsHeard(_)
             | ShardInput::Start { .. }

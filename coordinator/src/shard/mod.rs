@@ -69,7 +69,7 @@ use hashbrown::{HashMap, HashSet};
 
 use crate::store::{ShardId, StoreError};
 use checkpoint::CheckpointState;
-use express::ExpressTimers;
+use express::{ExpressTimers, OpenExpress};
 use given_up::GivenUp;
 use live::{Ended, Live};
 use log::Log;
@@ -91,6 +91,8 @@ pub struct Shard<W: World> {
     live: Map<ExecutionId, Box<Live>>,
     /// Ended since the last checkpoint.
     ended: Map<ExecutionId, Box<Ended>>,
+    /// Express executions that a restart found open and that do not run yet. Whatever comes for one of them finds it running.
+    open_express: Map<ExecutionId, OpenExpress>,
     /// Being read from the key-value side, with what waits for them.
     loading: Map<ExecutionId, Vec<ShardInput<W>>>,
     /// Set aside while their snapshot is read again.
@@ -135,6 +137,7 @@ impl<W: World> Shard<W> {
             log: Log::new(seq),
             live: Map::default(),
             ended: Map::default(),
+            open_express: Map::default(),
             loading: Map::default(),
             rebuilding: Map::default(),
             quarantined: HashSet::new(),
@@ -246,6 +249,11 @@ impl<W: World> Shard<W> {
     }
 
     fn handle(&mut self, input: ShardInput<W>, world: &mut W, out: &mut Vec<Output<W>>) {
+        if let Some(id) = input.about()
+            && let Some(open) = self.open_express.remove(&id)
+        {
+            self.run_again(id, open, world, out);
+        }
         if let Some(id) = input.needs()
             && !self.live.contains_key(&id)
             && !self.ended.contains_key(&id)
@@ -257,6 +265,7 @@ impl<W: World> Shard<W> {
         }
         match input {
             ShardInput::Start { start, reply } | ShardInput::StartAgain { start, reply } => self.start_known(*start, reply, out),
+            ShardInput::RunAgain { .. } => {}
             ShardInput::StartExpress { start, how } => self.start_express(*start, how, world, out),
             ShardInput::Send { id, input, claim_id, reply } => self.send(id, input, claim_id, reply, world, out),
             ShardInput::SlotFree { id, task, slot, claim } => self.slot_free(id, task, slot, claim, world, out),

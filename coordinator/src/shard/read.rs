@@ -1,6 +1,6 @@
 //! What is read from a shard's memory. Only what is durable is told.
 
-use baton_engine::Status;
+use baton_engine::{RedriveCount, Status};
 
 use super::given_up::GivenUp;
 use super::live::{Ended, Live};
@@ -72,6 +72,9 @@ impl<W: World> Shard<W> {
         let live =
             live.filter(|(_, live)| live.first_seq <= durable_seq && super::listed_under(live.execution.started()) == state_machine_arn);
         listed.extend(live.map(|(id, live)| live.told(*id, durable_seq)));
+        let again = self.open_express.iter().map(|(id, open)| (id, &*open.start));
+        let again = again.filter(|(_, start)| start.map_child.is_some() && super::listed_under(start) == state_machine_arn);
+        listed.extend(again.map(|(id, start)| ExecutionSummary::running(*id, start, RedriveCount::default())));
         let ended = self
             .ended
             .iter()

@@ -9,6 +9,7 @@ use baton_engine::{Claim, EventKind, Execution, Holder, MapRun, Start, Status, T
 use bytes::Bytes;
 
 use super::codec::{Chunk, CodecError, Entry, EntryKind, read_batch};
+use super::express::OpenExpress;
 use super::given_up::GivenUp;
 use super::live::{Ended, History, Live, LoadError, Remains, TaskHolder};
 use super::map_run::{StoredMapRun, StoredUntoldEnd, UntoldEnd, child_of_untold_end_row, map_run_of_row, report_of};
@@ -17,7 +18,7 @@ use super::stored::{
     OPEN_COUNT_ROW, Stored, StoredEnded, StoredExpress, StoredGivenUp, StoredTasks, decode_value, execution_of_express_row,
     execution_of_given_up_row, execution_of_tasks_row,
 };
-use super::{ExecutionId, ExpressStart, Map, Output, Shard, ShardInput, World};
+use super::{ExecutionId, Map, Output, Shard, ShardInput, World};
 use crate::store::ShardId;
 use crate::store::keys::MetaKey;
 
@@ -83,12 +84,6 @@ struct RecoveredMapRun {
     has_row: bool,
     /// The log has more of it than the row.
     is_dirty: bool,
-}
-
-/// An Express execution that has begun and has not ended.
-struct OpenExpress {
-    start: Box<Start>,
-    has_row: bool,
 }
 
 /// A claim that a session held when the server ended. It counts until its worker has had time to come back.
@@ -446,8 +441,8 @@ impl<W: World> Recovering<W> {
     fn run_express_again(&mut self) {
         let mut open: Vec<_> = std::mem::take(&mut self.express).into_iter().collect();
         open.sort_unstable_by_key(|(id, open)| (open.start.at, *id));
-        let again = |(_, OpenExpress { start, has_row })| ShardInput::StartExpress { start, how: ExpressStart::Again { has_row } };
-        self.shard.own.extend(open.into_iter().map(again));
+        self.shard.own.extend(open.iter().map(|(id, _)| ShardInput::RunAgain { id: *id }));
+        self.shard.open_express.extend(open);
     }
 
     fn wake(&mut self, id: ExecutionId, had_row: bool, world: &W, held: &mut Vec<HeldClaim>, out: &mut Vec<Output<W>>) {

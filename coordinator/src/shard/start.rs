@@ -209,7 +209,7 @@ impl<W: World> Shard<W> {
             | ShardInput::Watch { reply, .. } => out.push(Output::Reply(reply, Answer::Unavailable(unavailable))),
             // A timer of an execution that is gone, a task that nobody waits for: nothing to be done.
             ShardInput::Send { reply: None, .. }
-            | ShardInput::StartExpress { how: ExpressStart::Again { .. }, .. }
+            | ShardInput::RunAgain { .. }
             | ShardInput::MapRun { reply: None, .. }
             | ShardInput::EndsHeard(_)
             | ShardInput::Wake

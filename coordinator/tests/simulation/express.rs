@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use baton_coordinator::shard::codec::{Entry, EntryKind};
-use baton_coordinator::shard::{Answer, ExecutionId, ExpressEnd, ExpressStart, Grant, ShardInput};
+use baton_coordinator::shard::{Answer, ExecutionId, ExpressEnd, ExpressStart, Grant, Output, Seen, ShardInput};
 use baton_coordinator::store::Table;
 use baton_coordinator::store::keys::{ExecutionKey, MetaKey};
 use baton_engine::Status;
 
 use super::machine;
 use super::site::{Happening, Site, start_of};
-use super::world::Asker;
+use super::world::{Asker, SimWorld};
 
 /// Orders that are run as Express executions, in each way.
 pub(crate) const EXPRESS_ORDERS: u64 = 8;
@@ -114,6 +114,24 @@ impl Site {
         let is_first = self.express.ledger.insert((self.crashes, id, task.entry, task.attempt));
         assert!(is_first, "attempt {} of entry {} runs twice in one life of the server", task.attempt, task.entry);
         assert!(!self.express.ended.contains(&id), "what has ended does not run again");
+    }
+
+    /// One that has begun and not ended is there from the first moment after a restart, before it runs again by itself.
+    pub(crate) fn look_for_express(&mut self, out: &mut Vec<Output<SimWorld>>) {
+        let open: Vec<_> = self.express.begun.difference(&self.express.ended).copied().collect();
+        if open.is_empty() || self.random.once_in(2) {
+            return;
+        }
+        let id = open[self.random.below(open.len() as u64) as usize];
+        let asked = ShardInput::Describe { id, reply: Asker::Inspector };
+        let mut said = Vec::new();
+        self.shard.as_mut().expect("it has just come").step(self.now, asked, &mut self.world, &mut said);
+        let answer = said.extract_if(.., |output| matches!(output, Output::Reply(Asker::Inspector, _))).next();
+        assert!(
+            matches!(answer, Some(Output::Reply(_, Answer::Seen(Seen::Here(_))))),
+            "an open Express execution is there after a restart"
+        );
+        out.extend(said);
     }
 
     /// What ran, and what is left of it.

@@ -87,13 +87,13 @@ struct Held {
 }
 
 pub(crate) struct Site {
-    random: Random,
+    pub(crate) random: Random,
     faults: Faults,
-    now: i64,
+    pub(crate) now: i64,
     sequence: u64,
     agenda: BTreeMap<(i64, u64), Happening>,
-    world: SimWorld,
-    shard: Option<Shard<SimWorld>>,
+    pub(crate) world: SimWorld,
+    pub(crate) shard: Option<Shard<SimWorld>>,
     // The store.
     log: Vec<(u64, Bytes)>,
     under_way: Vec<(u64, Bytes)>,
@@ -486,6 +486,7 @@ impl Site {
         assert_eq!(shard.open_count(), self.open.len() as u64, "open executions are counted, whatever part of a checkpoint was written");
         self.shard = Some(shard);
         self.unasserted = held;
+        self.look_for_express(&mut out);
         let rows: Vec<_> =
             self.table.keys().filter(|(table, _)| *table == Table::Timers).filter_map(|(_, key)| TimerKey::decode(key)).collect();
         for row in rows {
