@@ -9,6 +9,7 @@ mod delivery;
 mod durability;
 mod express;
 mod faulty_store;
+mod lapse;
 mod map_runs;
 mod members;
 mod reads;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use baton_coordinator::cluster::{
@@ -27,7 +27,7 @@ use crate::store_support::redis_server::RedisServer;
 use crate::support::*;
 
 const SHARDS: u16 = 32;
-const LIFETIME: Duration = Duration::from_millis(1_500);
+pub(crate) const LIFETIME: Duration = Duration::from_millis(1_500);
 /// A crash is over within this time: a lease ends, others hear of it, ask, and read. Tests allow for a busy machine.
 const TAKEN_OVER: Duration = Duration::from_secs(6);
 
@@ -485,21 +485,23 @@ async fn a_member_that_does_not_reach_the_store_sends_its_workers_to_others_befo
 }
 
 /// The way to a store, which can be cut: what is on its way then arrives when it is mended.
-struct Link {
+pub(crate) struct Link {
     store: Arc<MemoryStore>,
     is_cut: watch::Sender<bool>,
-    /// Appends of the time of the cut never come.
-    drops: AtomicBool,
+    /// Appends of the time of a cut; `None` while there is none.
+    held: Mutex<Option<Vec<Append>>>,
 }
 
 impl Link {
-    fn new(store: Arc<MemoryStore>) -> Self {
-        Self { store, is_cut: watch::Sender::new(false), drops: AtomicBool::new(false) }
+    pub(crate) fn new(store: Arc<MemoryStore>) -> Self {
+        Self { store, is_cut: watch::Sender::new(false), held: Mutex::default() }
     }
 
-    fn cut(&self, is_cut: bool) {
+    pub(crate) fn cut(&self, is_cut: bool) {
         self.is_cut.send_replace(is_cut);
-        self.drops.store(is_cut, Ordering::Relaxed);
+        let mut held = self.held.lock();
+        let late = std::mem::replace(&mut *held, is_cut.then(Vec::new));
+        late.into_iter().flatten().for_each(|append| self.store.append(append));
     }
 
     async fn mended(&self) {
@@ -546,8 +548,9 @@ impl ShardStore for Link {
     }
 
     fn append(&self, append: Append) {
-        if !self.drops.load(Ordering::Relaxed) {
-            self.store.append(append);
+        match &mut *self.held.lock() {
+            Some(held) => held.push(append),
+            None => self.store.append(append),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Shards that come and go while the host runs, where several members share the store.
 //!
-//! A shard that is not here, or on its way out, or whose lease may have ended, takes nothing in: whoever asks is told to look for its owner.
-//! One that leaves in order first makes durable what is decided and checkpoints it, so that its next owner has nothing to replay. One that the
+//! A shard that is not here, or on its way out, takes nothing in: whoever asks is told to look for its owner, and so is whoever asks one whose lease
+//! may have ended. One that leaves in order first makes durable what is decided and checkpoints it, so that its next owner has nothing to replay. One that the
 //! store has given to another member is dropped as it is.
 
 use std::time::{Duration, Instant};
@@ -50,10 +50,14 @@ pub(super) struct Leaving {
 impl Host {
     /// Something from outside for one of the shards.
     pub(super) fn take_in(&mut self, now: Timestamp, index: usize, input: Input) {
-        if self.shared.losses.is_some() && !self.is_at_work(index) {
+        if self.shared.losses.is_some() && !self.is_at_work(index) && (self.is_leaving(index) || input.can_be_asked_elsewhere()) {
             return self.turn_back(input);
         }
         self.step(now, index, input);
+    }
+
+    fn is_leaving(&self, index: usize) -> bool {
+        self.shards[index].as_ref().is_some_and(|owned| owned.leaving.is_some())
     }
 
     /// Whether the shard is here to stay and this process may speak for it. What has come before a round and is handled in it may be answered

@@ -82,12 +82,15 @@ impl Cluster {
         self.part_if_lost(member, shard);
     }
 
-    /// As [`step_owned`](Self::step_owned), of whoever is the owner here by now.
+    /// As [`step_owned`](Self::step_owned), of whoever is the owner here by now. Its lease may have lapsed: it may be its own again.
     pub(crate) fn step_here(&mut self, member: usize, id: ExecutionId, input: ShardInput<MemberWorld>) {
-        let shard = Self::shard_of(id);
-        if let Some(token) = self.members[member].shards.get(&shard).map(|held| held.token) {
-            self.step_owned(member, shard, token, input);
+        let (shard, now) = (Self::shard_of(id), self.now);
+        let Some(held) = self.members[member].shards.get(&shard).filter(|held| !held.is_leaving) else { return };
+        let (token, is_lapsed) = (held.token, now >= held.lease_until);
+        if is_lapsed && (input.can_be_asked_elsewhere() || self.has(Mutant::TakesNothingWhileLapsed)) {
+            return;
         }
+        self.step_owned(member, shard, token, input);
     }
 
     pub(super) fn resume(&mut self, member: usize, shard: ShardId) {
