@@ -5,14 +5,13 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use baton_task_queue::{Consumer, Delivery, Offer, TaskQueue};
-use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::claiming::{Taker, named};
+use super::in_hand::{InHand, Message};
 use crate::cluster::{ClaimOutcome, Cluster, count_claim};
 use crate::dispatch::{SharedQueue, TaskToken};
 
@@ -68,55 +67,30 @@ enum End {
 struct Reader<'a> {
     cluster: &'a Cluster,
     queue: &'a Arc<SharedQueue>,
-    /// Offers without a slot, oldest first.
+    /// Those with offers that have no slot, oldest first.
     waiting: VecDeque<Waiting>,
+    /// Offers that a message carries, as of late; at least 1.
+    offers_per_message: f64,
     /// What the broker was told, and since when.
     prefetch: u16,
     changed_at: Instant,
     in_hand: Arc<InHand>,
 }
 
+/// A message of which some offers have no slot.
 struct Waiting {
-    offer: Offer,
+    /// Those, in order.
+    offers: VecDeque<Offer>,
+    /// How many it came with.
+    came: usize,
     message: Arc<Message>,
     since: Instant,
 }
 
-/// Messages that are not settled.
-#[derive(Default)]
-struct InHand {
-    count: AtomicUsize,
-    fewer: Notify,
-}
-
-/// A message in hand. The last of its offers that is settled acknowledges it; without that it goes back.
-struct Message {
-    delivery: parking_lot::Mutex<Option<Delivery>>,
-    open: AtomicUsize,
-    in_hand: Arc<InHand>,
-}
-
-impl Message {
-    /// One of its offers was granted, denied or handed back.
-    fn settle(&self) {
-        if self.open.fetch_sub(1, Ordering::AcqRel) == 1
-            && let Some(delivery) = self.delivery.lock().take()
-        {
-            delivery.acknowledge();
-        }
-    }
-}
-
-impl Drop for Message {
-    fn drop(&mut self) {
-        self.in_hand.count.fetch_sub(1, Ordering::AcqRel);
-        self.in_hand.fewer.notify_one();
-    }
-}
-
 impl<'a> Reader<'a> {
     fn new(cluster: &'a Cluster, queue: &'a Arc<SharedQueue>, prefetch: u16) -> Self {
-        Self { cluster, queue, waiting: VecDeque::new(), prefetch, changed_at: Instant::now(), in_hand: Arc::default() }
+        let (waiting, changed_at) = (VecDeque::new(), Instant::now());
+        Self { cluster, queue, waiting, offers_per_message: 1.0, prefetch, changed_at, in_hand: Arc::default() }
     }
 
     /// Reads until the connection is gone or nobody serves the queue here any more.
@@ -152,16 +126,16 @@ impl<'a> Reader<'a> {
     /// message whose consumer has gone before goes to others, who would claim it in vain, and each of them anew if they do the same.
     async fn settle_rest(mut self, consumer: Box<dyn Consumer>) {
         self.give_back_before(Instant::now() + HOLD_MAX);
-        while self.in_hand.count.load(Ordering::Acquire) > 0 {
-            self.in_hand.fewer.notified().await;
-        }
+        self.in_hand.all_settled().await;
         drop(consumer);
     }
 
-    /// As many messages as slots are free, beside those whose claims are under way; `None` if nobody serves the queue any more.
+    /// As many messages as have offers for the slots that are free, beside those in hand; `None` if nobody serves the queue any more.
     fn wanted(&self) -> Option<u16> {
-        let free = self.cluster.inner.queues.free_slots(self.queue)?.saturating_sub(self.waiting.len() as u64);
-        Some(prefetch_for(free + self.in_hand.count.load(Ordering::Acquire) as u64))
+        let waiting: usize = self.waiting.iter().map(|waiting| waiting.offers.len()).sum();
+        let free = self.cluster.inner.queues.free_slots(self.queue)?.saturating_sub(waiting as u64);
+        let messages = (free as f64 / self.offers_per_message).ceil() as u64;
+        Some(prefetch_for(messages + self.in_hand.count() as u64))
     }
 
     fn take(&mut self, mut delivery: Delivery) {
@@ -169,24 +143,28 @@ impl<'a> Reader<'a> {
         if offers.is_empty() {
             return delivery.acknowledge();
         }
-        self.in_hand.count.fetch_add(1, Ordering::AcqRel);
-        let message = Message { delivery: Some(delivery).into(), open: offers.len().into(), in_hand: self.in_hand.clone() };
-        let (message, since) = (Arc::new(message), Instant::now());
-        self.waiting.extend(offers.into_iter().map(|offer| Waiting { offer, message: message.clone(), since }));
+        let came = offers.len();
+        self.offers_per_message += (came as f64 - self.offers_per_message) / 8.0;
+        let message = self.in_hand.take(delivery, came);
+        self.waiting.push_back(Waiting { offers: offers.into(), came, message, since: Instant::now() });
     }
 
     fn claim_waiting(&mut self) {
-        while let Some(waiting) = self.waiting.front() {
-            let Some(TaskToken { execution, task, .. }) = named(self.cluster, &waiting.offer.token) else {
+        while let Some(Waiting { offers, message, .. }) = self.waiting.front_mut() {
+            let Some(offer) = offers.front() else {
+                self.waiting.pop_front();
+                continue;
+            };
+            let Some(TaskToken { execution, task, .. }) = named(self.cluster, &offer.token) else {
                 // Made under another key: whoever has that offers the task again.
                 tracing::warn!(queue = %self.queue.name, "an offer is none of ours: another cluster uses the same queue");
-                let foreign = self.waiting.pop_front();
-                foreign.into_iter().for_each(|Waiting { message, .. }| message.settle());
+                offers.pop_front();
+                message.settle();
                 continue;
             };
             let Some(taker) = Taker::of(self.cluster, self.queue, execution, task) else { return };
-            let Some(Waiting { message, .. }) = self.waiting.pop_front() else { return };
-            let taken = taker.take(self.cluster.clone(), self.queue.clone(), execution, task);
+            offers.pop_front();
+            let (taken, message) = (taker.take(self.cluster.clone(), self.queue.clone(), execution, task), message.clone());
             tokio::spawn(async move {
                 // What nobody has answered goes back with its message.
                 if taken.await {
@@ -204,19 +182,19 @@ impl<'a> Reader<'a> {
     /// As [`give_back`](Self::give_back) would then.
     fn give_back_before(&mut self, then: Instant) {
         while self.waiting.front().is_some_and(|waiting| waiting.since + HOLD_MAX <= then)
-            && let Some(Waiting { offer, message, .. }) = self.waiting.pop_front()
+            && let Some(Waiting { offers, came, message, .. }) = self.waiting.pop_front()
         {
-            count_claim(ClaimOutcome::HandedBack);
-            let others = self.waiting.iter().filter(|waiting| Arc::ptr_eq(&waiting.message, &message)).count();
-            if message.open.load(Ordering::Acquire) == others + 1 && Arc::strong_count(&message) == others + 1 {
+            offers.iter().for_each(|_| count_claim(ClaimOutcome::HandedBack));
+            if offers.len() == came {
                 // Nobody has claimed any of it: dropped, it goes back whole.
-                self.waiting.retain(|waiting| !Arc::ptr_eq(&waiting.message, &message));
                 continue;
             }
-            if let Some(token) = self.cluster.inner.key.open(&offer.token) {
-                self.cluster.hand_back(token.execution, token.task);
+            for offer in offers {
+                if let Some(token) = self.cluster.inner.key.open(&offer.token) {
+                    self.cluster.hand_back(token.execution, token.task);
+                }
+                message.settle();
             }
-            message.settle();
         }
     }
 }

@@ -8,6 +8,7 @@ mod claiming;
 mod consumer;
 mod consumers;
 mod figures;
+mod in_hand;
 mod publisher;
 
 use super::Cluster;
