@@ -9,6 +9,7 @@ use std::time::Duration;
 use baton_worker::child::MARKER;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{ChildStdout, Command};
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::last_lines;
@@ -26,13 +27,13 @@ pub(super) struct Child {
     address: String,
     log: PathBuf,
     process: Option<tokio::process::Child>,
-    /// Until the ready line.
-    output: Option<Lines<BufReader<ChildStdout>>>,
+    /// Until the ready line has come.
+    ready: Option<oneshot::Receiver<()>>,
 }
 
 impl Child {
     pub(super) fn new(name: String, arguments: Vec<String>, address: String, log: PathBuf) -> Self {
-        Self { name, arguments, variables: Vec::new(), address, log, process: None, output: None }
+        Self { name, arguments, variables: Vec::new(), address, log, process: None, ready: None }
     }
 
     /// With this variable beside those of this process.
@@ -61,30 +62,21 @@ impl Child {
         command.process_group(0).kill_on_drop(true);
         let mut process = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().map_err(failed)?;
         let output = process.stdout.take().expect("standard output was asked for");
-        self.output = Some(BufReader::new(output).lines());
+        let (ready, ready_out) = oneshot::channel();
+        tokio::spawn(forward(BufReader::new(output).lines(), ready));
+        self.ready = Some(ready_out);
         self.process = Some(process);
         Ok(())
     }
 
     /// Waits for its ready line.
     pub(super) async fn ready(&mut self) -> CliResult {
-        let mut output = self.output.take().expect("what is started gets ready once");
-        let line = timeout(READY_MAX, output.next_line()).await;
-        if matches!(&line, Ok(Ok(Some(line))) if line.starts_with("baton ")) {
-            self.forward(output);
+        let ready = self.ready.take().expect("what is started gets ready once");
+        if matches!(timeout(READY_MAX, ready).await, Ok(Ok(()))) {
             return Ok(());
         }
         let text = format!("{} does not get ready; the end of {}:\n{}", self.name, self.log.display(), last_lines(&self.log));
         Err(CliError::new(Exit::Failed, text))
-    }
-
-    /// What comes after the ready line, execution logs say, is for whoever reads this process.
-    fn forward(&self, mut output: Lines<BufReader<ChildStdout>>) {
-        tokio::spawn(async move {
-            while let Ok(Some(line)) = output.next_line().await {
-                crate::output::line(&line);
-            }
-        });
     }
 
     /// Waits until it has ended, and says how.
@@ -111,6 +103,18 @@ impl Child {
             // Dropped, it is killed.
             Err(_) => tracing::warn!("{} has not ended in {} s; it is killed", self.name, END_MAX.as_secs()),
         }
+    }
+}
+
+/// Tells of the ready line. What comes after it, execution logs say, is for whoever reads this process.
+async fn forward(mut output: Lines<BufReader<ChildStdout>>, ready: oneshot::Sender<()>) {
+    if !matches!(output.next_line().await, Ok(Some(line)) if line.starts_with("baton ")) {
+        return;
+    }
+    // Of one that is started again nobody waits for it.
+    let _ = ready.send(());
+    while let Ok(Some(line)) = output.next_line().await {
+        crate::output::line(&line);
     }
 }
 
