@@ -18,8 +18,8 @@ use crate::telemetry::names;
 /// What is spoken inside, the first that both sides know.
 const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
-/// How often the files are looked at.
-const LOOK_INTERVAL: Duration = Duration::from_secs(10);
+/// How often the files are looked at. What is read twice the same is shown: a chain that is just being written may be one without its end.
+const LOOK_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Files with what a server shows of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,14 +92,20 @@ impl Identity {
 
 /// Looks at the files from time to time. Between the writing of the one and of the other they do not fit together, and what was shown stays.
 async fn watch(identity: Weak<Identity>) {
-    let mut told = None;
+    let (mut told, mut read_before) = (None, None);
     loop {
         tokio::time::sleep(LOOK_INTERVAL).await;
         let Some(identity) = identity.upgrade() else { return };
-        match certified(&identity.files) {
+        let files = identity.files.clone();
+        let Ok(read) = tokio::task::spawn_blocking(move || certified(&files)).await else { return };
+        match read {
             Ok(read) => {
                 told = None;
-                identity.show(read);
+                let chain = read.cert.clone();
+                if read_before.as_ref() == Some(&chain) {
+                    identity.show(read);
+                }
+                read_before = Some(chain);
             }
             Err(error) => {
                 let error = error.to_string();
