@@ -105,7 +105,9 @@ impl Room {
 
     fn decide(&self, want: Option<Want>) {
         let accepts = want.is_none();
-        *self.want.lock() = want;
+        // Held until it is said: of two who decide at once, whoever is the later one has the last word in both.
+        let mut wanted = self.want.lock();
+        *wanted = want;
         let changed = self.intake.send_if_modified(|now| std::mem::replace(now, accepts) != accepts);
         match want {
             Some(want) if changed => tracing::error!("{} Running work is kept.", want.text()),
