@@ -1,6 +1,6 @@
 //! A worker that outlives coordinators: it knows what it was granted, reports until it is heard, and keeps a ledger of what it has run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use baton_proto::worker::v1::{Code, Failure, Granted, Heartbeats, Hello, outcome, worker_message};
@@ -17,10 +17,10 @@ pub(super) struct LedgerWorker {
     /// How often each execution's task was run, in the order of the first time: its number and the executions that ran it.
     ledger: Mutex<BTreeMap<u64, BTreeMap<String, usize>>>,
     broken: Mutex<Vec<u64>>,
-    /// It begins to report no more than so many tasks, and holds on to those behind.
+    /// It begins to report no more than so many tasks in all, and holds on to those behind.
     patience: Mutex<Option<usize>>,
-    /// The claim that it has begun to report: whether it was heard is not known, and it counts once.
-    begun: Mutex<Option<u64>>,
+    /// Claims that it has begun to report, heard or not.
+    begun: Mutex<BTreeSet<u64>>,
 }
 
 impl LedgerWorker {
@@ -29,7 +29,7 @@ impl LedgerWorker {
         *self.broken.lock() = broken.to_vec();
     }
 
-    /// From now on it holds on to tasks when it has begun to report so many.
+    /// From now on it holds on to tasks when it has begun to report so many in its life.
     pub(super) fn reports_only(&self, most: Option<usize>) {
         *self.patience.lock() = most;
     }
@@ -78,13 +78,11 @@ impl LedgerWorker {
     fn next_to_report(&self) -> Option<Granted> {
         let first = self.held.lock().first().cloned()?;
         let mut begun = self.begun.lock();
-        if *begun != Some(first.claim_id) {
-            if let Some(left) = &mut *self.patience.lock() {
-                *left = left.checked_sub(1)?;
-            }
-            *begun = Some(first.claim_id);
+        let may_begin = self.patience.lock().is_none_or(|most| begun.len() < most);
+        if may_begin {
+            begun.insert(first.claim_id);
         }
-        Some(first)
+        begun.contains(&first.claim_id).then_some(first)
     }
 
     fn reported(&self, granted: &Granted) {
