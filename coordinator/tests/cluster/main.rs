@@ -9,6 +9,7 @@ mod delivery;
 mod durability;
 mod express;
 mod faulty_store;
+mod gated_items;
 mod lapse;
 mod map_runs;
 mod members;

@@ -6,8 +6,8 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use baton_coordinator::cluster::{
-    CatalogShard, Cluster, ExecutionId, ExecutionRecord, Holding, MemberConfig, Notice, PeerAnswer, Question, Remote, RemoteWatch,
-    StartError, Status, Unreachable,
+    CatalogShard, Cluster, ExecutionId, ExecutionRecord, Holding, MapRunIo, MemberConfig, Notice, PeerAnswer, Question, Remote,
+    RemoteWatch, StartError, Status, Unreachable,
 };
 use baton_coordinator::store::memory::MemoryStore;
 use baton_coordinator::store::{
@@ -69,6 +69,22 @@ async fn beside_catalog<S: ShardStore + Membership>(
     .await;
     roads.0.lock().insert(name.to_owned(), system.cluster.clone());
     system
+}
+
+/// As [`member`], with items for its Map Runs.
+pub(crate) async fn reading<S: ShardStore + Membership>(
+    store: &Arc<S>,
+    definition: &Value,
+    name: &str,
+    items: Arc<dyn MapRunIo>,
+) -> System {
+    let membership: Arc<dyn Membership> = store.clone();
+    let member = MemberConfig { membership, name: name.into(), address: name.into(), weight: 4, catalog: None, holding: None };
+    let opened = System::with(store.clone(), definition, |config| {
+        config.member = Some(member);
+        config.map_run_io = items;
+    });
+    opened.await
 }
 
 /// The members that can be reached, by name.

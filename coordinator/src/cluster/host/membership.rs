@@ -202,6 +202,7 @@ impl Host {
         self.timers.forget(shard);
         self.shared.queues.withdraw_all(|task| task.shard == shard);
         self.shared.set_aside.forget(shard);
+        self.shared.map_runs.left(shard);
         let parted = if is_lost { Parted::Lost } else { Parted::Settled };
         match leaving {
             Some(Leaving { reply, .. }) => {

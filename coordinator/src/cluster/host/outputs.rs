@@ -45,7 +45,7 @@ impl Host {
                 self.checkpoints.asked.push(Checkpoint { shard, token, upto_seq, ops });
                 self.write_checkpoints();
             }
-            Output::MapRun(order) => self.shared.map_runs.order(order),
+            Output::MapRun(order) => self.shared.map_runs.order(order, token),
             Output::ChildEnded(report) => self.shared.map_runs.child_ended(report),
             Output::LoadMapRun(id) => self.load_map_run((shard, token), id),
             Output::Reply(reply, answer) => answer_to(reply, answer),

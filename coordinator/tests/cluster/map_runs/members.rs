@@ -1,7 +1,8 @@
 //! Map Runs in a cluster: the run is at one member, its children at all of them, and members go.
 
 use super::*;
-use crate::sharing::{Roads, connected, end_at_owner, start_at_owner, store, until_all_at_work, until_each_has_some};
+use crate::gated_items::{GatedItems, gated_map};
+use crate::sharing::{Roads, connected, end_at_owner, reading, start_at_owner, store, until_all_at_work, until_each_has_some};
 
 const CHILDREN: u64 = 60;
 
@@ -85,4 +86,28 @@ async fn a_run_is_handed_over_when_its_member_leaves() {
         goes_on(kind, Goes::Owner, false).await;
         goes_on(kind, Goes::Other, false).await;
     }
+}
+
+/// Whoever has the run's shard next reads its items, and starts and stops its children; nobody else does any more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_run_asked_for_is_given_up_where_it_has_left() {
+    let (store, definition) = (store(), gated_map("STANDARD"));
+    let (left, next) = (Arc::new(GatedItems::default()), Arc::new(GatedItems::default()));
+    let a = reading(&store, &definition, "a", left.clone()).await;
+    until_all_at_work(&[&a]).await;
+    start_at_owner(&[&a], "e", "{}").await;
+    within(left.asked()).await;
+    let b = reading(&store, &definition, "b", next.clone()).await;
+    within(a.cluster.leave()).await;
+    within(next.asked()).await;
+    let begun = Instant::now();
+    while !left.is_unread() {
+        assert!(begun.elapsed() < PATIENCE, "it is read on for nobody");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    next.let_go();
+    let record = end_at_owner(&[&b], "e").await;
+    assert_eq!(record.output.as_ref().map(|output| output.text()), Some("[0,1,2]"), "{record:?}");
+    a.crash();
+    b.crash();
 }

@@ -1,0 +1,100 @@
+//! One child of a Map Run, redriven or stopped.
+
+use std::sync::Arc;
+
+use baton_engine::{ChildEnd, ChildOutcome, Input, MapChild, Rejected, Start, redrive_token};
+
+use super::owner::Owner;
+use crate::cluster::{ExecutionId, NotRedrivable, RedriveError, SendError};
+use crate::shard::{MapRunContext, MapRunQuestion, child_arn};
+
+/// One child, in one redrive of its run.
+#[derive(Clone, Copy)]
+pub(super) struct Child<'a> {
+    pub(super) owner: &'a Owner,
+    pub(super) run: &'a MapRunContext,
+    pub(super) index: u64,
+    pub(super) redrive: u32,
+}
+
+impl Child<'_> {
+    /// A Standard child is redriven; an Express one begins anew, with the input that it had. `is_unsent`: one that is not there is being started.
+    pub(super) async fn begin_again(self, is_unsent: bool) {
+        let is_begun = if self.run.spec.is_express { self.begin_express_again().await } else { self.begin_standard_again().await };
+        if !is_begun && !is_unsent {
+            self.end_for(ChildOutcome::Failed, 1).await;
+        }
+    }
+
+    /// False if there is nothing to go on with.
+    async fn begin_standard_again(self) -> bool {
+        let (id, token) = (self.id(), redrive_token(self.redrive));
+        let attempt = || async {
+            match self.owner.cluster.redrive(id, Some(token.clone())).await {
+                Ok(_) => Some(true),
+                Err(RedriveError::NotRedrivable(NotRedrivable::Running)) => self.is_of_this_redrive().await,
+                Err(RedriveError::Throttled | RedriveError::Unavailable(_)) => None,
+                Err(RedriveError::NotRedrivable(_) | RedriveError::NoSuchExecution) => Some(false),
+            }
+        };
+        self.owner.until_done(attempt).await
+    }
+
+    /// One that runs may have been started this moment. If it was started so late that its run had given it up, it ends first.
+    async fn is_of_this_redrive(self) -> Option<bool> {
+        let record = self.owner.cluster.describe(self.id()).await.ok()??;
+        if record.map_run_redrive == self.redrive {
+            return Some(true);
+        }
+        // Whatever it answers, the next attempt sees what has become of it.
+        let _ = self.owner.cluster.send(self.id(), Input::StopChild { redrive: record.map_run_redrive }).await;
+        None
+    }
+
+    /// As [`begin_standard_again`](Self::begin_standard_again).
+    async fn begin_express_again(self) -> bool {
+        for redrive in (0..=self.redrive).rev() {
+            let id = Self { redrive, ..self }.id();
+            match self.owner.until_done(|| async { self.owner.cluster.describe(id).await.ok() }).await {
+                Some(_) if redrive == self.redrive => return true,
+                Some(record) => {
+                    self.owner.begin(self.start_like(&record.start)).await;
+                    return true;
+                }
+                None => {}
+            }
+        }
+        false
+    }
+
+    fn start_like(self, before: &Start) -> Start {
+        let (arn, name) = child_arn(&self.run.spec.map_run_arn, self.index, true, self.redrive);
+        let map_child = before.map_child.as_deref().map(|child| Arc::new(MapChild { redrive: self.redrive, ..child.clone() }));
+        Start { execution_arn: arn.into(), name: name.into(), deadline: None, map_child, ..before.clone() }
+    }
+
+    /// `items` has it if it never began.
+    pub(super) async fn stop(self, items: u32) {
+        let attempt = || async {
+            match self.owner.cluster.send(self.id(), Input::StopChild { redrive: self.redrive }).await {
+                Ok(_) | Err(SendError::Rejected(Rejected::Ended | Rejected::Cancelled)) => Some(true),
+                Err(SendError::NoSuchExecution) => Some(false),
+                Err(SendError::Rejected(_) | SendError::Throttled | SendError::Unavailable(_)) => None,
+            }
+        };
+        if !self.owner.until_done(attempt).await {
+            self.end_for(ChildOutcome::Aborted, items).await;
+        }
+    }
+
+    /// Says the end of a child that cannot say it by itself.
+    async fn end_for(self, outcome: ChildOutcome, items: u32) {
+        let end = ChildEnd { index: self.index, redrive: self.redrive, outcome, items, output: None, failure: None };
+        let told = || async { self.owner.cluster.ask_map_run(self.run.id, MapRunQuestion::ChildrenEnded(vec![end.clone()])).await.ok() };
+        self.owner.until_done(told).await;
+    }
+
+    fn id(self) -> ExecutionId {
+        self.run.child(self.index, self.redrive)
+    }
+}
