@@ -46,7 +46,7 @@ impl Cluster {
         let batches = &self.store.logs[&Self::shard_of(id)].batches;
         for (_, batch) in batches {
             for entry in read_batch(batch).expect("a batch can be read").iter().filter(|entry| entry.id == id) {
-                let EntryKind::Events(position) = entry.kind() else { panic!("there are no Express executions here") };
+                let EntryKind::Events(position) = entry.kind() else { continue };
                 assert_eq!(position, events.len() as u64, "I2: events of {id} follow each other");
                 events.extend(entry.chunk.events().expect("events can be read"));
             }
@@ -73,7 +73,9 @@ impl Cluster {
     pub(crate) fn sound(&self, name: &str, id: ExecutionId, events: &[Event]) -> String {
         let stored: Vec<_> = self.segments(id).iter().flat_map(|value| read_events(value).expect("a history can be read")).collect();
         assert!(stored == events, "I8: the history of {name} is its log");
-        self.attempts_start_once(name, id, events);
+        if !(self.is_express && id.is_of_map_run()) {
+            self.attempts_start_once(name, id, events);
+        }
         let machine = &self.revision.machine;
         let mut execution = Execution::recover(machine, &events[0]);
         for event in &events[1..] {

@@ -91,6 +91,8 @@ pub(crate) struct Cluster {
     sequence: u64,
     agenda: BTreeMap<(i64, u64), Happening>,
     pub(crate) revision: Arc<Revision>,
+    /// Children of Map Runs are.
+    pub(crate) is_express: bool,
     pub(crate) store: Store,
     pub(crate) broker: Broker,
     pub(crate) members: Vec<Mate>,
@@ -102,7 +104,7 @@ pub(crate) struct Cluster {
     /// When the last thing arrives on this way: what is sent later arrives later.
     arrivals: BTreeMap<(Place, Place), i64>,
     pub(crate) incarnations: u64,
-    /// Every run of a handler: execution, entry, attempt.
+    /// Every run of a handler: execution, entry, attempt. An Express child's may run again.
     pub(crate) ledger: BTreeSet<(ExecutionId, u64, u32)>,
     pub(crate) faults: BTreeMap<&'static str, u64>,
     pub(crate) steps: u64,
@@ -110,7 +112,8 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     pub(crate) fn new(seed: u64, has_faults: bool, mutant: Option<Mutant>) -> Self {
-        let revision = machine::revision(true);
+        let is_express = seed % 2 == 1;
+        let revision = machine::revision(Some(if is_express { "EXPRESS" } else { "STANDARD" }));
         let mut cluster = Self {
             random: Random(seed),
             mutant,
@@ -131,6 +134,7 @@ impl Cluster {
             faults: BTreeMap::new(),
             steps: 0,
             revision,
+            is_express,
         };
         cluster.broker.is_up = true;
         for member in 0..MEMBERS {

@@ -1,15 +1,16 @@
 //! What Map Runs ask for, done by the member at which they were when they asked: children are started, redriven and stopped, and the ends of
-//! children told. As in a real member all of it is in memory, is tried until it is answered, outlives the shard that asked, and ends with the
-//! member.
+//! children told. As in a real member all of it is in memory and is tried until it is answered; what a run has asked for ends when its shard leaves,
+//! and rests while the lease has lapsed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use baton_coordinator::shard::{
-    Answer, ChildReport, ExecutionId, MapRunAnswer, MapRunContext, MapRunMessage, MapRunOrder, MapRunOrderKind, MapRunQuestion,
-    RedriveError, Seen, SendError, ShardInput,
+    Answer, ChildReport, ExecutionId, ExpressStart, MapRunAnswer, MapRunContext, MapRunMessage, MapRunOrder, MapRunOrderKind,
+    MapRunQuestion, RedriveError, Seen, SendError, ShardInput, read_events,
 };
-use baton_engine::{ChildEnd, ChildOutcome, Input, NotRedrivable, Rejected, Start, redrive_token};
+use baton_coordinator::store::ShardId;
+use baton_engine::{ChildEnd, ChildOutcome, EventKind, Input, NotRedrivable, Rejected, Start, redrive_token};
 
 use super::cluster::{Cluster, Happening, Place};
 use super::member::{Ask, ToMember, What};
@@ -43,6 +44,8 @@ struct Errand {
     /// How often the wish has become another one: what was answered before does not count.
     stage: u32,
     asked_at: i64,
+    /// The run that has asked for it; none when a child's end is told.
+    run: Option<ExecutionId>,
     order: Option<u64>,
 }
 
@@ -51,6 +54,11 @@ struct Errand {
 pub(crate) enum Wish {
     Start(Box<Start>),
     Redrive(Child),
+    /// An Express child: is it there, in this redrive or in an earlier one?
+    Find {
+        child: Child,
+        redrive: u32,
+    },
     /// It runs: is it in this redrive?
     Look(Child),
     /// It runs in an earlier one, and is to end first.
@@ -69,7 +77,7 @@ pub(crate) enum Wish {
 /// A child of a run, in one redrive.
 #[derive(Clone, Debug)]
 pub(crate) struct Child {
-    run: ExecutionId,
+    run: Arc<MapRunContext>,
     id: ExecutionId,
     index: u64,
     items: u32,
@@ -91,12 +99,15 @@ enum Then {
 }
 
 /// What an owner has answered.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Said {
     Done,
     Nothing,
     Running,
-    InRedrive(u32),
+    /// It is there, and was redriven last with its run in this redrive.
+    There(u32, Arc<Start>),
+    /// It is not in memory.
+    Elsewhere,
 }
 
 impl Said {
@@ -109,7 +120,8 @@ impl Said {
             Answer::Redriven(Err(RedriveError::NotRedrivable(NotRedrivable::Running))) => Some(Self::Running),
             Answer::Redriven(Err(RedriveError::NotRedrivable(_) | RedriveError::NoSuchExecution)) => Some(Self::Nothing),
             Answer::Sent(Err(SendError::NoSuchExecution)) => Some(Self::Nothing),
-            Answer::Seen(Seen::Here(record)) => Some(Self::InRedrive(record.map_run_redrive)),
+            Answer::Seen(Seen::Here(record)) => Some(Self::There(record.map_run_redrive, record.start.clone())),
+            Answer::Seen(Seen::Elsewhere { .. }) => Some(Self::Elsewhere),
             _ => None,
         }
     }
@@ -119,9 +131,12 @@ impl Wish {
     /// As the owner's shard hears it.
     pub(crate) fn input(self, id: ExecutionId, asker: Asker) -> ShardInput<MemberWorld> {
         match self {
+            Self::Start(start) if start.map_child.as_ref().is_some_and(|child| child.is_express) => {
+                ShardInput::StartExpress { start, how: ExpressStart::Child(asker) }
+            }
             Self::Start(start) => ShardInput::StartAgain { start, reply: asker },
             Self::Redrive(child) => ShardInput::Redrive { id, client_token: Some(redrive_token(child.redrive)), reply: asker },
-            Self::Look(_) => ShardInput::Describe { id, reply: asker },
+            Self::Find { .. } | Self::Look(_) => ShardInput::Describe { id, reply: asker },
             Self::EndFirst { redrive, .. } | Self::Stop(Child { redrive, .. }) => {
                 ShardInput::Send { id, input: Input::StopChild { redrive }, claim_id: None, reply: Some(asker) }
             }
@@ -145,7 +160,7 @@ impl Cluster {
             MapRunOrderKind::Redrive { indices, unsent, redrive } => {
                 let wishes = indices.iter().map(|index| {
                     let child = child(&run, *index, 1, redrive, &unsent);
-                    (child.id, Wish::Redrive(child))
+                    (child.id, if run.spec.is_express { Wish::Find { child, redrive } } else { Wish::Redrive(child) })
                 });
                 let wishes = wishes.collect();
                 self.begin_order(member, run.id, wishes, Some(Then::RedrivesSent { indices }));
@@ -166,18 +181,18 @@ impl Cluster {
         if self.has(Mutant::TakesEndsForHeard) {
             self.ends_heard(member, child, end.redrive);
         }
-        self.begin_errand(member, map_run, Wish::Tell { end, child: Some(child) }, None);
+        self.begin_errand(member, map_run, Wish::Tell { end, child: Some(child) }, None, None);
     }
 
     fn begin_order(&mut self, member: usize, run: ExecutionId, wishes: Vec<(ExecutionId, Wish)>, then: Option<Then>) {
         let number = self.members[member].errands.number();
         if wishes.is_empty() || self.has(Mutant::TakesOrdersForDone) {
             self.tell_run(member, run, then);
-            wishes.into_iter().for_each(|(id, wish)| self.begin_errand(member, id, wish, None));
+            wishes.into_iter().for_each(|(id, wish)| self.begin_errand(member, id, wish, Some(run), None));
             return;
         }
         self.members[member].errands.orders.insert(number, Order { run, left: wishes.len(), then });
-        wishes.into_iter().for_each(|(id, wish)| self.begin_errand(member, id, wish, Some(number)));
+        wishes.into_iter().for_each(|(id, wish)| self.begin_errand(member, id, wish, Some(run), Some(number)));
     }
 
     /// Those before which nothing is left to do.
@@ -188,24 +203,29 @@ impl Cluster {
         for Stop { run, children, redrive } in due {
             for (index, items) in children {
                 let child = child(&run, index, items, redrive, &BTreeSet::new());
-                self.begin_errand(member, child.id, Wish::Stop(child), None);
+                self.begin_errand(member, child.id, Wish::Stop(child), Some(run.id), None);
             }
         }
     }
 
-    fn begin_errand(&mut self, member: usize, id: ExecutionId, wish: Wish, order: Option<u64>) {
+    fn begin_errand(&mut self, member: usize, id: ExecutionId, wish: Wish, run: Option<ExecutionId>, order: Option<u64>) {
         let errands = &mut self.members[member].errands;
         let number = errands.number();
-        errands.open.insert(number, Errand { id, wish, stage: 0, asked_at: 0, order });
+        errands.open.insert(number, Errand { id, wish, stage: 0, asked_at: 0, run, order });
         self.ask_for(member, number);
     }
 
     fn ask_for(&mut self, member: usize, number: u64) {
-        let (now, incarnation) = (self.now, self.members[member].incarnation);
-        let Some(errand) = self.members[member].errands.open.get_mut(&number) else { return };
+        let (now, mate) = (self.now, &mut self.members[member]);
+        let incarnation = mate.incarnation;
+        let Some(errand) = mate.errands.open.get_mut(&number) else { return };
         errand.asked_at = now;
         let asker = Asker::Errand { member, incarnation, number, stage: errand.stage };
+        let run = errand.run;
         let ask = Ask { id: errand.id, what: What::Errand { wish: errand.wish.clone(), asker } };
+        if run.is_some_and(|run| !self.members[member].is_owner(Self::shard_of(run), now)) {
+            return;
+        }
         self.send(Place::Member(member), Place::Member(member), || Happening::Ask { member, ask: ask.clone(), hops: 0 });
     }
 
@@ -227,10 +247,22 @@ impl Cluster {
     pub(crate) fn errand_answered(&mut self, member: usize, number: u64, stage: u32, said: Said) {
         let Some(errand) = self.members[member].errands.open.get(&number).filter(|errand| errand.stage == stage) else { return };
         match (errand.wish.clone(), said) {
+            (Wish::Find { child, redrive }, Said::There(_, start)) => self.found(member, number, child, redrive, &start),
+            (Wish::Find { child, redrive }, _) => match self.stored_start(child.run.child(child.index, redrive)) {
+                Some(start) => self.found(member, number, child, redrive, &start),
+                None if redrive > 0 => {
+                    let id = child.run.child(child.index, redrive - 1);
+                    self.becomes(member, number, id, Wish::Find { child, redrive: redrive - 1 });
+                }
+                None if child.is_unsent => self.errand_done(member, number),
+                None => self.ends_for(member, number, child, ChildOutcome::Failed),
+            },
             (Wish::Redrive(child), Said::Running) => self.becomes(member, number, child.id, Wish::Look(child)),
-            (Wish::Look(child), Said::InRedrive(redrive)) if redrive != child.redrive => {
+            (Wish::Look(child), Said::There(redrive, _)) if redrive != child.redrive => {
                 self.becomes(member, number, child.id, Wish::EndFirst { child, redrive });
             }
+            // It has ended since.
+            (Wish::Look(child), Said::Elsewhere) => self.becomes(member, number, child.id, Wish::Redrive(child)),
             (Wish::EndFirst { child, .. }, _) => self.becomes(member, number, child.id, Wish::Redrive(child)),
             (Wish::Redrive(child), Said::Nothing) if !child.is_unsent => self.ends_for(member, number, child, ChildOutcome::Failed),
             (Wish::Stop(child), Said::Nothing) => self.ends_for(member, number, child, ChildOutcome::Aborted),
@@ -239,6 +271,24 @@ impl Cluster {
                 self.errand_done(member, number);
             }
             _ => self.errand_done(member, number),
+        }
+    }
+
+    /// An Express child is there in some redrive: if that is an earlier one it begins anew, with the input that it had.
+    fn found(&mut self, member: usize, number: u64, child: Child, redrive: u32, before: &Start) {
+        if redrive == child.redrive {
+            return self.errand_done(member, number);
+        }
+        let start = child.run.start_like(before, child.index, child.redrive);
+        self.becomes(member, number, child.id, Wish::Start(Box::new(start)));
+    }
+
+    /// As the key-value side has it.
+    fn stored_start(&self, id: ExecutionId) -> Option<Box<Start>> {
+        let events = read_events(self.segments(id).first()?).expect("a history can be read");
+        match &events.first()?.kind {
+            EventKind::ExecutionStarted(start) => Some(start.clone()),
+            other => panic!("a history does not begin with {other:?}"),
         }
     }
 
@@ -254,7 +304,7 @@ impl Cluster {
     fn ends_for(&mut self, member: usize, number: u64, child: Child, outcome: ChildOutcome) {
         let Child { run, index, items, redrive, .. } = child;
         let end = ChildEnd { index, redrive, outcome, items, output: None, failure: None };
-        self.becomes(member, number, run, Wish::Tell { end, child: None });
+        self.becomes(member, number, run.id, Wish::Tell { end, child: None });
     }
 
     fn errand_done(&mut self, member: usize, number: u64) {
@@ -286,7 +336,7 @@ impl Cluster {
 
     pub(crate) fn errand_told(&mut self, owner: usize, asker: Asker, said: Said) {
         let Asker::Errand { member, incarnation, number, stage } = asker else { return };
-        let what = || Happening::Member { member, incarnation, what: ToMember::Errand { number, stage, said } };
+        let what = || Happening::Member { member, incarnation, what: ToMember::Errand { number, stage, said: said.clone() } };
         self.send(Place::Member(owner), Place::Member(member), what);
     }
 }
@@ -296,8 +346,15 @@ impl Errands {
         self.last += 1;
         self.last
     }
+
+    /// The shard leaves: whoever has it next does what its runs have asked for.
+    pub(crate) fn give_up(&mut self, shard: ShardId) {
+        self.open.retain(|_, errand| errand.run.is_none_or(|run| Cluster::shard_of(run) != shard));
+        self.orders.retain(|_, order| Cluster::shard_of(order.run) != shard);
+        self.stops.retain(|stop| Cluster::shard_of(stop.run.id) != shard);
+    }
 }
 
-fn child(run: &MapRunContext, index: u64, items: u32, redrive: u32, unsent: &BTreeSet<u64>) -> Child {
-    Child { run: run.id, id: run.child(index, redrive), index, items, redrive, is_unsent: unsent.contains(&index) }
+fn child(run: &Arc<MapRunContext>, index: u64, items: u32, redrive: u32, unsent: &BTreeSet<u64>) -> Child {
+    Child { run: run.clone(), id: run.child(index, redrive), index, items, redrive, is_unsent: unsent.contains(&index) }
 }

@@ -69,9 +69,14 @@ impl Cluster {
         }
     }
 
+    /// As each of them was last begun: an Express one is another execution after a redrive.
     fn children(&self, id: ExecutionId, run: &MapRun) -> Vec<ExecutionId> {
         let (spec, revision) = (run.spec().clone(), self.revision.clone());
         let context = MapRunContext { id, parent: ExecutionId::of_arn(&spec.execution_arn), spec, revision };
-        (0..run.issued()).map(|index| context.child(index, 0)).collect()
+        let last = |index| {
+            let each = (0..=run.redrive_count()).rev().map(|redrive| context.child(index, redrive));
+            each.into_iter().find(|child| !self.events_of_log(*child).is_empty()).unwrap_or_else(|| context.child(index, 0))
+        };
+        (0..run.issued()).map(last).collect()
     }
 }

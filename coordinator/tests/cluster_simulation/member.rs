@@ -49,6 +49,10 @@ pub(crate) enum ToMember {
         token: Token,
         id: ExecutionId,
     },
+    Wake {
+        shard: ShardId,
+        token: Token,
+    },
     Loaded {
         shard: ShardId,
         token: Token,
@@ -164,6 +168,13 @@ pub(crate) struct Mate {
     pub(crate) errands: Errands,
 }
 
+impl Mate {
+    /// Whether it may speak for the shard.
+    pub(crate) fn is_owner(&self, shard: ShardId, now: i64) -> bool {
+        self.shards.get(&shard).is_some_and(|held| now < held.lease_until)
+    }
+}
+
 impl Cluster {
     pub(crate) fn fresh_member(&mut self, _member: usize) -> Mate {
         self.incarnations += 1;
@@ -210,6 +221,7 @@ impl Cluster {
                 let until = self.now;
                 self.step_owned(member, shard, token, ShardInput::Due { id, until });
             }
+            ToMember::Wake { shard, token } => self.step_owned(member, shard, token, ShardInput::Wake),
             ToMember::Loaded { shard, token, id } => {
                 let value = self.store.table.get(&(Table::Executions, ExecutionKey { execution: id.0 }.encode())).cloned();
                 self.step_owned(member, shard, token, ShardInput::Loaded { id, result: Ok(value) });

@@ -31,17 +31,17 @@ const LAST: &str =
 /// The same items once more, each in a child execution.
 const SPREAD_AND_LAST: &str = r#""Spread": { "Type": "Map", "Label": "Spread", "ItemsPath": "$.items", "MaxConcurrency": 2, "ResultPath": "$.spread", "Next": "Done",
       "ItemSelector": { "item.$": "$$.Map.Item.Value" },
-      "ItemProcessor": { "ProcessorConfig": { "Mode": "DISTRIBUTED", "ExecutionType": "STANDARD" }, "StartAt": "Child",
+      "ItemProcessor": { "ProcessorConfig": { "Mode": "DISTRIBUTED", "ExecutionType": "KIND" }, "StartAt": "Child",
         "States": { "Child": { "Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:child", "ResultPath": null, "End": true,
           "Retry": [{ "ErrorEquals": ["States.ALL"], "IntervalSeconds": 1, "MaxAttempts": 1, "BackoffRate": 1.0 }] } } } },
     "Done": { "Type": "Pass", "Parameters": { "order.$": "$.order", "count.$": "States.ArrayLength($.each)", "spread.$": "$.spread" }, "End": true }"#;
 
 pub(crate) const DIGEST: u128 = 1;
 
-/// `spreads`: with a Distributed Map.
-pub(crate) fn revision(spreads: bool) -> Arc<Revision> {
-    let (after, last) = if spreads { ("Spread", SPREAD_AND_LAST) } else { ("Done", LAST) };
-    let definition = DEFINITION.replace("AFTER", after).replace("LAST", last);
+/// With a Distributed Map, if its children are to be of some type.
+pub(crate) fn revision(children: Option<&str>) -> Arc<Revision> {
+    let (after, last) = if children.is_some() { ("Spread", SPREAD_AND_LAST) } else { ("Done", LAST) };
+    let definition = DEFINITION.replace("AFTER", after).replace("LAST", last).replace("KIND", children.unwrap_or_default());
     let machine = baton_asl::parse(&definition, MachineType::Standard).unwrap_or_else(|diagnostics| panic!("{diagnostics:?}"));
     Arc::new(Revision {
         digest: DIGEST,

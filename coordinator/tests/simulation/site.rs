@@ -628,7 +628,7 @@ impl Site {
     pub(crate) fn verify(&self) {
         self.verify_express();
         assert_eq!(self.shard.as_ref().map(Shard::open_count), Some(0), "all have ended");
-        let revision = machine::revision(false);
+        let revision = machine::revision(None);
         for n in self.acknowledged.keys() {
             let events = self.events(*n);
             self.redrives.verify(*n, &events);

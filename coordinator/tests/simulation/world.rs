@@ -43,7 +43,7 @@ impl SimWorld {
     pub(crate) fn new(slots: usize) -> Self {
         let express_limits = Limits { execution_seconds_max: 300, history_events_max: u64::MAX, ..Limits::default() };
         Self {
-            revision: machine::revision(false),
+            revision: machine::revision(None),
             limits: Limits::default(),
             express_limits,
             express_pool: ExpressPool::new(ExpressLimits::default()),

@@ -1,12 +1,10 @@
 //! One child of a Map Run, redriven or stopped.
 
-use std::sync::Arc;
-
-use baton_engine::{ChildEnd, ChildOutcome, Input, MapChild, Rejected, Start, redrive_token};
+use baton_engine::{ChildEnd, ChildOutcome, Input, Rejected, redrive_token};
 
 use super::owner::Owner;
 use crate::cluster::{ExecutionId, NotRedrivable, RedriveError, SendError};
-use crate::shard::{MapRunContext, MapRunQuestion, child_arn};
+use crate::shard::{MapRunContext, MapRunQuestion};
 
 /// One child, in one redrive of its run.
 #[derive(Clone, Copy)]
@@ -58,19 +56,13 @@ impl Child<'_> {
             match self.owner.until_done(|| async { self.owner.cluster.describe(id).await.ok() }).await {
                 Some(_) if redrive == self.redrive => return true,
                 Some(record) => {
-                    self.owner.begin(self.start_like(&record.start)).await;
+                    self.owner.begin(self.run.start_like(&record.start, self.index, self.redrive)).await;
                     return true;
                 }
                 None => {}
             }
         }
         false
-    }
-
-    fn start_like(self, before: &Start) -> Start {
-        let (arn, name) = child_arn(&self.run.spec.map_run_arn, self.index, true, self.redrive);
-        let map_child = before.map_child.as_deref().map(|child| Arc::new(MapChild { redrive: self.redrive, ..child.clone() }));
-        Start { execution_arn: arn.into(), name: name.into(), deadline: None, map_child, ..before.clone() }
     }
 
     /// `items` has it if it never began.

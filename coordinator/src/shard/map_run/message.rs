@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use baton_engine::{
-    ChildEnd, Chunk, Failure, ItemPosition, MapRunCounts, MapRunLimits, MapRunSpec, MapRunStatus, Payload, PayloadTable, ReadItem,
-    ReadOrder, Start, Timestamp,
+    ChildEnd, Chunk, Failure, ItemPosition, MapChild, MapRunCounts, MapRunLimits, MapRunSpec, MapRunStatus, Payload, PayloadTable,
+    ReadItem, ReadOrder, Start, Timestamp,
 };
 use bytes::Bytes;
 
@@ -165,6 +165,13 @@ impl MapRunContext {
     /// The child of this index, as it is in a redrive; a Standard one is the same in all.
     pub fn child(&self, index: u64, redrive: u32) -> ExecutionId {
         ExecutionId::of_arn(&child_arn(&self.spec.map_run_arn, index, self.spec.is_express, redrive).0)
+    }
+
+    /// The start of an Express child in a redrive, with the input that it had `before`.
+    pub fn start_like(&self, before: &Start, index: u64, redrive: u32) -> Start {
+        let (arn, name) = child_arn(&self.spec.map_run_arn, index, true, redrive);
+        let map_child = before.map_child.as_deref().map(|child| Arc::new(MapChild { redrive, ..child.clone() }));
+        Start { execution_arn: arn.into(), name: name.into(), deadline: None, map_child, ..before.clone() }
     }
 }
 

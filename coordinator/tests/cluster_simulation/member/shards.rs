@@ -67,6 +67,7 @@ impl Cluster {
         let mate = &mut self.members[member];
         mate.shards.remove(&shard);
         mate.world.drop_shard(shard);
+        mate.errands.give_up(shard);
     }
 
     // Shards.
@@ -146,6 +147,7 @@ impl Cluster {
                     self.tell_worker(member, slot.worker, slot.incarnation, ToWorker::Denied { claim_id })
                 }
                 Output::Timer { due, id } => self.member_later(member, (due - self.now).max(0), ToMember::Due { shard, token, id }),
+                Output::Wake { due } => self.member_later(member, (due - self.now).max(0), ToMember::Wake { shard, token }),
                 Output::Deliver(_) => panic!("nothing is delivered here"),
                 Output::MapRun(order) => self.map_run_orders(member, *order),
                 Output::ChildEnded(report) => self.child_ended(member, *report),
@@ -156,7 +158,6 @@ impl Cluster {
                 Output::Return(_)
                 | Output::Stray { .. }
                 | Output::Cancel { .. }
-                | Output::Wake { .. }
                 | Output::Watched(..)
                 | Output::WatchedEnd(())
                 | Output::Announce(()) => {}
