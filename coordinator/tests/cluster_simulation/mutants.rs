@@ -60,12 +60,10 @@ pub(crate) enum Mutant {
     TakesEndsForHeard,
     /// Children count as started as soon as they are ordered.
     TakesOrdersForDone,
-    /// An owner whose lease has lapsed drops what it tells itself, and has the lease again.
-    TakesNothingWhileLapsed,
 }
 
 impl Mutant {
-    pub(crate) const ALL: [Mutant; 29] = [
+    pub(crate) const ALL: [Mutant; 28] = [
         Mutant::AppendUnfenced,
         Mutant::AppendIgnoresSeq,
         Mutant::CheckpointUnfenced,
@@ -94,6 +92,5 @@ impl Mutant {
         Mutant::ForgetsEnds,
         Mutant::TakesEndsForHeard,
         Mutant::TakesOrdersForDone,
-        Mutant::TakesNothingWhileLapsed,
     ];
 }

@@ -87,11 +87,10 @@ impl Cluster {
     pub(crate) fn step_here(&mut self, member: usize, id: ExecutionId, input: ShardInput<MemberWorld>) {
         let (shard, now) = (Self::shard_of(id), self.now);
         let Some(held) = self.members[member].shards.get(&shard).filter(|held| !held.is_leaving) else { return };
-        let (token, is_lapsed) = (held.token, now >= held.lease_until);
-        if is_lapsed && (input.can_be_asked_elsewhere() || self.has(Mutant::TakesNothingWhileLapsed)) {
-            return;
+        if now < held.lease_until || !input.can_be_asked_elsewhere() {
+            let token = held.token;
+            self.step_owned(member, shard, token, input);
         }
-        self.step_owned(member, shard, token, input);
     }
 
     pub(super) fn resume(&mut self, member: usize, shard: ShardId) {
