@@ -1,9 +1,12 @@
-//! Executions of Express state machines. They are in memory and nowhere else: nothing of what happens to them is logged, nothing that
-//! they ask of the world waits for the log, and nothing of them is kept after their end.
+//! Executions of Express state machines. They run in memory alone: nothing of what happens to them between start and end is logged, and
+//! nothing that they ask of the world waits for the log.
 //!
 //! An asynchronous one runs at least once. Its start is in the log before it is answered, and so is its end; what is open at a checkpoint
 //! has a row beside. After a restart the open ones run again from their beginning. A synchronous one runs at most once: nothing is written
-//! of it, its caller is answered at its end, and a restart knows nothing of it.
+//! of it, its caller is answered at its end, and a restart knows nothing of it. Neither leaves anything after its end.
+//!
+//! The child of a Map Run runs as an asynchronous one does, and leaves a record, which its end writes whole: what may end it waits while the
+//! log has no room.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +15,7 @@ use baton_engine::{Event, EventKind, Execution, Failure, Input, Start, Status, T
 use super::express_pool::ExpressPermit;
 use super::live::{Ended, History, Live};
 use super::step::{Panicked, catching};
-use super::{Answer, ExecutionId, ExecutionRecord, Output, Shard, StartError, Started, World};
+use super::{Answer, ExecutionId, ExecutionRecord, Output, Shard, ShardInput, StartError, Started, World};
 use crate::telemetry::request::trace_of;
 
 /// Executions whose time has come that are seen to in one step.
@@ -292,10 +295,23 @@ impl<W: World> Shard<W> {
     /// The time of some Express executions has come.
     pub(super) fn wake(&mut self, world: &mut W, out: &mut Vec<Output<W>>) {
         for id in self.express_timers.take_due(self.now) {
+            if self.log.is_blocked() && id.is_of_map_run() {
+                self.wake_later(id);
+                continue;
+            }
             // A panic has ended the execution by now, and has been reported.
             let _ = self.advance(id, Input::Tick, world, out);
+            self.log.close_if_full(out);
         }
         self.express_timers.ask(out);
+    }
+
+    /// It waits its turn among what else the log has no room for.
+    fn wake_later(&mut self, id: ExecutionId) {
+        let express = self.live.get_mut(&id).and_then(|live| live.express.as_mut());
+        let due = express.expect("only Express executions that run have timers here").due.take();
+        self.express_timers.change(id, due, None);
+        self.backlog.push_back(ShardInput::Send { id, input: Input::Tick, claim_id: None, reply: None });
     }
 
     /// Whether somebody waits for the end of an Express execution that runs here. Nobody else could answer.
@@ -306,6 +322,11 @@ impl<W: World> Shard<W> {
     /// Whether the execution is an Express one that runs.
     pub(super) fn is_express(&self, id: ExecutionId) -> bool {
         self.live.get(&id).is_some_and(|live| live.express.is_some())
+    }
+
+    /// Whether what happens to the execution adds no more to the log than that it has ended.
+    pub(super) fn is_light_express(&self, id: ExecutionId) -> bool {
+        self.is_express(id) && !id.is_of_map_run()
     }
 
     /// Hands on what an Express execution asks for at once, and anybody else's when everything that was decided so far is durable.

@@ -285,8 +285,8 @@ impl<W: World> ShardInput<W> {
         }
     }
 
-    /// Whether this adds nothing to the log by itself (or no more than that an Express execution has ended), so that it is taken even
-    /// while the log is held up.
+    /// Whether this adds nothing to the log by itself (or no more than that Express executions have ended, which takes a few bytes each), so
+    /// that it is taken even while the log is held up.
     pub(super) fn is_light(&self) -> bool {
         match self {
             ShardInput::StartExpress { how: ExpressStart::Awaited(_), .. }

@@ -9,9 +9,9 @@ use super::{Output, World};
 use crate::store::StoreError;
 
 /// A batch is closed at this many events, or
-const BATCH_EVENTS_MAX: usize = 512;
-/// at this size.
-const BATCH_BYTES_MAX: usize = 256 * 1024;
+const CLOSED_AT_EVENTS: usize = 512;
+/// at this size. What one input appends may take it beyond.
+const CLOSED_AT_BYTES: usize = 256 * 1024;
 /// Appends under way at once.
 const IN_FLIGHT_MAX: usize = 3;
 
@@ -65,7 +65,7 @@ impl<W: World> Log<W> {
 
     /// Whether the open batch has all that a batch takes.
     pub(super) fn is_full(&self) -> bool {
-        self.batch.event_count() >= BATCH_EVENTS_MAX || self.batch.len_bytes() >= BATCH_BYTES_MAX
+        self.batch.event_count() >= CLOSED_AT_EVENTS || self.batch.len_bytes() >= CLOSED_AT_BYTES
     }
 
     /// Whether nothing can be appended until the store has answered.
@@ -85,6 +85,13 @@ impl<W: World> Log<W> {
 
     fn can_close(&self) -> bool {
         self.in_flight.len() < IN_FLIGHT_MAX && !self.refused
+    }
+
+    /// Sends the open batch on its way when it is full, if there is room.
+    pub(super) fn close_if_full(&mut self, out: &mut Vec<Output<W>>) {
+        if self.is_full() {
+            self.close(out);
+        }
     }
 
     /// Sends the open batch on its way, if there is one and there is room.

@@ -215,8 +215,7 @@ impl<W: World> Shard<W> {
             return self.turn_away(input, out);
         }
         let must_wait = !input.is_light() && (self.log.is_blocked() || !self.backlog.is_empty());
-        let is_reading = matches!(input, ShardInput::Loaded { .. } | ShardInput::HistoryLoaded { .. });
-        if must_wait && !is_reading && !input.needs().is_some_and(|id| self.is_express(id)) {
+        if must_wait && !input.needs().is_some_and(|id| self.is_light_express(id)) {
             self.backlog.push_back(input);
             return;
         }
@@ -291,9 +290,7 @@ impl<W: World> Shard<W> {
             ShardInput::Checkpointed { result } => self.checkpointed(result),
             ShardInput::Lost { error } => self.lose(&error, out),
         }
-        if self.log.is_full() {
-            self.log.close(out);
-        }
+        self.log.close_if_full(out);
     }
 
     /// Sets the input aside until the key-value side has told what it has of the execution.

@@ -11,6 +11,7 @@ mod express;
 mod faulty_store;
 mod gated_items;
 mod lapse;
+mod large;
 mod map_runs;
 mod members;
 mod reads;
