@@ -12,7 +12,7 @@ use super::codec::{Chunk, CodecError, Entry, EntryKind, read_batch};
 use super::express::OpenExpress;
 use super::given_up::GivenUp;
 use super::live::{Ended, History, Live, LoadError, Remains, TaskHolder};
-use super::map_run::{StoredMapRun, StoredUntoldEnd, UntoldEnd, child_of_untold_end_row, map_run_of_row, report_of};
+use super::map_run::{NoRevision, StoredMapRun, StoredUntoldEnd, UntoldEnd, child_of_untold_end_row, map_run_of_row, report_of};
 use super::step::{Panicked, ask_for_timer, catching};
 use super::stored::{
     OPEN_COUNT_ROW, Stored, StoredEnded, StoredExpress, StoredGivenUp, StoredTasks, decode_value, execution_of_express_row,
@@ -220,22 +220,31 @@ impl<W: World> Recovering<W> {
     /// Leaves out an execution; the others of the shard do not depend on it.
     fn set_aside(&mut self, id: ExecutionId, at: Option<Entry<'_>>, error: RecoveryError) -> Result<(), RecoveryError> {
         match error {
-            // Its definition or earlier events are gone. The store refuses to open when it misses something, so this is what an accepted
-            // loss has left, and no release can go on with it.
-            RecoveryError::NoRevision { .. } | RecoveryError::Gap { .. } => {
-                self.shard.checkpoint.given_up.push(id);
-                self.shard.checkpoint.note_change(self.shard.now);
+            RecoveryError::NoRevision { .. } | RecoveryError::Gap { .. } => self.set_aside_for_good(id, at, &error),
+            RecoveryError::Defect { .. } => {
+                // Another release may be able to.
+                self.shard.checkpoint.stop(&error.to_string());
+                self.leave_out(id, at, &error);
             }
-            // Another release may be able to.
-            RecoveryError::Defect { .. } => self.shard.checkpoint.stop(&error.to_string()),
             RecoveryError::Codec { .. } => return Err(error),
         }
+        Ok(())
+    }
+
+    /// Its definition or earlier events are gone. The store refuses to open when it misses something, so this is what an accepted loss has
+    /// left, and no release can go on with it.
+    fn set_aside_for_good(&mut self, id: ExecutionId, at: Option<Entry<'_>>, error: &RecoveryError) {
+        self.shard.checkpoint.given_up.push(id);
+        self.shard.checkpoint.note_change(self.shard.now);
+        self.leave_out(id, at, error);
+    }
+
+    fn leave_out(&mut self, id: ExecutionId, at: Option<Entry<'_>>, error: &RecoveryError) {
         tracing::error!(execution = %id, "an execution is set aside and does not go on: {error}");
         let live = self.shard.live.remove(&id).map(|live| live.execution.started().clone());
         let start = live.or_else(|| at.and_then(start_of));
         self.shard.ended.remove(&id);
         self.shard.given_up.insert(id, GivenUp::of_start(start, &error.to_string()));
-        Ok(())
     }
 
     fn replay_entry(&mut self, seq: u64, entry: Entry<'_>, world: &mut W) -> Result<(), RecoveryError> {
@@ -391,6 +400,7 @@ impl<W: World> Recovering<W> {
     /// hold is answered.
     pub fn finish(mut self, world: &mut W, out: &mut Vec<Output<W>>) -> (Shard<W>, Vec<HeldClaim>) {
         let mut held = Vec::new();
+        let opened_map_runs = self.open_map_runs(world);
         self.rows.retain(|id, _| !self.shard.given_up.contains_key(id));
         let ids: Vec<_> = self.shard.live.keys().copied().collect();
         for id in ids {
@@ -410,14 +420,17 @@ impl<W: World> Recovering<W> {
             }
         }
         self.run_express_again();
-        self.resume_map_runs(world, out);
+        self.resume_map_runs(opened_map_runs, out);
         (self.shard, held)
     }
 
-    fn resume_map_runs(&mut self, world: &mut W, out: &mut Vec<Output<W>>) {
+    /// In the order in which they began. An execution waits for its Map Run: where the definition of one is gone, neither goes on.
+    fn open_map_runs(&mut self, world: &mut W) -> Vec<ExecutionId> {
         let mut recovered: Vec<_> = std::mem::take(&mut self.map_runs).into_iter().collect();
         recovered.sort_unstable_by_key(|(id, recovered)| (recovered.run.started_at(), *id));
+        let mut opened = Vec::with_capacity(recovered.len());
         for (id, RecoveredMapRun { run, has_row, is_dirty }) in recovered {
+            let parent = ExecutionId::of_arn(&run.spec().execution_arn);
             match self.shard.opened(id, run, world) {
                 Ok(mut open) => {
                     (open.has_row, open.is_indexed) = (has_row, has_row);
@@ -425,11 +438,18 @@ impl<W: World> Recovering<W> {
                     if is_dirty {
                         self.shard.touch_map_run(id);
                     }
-                    self.shard.resume_map_run(id, out);
+                    opened.push(id);
                 }
-                Err(error) => tracing::error!(map_run = %id, %error, "a Map Run is set aside and does not go on"),
+                Err(NoRevision(digest)) => {
+                    self.set_aside_for_good(parent, None, &RecoveryError::NoRevision { shard: self.shard.id, digest })
+                }
             }
         }
+        opened
+    }
+
+    fn resume_map_runs(&mut self, opened: Vec<ExecutionId>, out: &mut Vec<Output<W>>) {
+        opened.into_iter().for_each(|id| self.shard.resume_map_run(id, out));
         let parents: Vec<_> =
             self.shard.live.iter().filter(|(_, live)| live.execution.map_runs().next().is_some()).map(|(id, _)| *id).collect();
         parents.into_iter().for_each(|parent| self.shard.reconcile_map_runs(parent, out));

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use baton_coordinator::cluster::{ListQuery, SendError, StartError, Status, TaskOutcome};
 use baton_coordinator::store::keys::MetaKey;
+use baton_coordinator::store::memory::MemoryStore;
 use baton_coordinator::store::{Acquired, Checkpoint, KvOp, ShardId, ShardStore, Table};
-use baton_engine::{Input, Payload, TaskRef};
+use baton_engine::{Input, Payload, Start, TaskRef};
 use bytes::Bytes;
 use serde_json::json;
 
@@ -180,6 +181,32 @@ async fn an_execution_whose_map_run_misses_events_is_set_aside() {
     assert_set_aside(&system, "e", "[1, 2, 3, 4]").await;
     let record = within(system.cluster.describe(id("e"))).await.expect("read").expect("it exists");
     assert!(record.quarantined.as_deref().is_some_and(|why| why.contains("are missing")), "{record:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_execution_whose_map_run_has_lost_its_definition_is_set_aside() {
+    let each = json!({"Type": "Map", "End": true, "ItemProcessor": {
+        "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+        "StartAt": "T", "States": {"T": {"Type": "Task", "Resource": ACTIVITY, "End": true}}}});
+    let store = Arc::new(MemoryStore::new(1));
+    let system = System::over(store.clone(), &machine()).await;
+    system.known.add_machine(2, &json!({"StartAt": "Each", "States": {"Each": each}}));
+    within(system.cluster.start(Start { revision: 2, ..start("e", "[1]") })).await.expect("it starts");
+    within(system.cluster.poll_activity(ACTIVITY, None, PATIENCE)).await.expect("no error").expect("a task");
+    // Nothing of it is left in the log, so that a restart meets its Map Run alone.
+    tokio::time::sleep(CHECKPOINTED * 2).await;
+    system.kill_keeping().await;
+    store.crash(usize::MAX);
+
+    for fine in ["a", "b"] {
+        let system = System::over(store.clone(), &machine()).await;
+        until(|| system.cluster.set_aside_executions() == 1).await;
+        let answer = within(system.cluster.send(id("e"), Input::Stop { error: None, cause: None })).await;
+        assert!(matches!(answer, Err(SendError::Unavailable(text)) if text.contains("set aside")), "{answer:?}");
+        system.start(fine, "{\"s\":0,\"task\":false}").await;
+        system.kill_keeping().await;
+        store.crash(usize::MAX);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

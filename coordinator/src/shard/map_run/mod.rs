@@ -16,7 +16,9 @@ pub use name::map_run_arn;
 pub(crate) use name::{child_arn, labelled_machine_arn, map_run_id, runs_of};
 pub(super) use open::OpenMapRun;
 pub(crate) use open::map_run_record;
-pub(super) use stored::{StoredMapRun, StoredUntoldEnd, child_of_untold_end_row, map_run_of_row, map_run_row_name, untold_end_row_name};
+pub(super) use stored::{
+    NoRevision, StoredMapRun, StoredUntoldEnd, child_of_untold_end_row, map_run_of_row, map_run_row_name, untold_end_row_name,
+};
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use baton_engine::{MapRun, PayloadTable};
 
 use super::{ChildReport, MapRunContext, OpenMapRun};
-use crate::shard::live::LoadError;
 use crate::shard::{ExecutionId, Shard, World};
 
 /// A Map Run as it is kept.
@@ -17,6 +16,11 @@ pub(crate) struct StoredMapRun(pub MapRun);
 #[derive(Clone, Debug, PartialEq, bincode::Encode, bincode::Decode)]
 #[bincode(decode_context = "PayloadTable")]
 pub(in crate::shard) struct StoredUntoldEnd(pub ChildReport);
+
+/// The catalog does not have the definition of a run.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the catalog has no revision {0:032x}")]
+pub(in crate::shard) struct NoRevision(pub(in crate::shard) u128);
 
 /// Name of the row of an open run.
 pub(in crate::shard) fn map_run_row_name(map_run: u128) -> String {
@@ -40,7 +44,7 @@ pub(in crate::shard) fn child_of_untold_end_row(name: &str) -> Option<u128> {
 
 impl<W: World> Shard<W> {
     /// Takes a run into memory as it was kept.
-    pub(in crate::shard) fn open_stored(&mut self, id: ExecutionId, stored: StoredMapRun, world: &mut W) -> Result<(), LoadError> {
+    pub(in crate::shard) fn open_stored(&mut self, id: ExecutionId, stored: StoredMapRun, world: &mut W) -> Result<(), NoRevision> {
         let StoredMapRun(run) = stored;
         let mut open = self.opened(id, run, world)?;
         open.is_told = true;
@@ -50,9 +54,9 @@ impl<W: World> Shard<W> {
     }
 
     /// A run that is read back, with what surrounds it.
-    pub(in crate::shard) fn opened(&self, id: ExecutionId, run: MapRun, world: &mut W) -> Result<OpenMapRun, LoadError> {
+    pub(in crate::shard) fn opened(&self, id: ExecutionId, run: MapRun, world: &mut W) -> Result<OpenMapRun, NoRevision> {
         let spec = run.spec().clone();
-        let revision = world.revision(spec.revision).ok_or(LoadError::NoRevision(spec.revision))?;
+        let revision = world.revision(spec.revision).ok_or(NoRevision(spec.revision))?;
         let parent = ExecutionId::of_arn(&spec.execution_arn);
         Ok(OpenMapRun::new(run, Arc::new(MapRunContext { id, parent, spec, revision })))
     }
