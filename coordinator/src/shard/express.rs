@@ -20,8 +20,8 @@ use crate::telemetry::request::trace_of;
 
 /// Executions whose time has come that are seen to in one step.
 const DUE_MAX: usize = 512;
-/// What the caller is told of an execution that a defect of ours has met.
-const DEFECT: &str = "A defect of the server has met this execution.";
+/// What is told of an execution that a defect of ours has met.
+pub(super) const DEFECT: &str = "A defect of the server has met this execution.";
 
 /// How an Express execution is started, and who is answered.
 #[derive(Debug)]
@@ -150,9 +150,14 @@ impl<W: World> Shard<W> {
             None
         };
         let express = Express::new(is_recorded, permit, start.input.len());
+        let child = start.map_child.is_some().then(|| start.clone());
         if let Err(Panicked(reason)) = self.create(id, revision, start, Some(Box::new(express)), world, out) {
             tracing::error!(execution = %started.arn, %reason, "a defect has met this execution at its start");
             self.forget_express(id, is_recorded, false);
+            let reply = match (child, reply) {
+                (Some(child), Some(reply)) => return self.child_failed_at_start(id, child, reply, out),
+                (_, reply) => reply,
+            };
             let replies = self.waiting_for_end.remove(&id).into_iter().flatten().chain(reply);
             let error = StartError::Unavailable("A defect prevents this execution from being started.");
             return out.extend(replies.map(|reply| Output::Reply(reply, Answer::Started(Err(error.clone())))));
@@ -172,6 +177,7 @@ impl<W: World> Shard<W> {
         let payload_bytes = start.input.len();
         let express = Express { has_row, ..Express::new(true, world.express_pool().readmit(payload_bytes), payload_bytes) };
         let arn = start.execution_arn.clone();
+        let child = start.map_child.is_some().then(|| (*start).clone());
         let outcome = match world.revision(start.revision) {
             Some(revision) => self.create(id, revision, *start, Some(Box::new(express)), world, out),
             None => Err(Panicked("its state machine's definition is not there".into())),
@@ -181,6 +187,9 @@ impl<W: World> Shard<W> {
             Err(Panicked(reason)) => {
                 tracing::error!(execution = %arn, %reason, "an Express execution cannot be run again");
                 self.forget_express(id, true, has_row);
+                if let Some(child) = child {
+                    self.keep_failed_child(id, child, out);
+                }
             }
         }
     }
@@ -250,7 +259,7 @@ impl<W: World> Shard<W> {
     }
 
     /// Of a Map Run's child there is a record after its end, as of a Standard execution, with a history of two events.
-    fn keep_child(&mut self, id: ExecutionId, record: &ExecutionRecord, is_dirty: bool, out: &mut Vec<Output<W>>) {
+    pub(super) fn keep_child(&mut self, id: ExecutionId, record: &ExecutionRecord, is_dirty: bool, out: &mut Vec<Output<W>>) {
         let events = [started_event(&record.start), ended_event(record)];
         let place = self.log.batch.append(id, 0, &events);
         let mut history = History::default();

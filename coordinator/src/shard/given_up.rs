@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use baton_engine::{RedriveCount, Start, Status};
+use baton_engine::Start;
 
 use super::live::{History, Live};
 use super::step::catching;
@@ -29,7 +29,7 @@ impl GivenUp {
     pub(super) fn of_live(live: Live, reason: &str) -> Self {
         let reason: Arc<str> = reason.into();
         // A defect may have left anything of the execution, but not of what it started with.
-        let record = catching(|| live.record()).unwrap_or_else(|_| record_of_start(live.execution.started().clone()));
+        let record = catching(|| live.record()).unwrap_or_else(|_| ExecutionRecord::of_start(live.execution.started().clone()));
         let record = Box::new(ExecutionRecord { quarantined: Some(reason.clone()), ..record });
         Self { reason, record: Some(record), history: Some(live.history), first_seq: live.first_seq }
     }
@@ -37,7 +37,7 @@ impl GivenUp {
     /// One that a recovery met.
     pub(super) fn of_start(start: Option<Start>, reason: &str) -> Self {
         let reason: Arc<str> = reason.into();
-        let record = start.map(|start| Box::new(ExecutionRecord { quarantined: Some(reason.clone()), ..record_of_start(start) }));
+        let record = start.map(|start| Box::new(ExecutionRecord { quarantined: Some(reason.clone()), ..ExecutionRecord::of_start(start) }));
         Self { reason, record, history: None, first_seq: 0 }
     }
 
@@ -67,22 +67,6 @@ impl GivenUp {
         let record = self.record.as_ref().filter(|_| self.first_seq <= durable_seq)?;
         let running = ExecutionSummary::running(id, &record.start, record.redrives);
         Some(ExecutionSummary { status: record.status, stop_at: record.stop_at, ..running })
-    }
-}
-
-/// What is known of an execution by its start alone.
-fn record_of_start(start: Start) -> ExecutionRecord {
-    ExecutionRecord {
-        start: Arc::new(start),
-        status: Status::Running,
-        output: None,
-        failure: None,
-        stop_at: None,
-        events: 1,
-        redrives: RedriveCount::default(),
-        map_run_redrive: 0,
-        waiting: Vec::new(),
-        quarantined: None,
     }
 }
 

@@ -31,6 +31,22 @@ pub struct ExecutionRecord {
 }
 
 impl ExecutionRecord {
+    /// What is known of an execution by its start alone.
+    pub(super) fn of_start(start: Start) -> Self {
+        Self {
+            status: Status::Running,
+            output: None,
+            failure: None,
+            stop_at: None,
+            events: 1,
+            redrives: RedriveCount::default(),
+            map_run_redrive: start.map_child.as_ref().map_or(0, |child| child.redrive),
+            waiting: Vec::new(),
+            quarantined: None,
+            start: Arc::new(start),
+        }
+    }
+
     /// What decides whether it can be redriven.
     pub fn redrive_facts(&self) -> RedriveFacts {
         RedriveFacts { status: self.status, started_at: self.start.at, stopped_at: self.stop_at, events: self.events }

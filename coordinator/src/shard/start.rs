@@ -43,11 +43,15 @@ impl<W: World> Shard<W> {
                 .push(Output::Reply(reply, Answer::Started(Err(StartError::Unavailable("The state machine's definition is not there.")))));
         };
         let (arn, trace_header) = (start.execution_arn.clone(), start.trace_header.clone());
+        let child = start.map_child.is_some().then(|| start.clone());
         let result = match self.create(id, revision, start, None, world, out) {
             Ok(()) => Ok(Started { arn, start_at: self.now, created: true }),
             Err(Panicked(reason)) => {
                 let trace_id = trace_of(trace_header.as_ref());
                 tracing::error!(execution = %arn, trace_id, %reason, "a defect has met this execution at its start, it was not started");
+                if let Some(child) = child {
+                    return self.child_failed_at_start(id, child, reply, out);
+                }
                 Err(StartError::Unavailable("A defect prevents this execution from being started."))
             }
         };

@@ -3,8 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use baton_coordinator::cluster::{SendError, Status};
+use baton_coordinator::cluster::{MapRunStatus, SendError, Status};
+use baton_coordinator::shard::Functions;
 use baton_coordinator::store::memory::MemoryStore;
+use baton_proto::worker::v1::Code;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use serde_json::json;
 
 use crate::support::*;
@@ -120,4 +124,78 @@ async fn a_start_that_meets_the_defect_is_refused_and_forgotten() {
     assert!(matches!(refused, Err(baton_coordinator::cluster::StartError::Unavailable(_))), "{refused:?}");
     *system.known.poison.lock() = None;
     assert!(system.start("e", "{}").await.created);
+}
+
+/// A Distributed Map whose children call a function.
+fn map_machine(kind: &str) -> serde_json::Value {
+    let each = json!({"Type": "Map", "End": true, "ItemProcessor": {
+        "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": kind},
+        "StartAt": "T", "States": {"T": {"Type": "Task", "Resource": FUNCTION, "End": true}}}});
+    json!({"StartAt": "Each", "States": {"Each": each}})
+}
+
+/// The execution has failed because of its child.
+async fn failed_by_its_child(system: &System) {
+    let record = system.ended("e").await;
+    let error = record.failure.as_ref().and_then(|failure| failure.error.as_deref());
+    assert_eq!(error, Some("States.ExceedToleratedFailureThreshold"), "{record:?}");
+    let runs = within(system.cluster.map_runs(&record.start.execution_arn)).await.expect("they can be read");
+    assert_eq!((runs[0].status, runs[0].executions.failed), (MapRunStatus::Failed, 1));
+}
+
+/// It goes on where the defect is no more, and its child does as it should.
+async fn succeeds_when_redriven(system: &System) {
+    let mut worker = TestWorker::connect(system, hello("lambda:f", 1)).await;
+    assert!(within(system.cluster.redrive(id("e"), None)).await.is_ok());
+    let granted = worker.granted().await;
+    assert_eq!(worker.succeed(&granted, "1").await, Code::Applied);
+    system.succeeded("e").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_child_of_a_map_run_that_meets_the_defect_at_its_start_has_failed() {
+    for kind in ["STANDARD", "EXPRESS"] {
+        let (store, machine) = (Arc::new(MemoryStore::new(1)), map_machine(kind));
+        let system = System::over(store.clone(), &machine).await;
+        *system.known.poison.lock() = Some("f".to_owned());
+        system.start("e", "[1]").await;
+        failed_by_its_child(&system).await;
+        system.kill_keeping().await;
+        store.crash(usize::MAX);
+
+        let system = System::over(store, &machine).await;
+        failed_by_its_child(&system).await;
+        succeeds_when_redriven(&system).await;
+    }
+}
+
+/// The defect is there from the start.
+struct Poisoned;
+
+impl Functions for Poisoned {
+    fn knows(&self, _: &str) -> bool {
+        panic!("the defect of this test")
+    }
+
+    fn register<'a>(&'a self, _: &'a str) -> BoxFuture<'a, ()> {
+        std::future::ready(()).boxed()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_express_child_that_meets_the_defect_after_a_restart_has_failed() {
+    let (store, machine) = (Arc::new(MemoryStore::new(1)), map_machine("EXPRESS"));
+    let system = System::over(store.clone(), &machine).await;
+    let mut worker = TestWorker::connect(&system, hello("lambda:f", 1)).await;
+    system.start("e", "[1]").await;
+    worker.granted().await;
+    system.kill_keeping().await;
+    store.crash(usize::MAX);
+
+    let system = System::with(store.clone(), &machine, |config| config.functions = Arc::new(Poisoned)).await;
+    failed_by_its_child(&system).await;
+    system.kill_keeping().await;
+    store.crash(usize::MAX);
+
+    succeeds_when_redriven(&System::over(store, &machine).await).await;
 }

@@ -54,7 +54,7 @@ pub(crate) struct Known {
     revisions: Mutex<HashMap<u128, Arc<Revision>>>,
     functions: Mutex<BTreeSet<String>>,
     activities: Mutex<BTreeSet<String>>,
-    /// Stands for a defect: whoever asks about this activity panics.
+    /// Stands for a defect: whoever asks about this activity or function panics.
     pub(crate) poison: Mutex<Option<String>>,
     /// Stands for what takes long to evaluate: whoever asks about this activity waits so long.
     pub(crate) slow: Mutex<Option<(String, Duration)>>,
@@ -74,6 +74,11 @@ impl Known {
         };
         self.revisions.lock().insert(digest, Arc::new(revision));
     }
+
+    fn meet_defect(&self, name: &str) {
+        let is_poison = self.poison.lock().as_deref() == Some(name);
+        assert!(!is_poison, "the defect of this test");
+    }
 }
 
 impl Revisions for Known {
@@ -84,6 +89,7 @@ impl Revisions for Known {
 
 impl Functions for Known {
     fn knows(&self, name: &str) -> bool {
+        self.meet_defect(name);
         self.functions.lock().contains(name)
     }
 
@@ -95,8 +101,7 @@ impl Functions for Known {
 
 impl Activities for Known {
     fn exists(&self, activity_arn: &str) -> bool {
-        let is_poison = self.poison.lock().as_deref() == Some(activity_arn);
-        assert!(!is_poison, "the defect of this test");
+        self.meet_defect(activity_arn);
         let slow = self.slow.lock().clone().filter(|(arn, _)| arn == activity_arn);
         if let Some((_, time)) = slow {
             std::thread::sleep(time);

@@ -1,10 +1,11 @@
 //! The other end: executions that are children of Map Runs. That one has ended is told to its run until the run has heard; what a restart must
 //! tell again stands in a row, or in the log that no checkpoint covers.
 
-use baton_engine::{ChildEnd, ChildOutcome, Status};
+use baton_engine::{ChildEnd, ChildOutcome, Failure, Start, Status};
 
 use super::{ChildReport, map_run_id};
-use crate::shard::{ExecutionId, ExecutionRecord, Output, Shard, World};
+use crate::shard::express::DEFECT;
+use crate::shard::{Answer, ExecutionId, ExecutionRecord, Output, Shard, Started, World};
 
 /// The end of a child, of which its run has not said that it has heard.
 pub(in crate::shard) struct UntoldEnd {
@@ -37,6 +38,20 @@ impl<W: World> Shard<W> {
             self.child_ended_again(id, report.clone());
             self.log.hold(Output::ChildEnded(Box::new(report)), out);
         }
+    }
+
+    /// A defect of ours has met a child at its start. Nobody but its run waits for it, and a run waits for ends: it is started and has failed.
+    pub(in crate::shard) fn child_failed_at_start(&mut self, id: ExecutionId, start: Start, reply: W::Reply, out: &mut Vec<Output<W>>) {
+        let started = Started { arn: start.execution_arn.clone(), start_at: start.at, created: true };
+        self.keep_failed_child(id, start, out);
+        self.log.hold(Output::Reply(reply, Answer::Started(Ok(started))), out);
+    }
+
+    /// As [`child_failed_at_start`](Self::child_failed_at_start), when nobody asks.
+    pub(in crate::shard) fn keep_failed_child(&mut self, id: ExecutionId, start: Start, out: &mut Vec<Output<W>>) {
+        let failure = Some(Failure::new("States.Runtime", DEFECT));
+        let record = ExecutionRecord { status: Status::Failed, failure, stop_at: Some(self.now), ..ExecutionRecord::of_start(start) };
+        self.keep_child(id, &record, false, out);
     }
 
     /// Its last end counts: the row of one before its redrive is written over.
