@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use baton_engine::Payload;
+use baton_engine::{ChildEnd, Payload};
 use tokio::sync::mpsc;
 
 use super::Cluster;
@@ -13,8 +13,8 @@ use crate::store::ShardId;
 
 /// Ends in one message at most.
 const ENDS_MAX: usize = 256;
-/// Bytes of outputs in one message at most, but for one output that is longer by itself: they become one event.
-const OUTPUT_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes of outputs and causes in one message at most, but for one that is longer by itself: they become one event.
+const RESULT_BYTES_MAX: usize = 1024 * 1024;
 /// The first end waits so long for others.
 const LINGER: Duration = Duration::from_millis(2);
 /// A run that does not answer is told again after this time.
@@ -33,9 +33,9 @@ pub(super) async fn tell(cluster: Cluster, mut ends: mpsc::UnboundedReceiver<Box
         }
         let mut by_run: BTreeMap<ExecutionId, (usize, Vec<ChildReport>)> = BTreeMap::new();
         for report in reports.drain(..) {
-            let (run, bytes) = (report.map_run, report.end.output.as_ref().map_or(0, Payload::len));
+            let (run, bytes) = (report.map_run, result_bytes(&report.end));
             let (sum, message) = by_run.entry(run).or_default();
-            if *sum + bytes > OUTPUT_BYTES_MAX && !message.is_empty() {
+            if *sum + bytes > RESULT_BYTES_MAX && !message.is_empty() {
                 tokio::spawn(tell_one(cluster.clone(), run, std::mem::take(message)));
                 *sum = 0;
             }
@@ -46,6 +46,11 @@ pub(super) async fn tell(cluster: Cluster, mut ends: mpsc::UnboundedReceiver<Box
             tokio::spawn(tell_one(cluster.clone(), run, reports));
         }
     }
+}
+
+fn result_bytes(end: &ChildEnd) -> usize {
+    let cause = end.failure.as_ref().and_then(|failure| failure.cause.as_ref());
+    end.output.as_ref().map_or(0, Payload::len) + cause.map_or(0, |cause| cause.len())
 }
 
 async fn tell_one(cluster: Cluster, run: ExecutionId, reports: Vec<ChildReport>) {
