@@ -15,13 +15,13 @@ use crate::support::*;
 /// What a host is told is handled within this time, on a busy machine too.
 const HANDLED: Duration = Duration::from_millis(300);
 
-/// A member that is alone, over a store that can be cut off.
-struct Alone {
+/// A member beside which there is none, over a store that can be cut off.
+struct OnlyMember {
     link: Arc<Link>,
     system: System,
 }
 
-impl Alone {
+impl OnlyMember {
     async fn open(definition: &Value, items: Arc<dyn MapRunIo>) -> Self {
         let link = Arc::new(Link::new(store()));
         let system = reading(&link, definition, "a", items).await;
@@ -51,20 +51,20 @@ impl Alone {
 async fn items_that_are_read_while_the_lease_has_lapsed_are_mapped() {
     for kind in ["STANDARD", "EXPRESS"] {
         let items = Arc::new(GatedItems::default());
-        let alone = Alone::open(&gated_map(kind), items.clone()).await;
-        start_at_owner(&[&alone.system], "e", "{}").await;
+        let member = OnlyMember::open(&gated_map(kind), items.clone()).await;
+        start_at_owner(&[&member.system], "e", "{}").await;
         within(items.asked()).await;
-        alone.lapses_during(async { items.let_go() }).await;
-        assert_eq!(alone.ends("e").await.as_deref(), Some("[0,1,2]"), "{kind}");
+        member.lapses_during(async { items.let_go() }).await;
+        assert_eq!(member.ends("e").await.as_deref(), Some("[0,1,2]"), "{kind}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_task_for_which_a_slot_comes_free_while_the_lease_has_lapsed_is_granted() {
-    let alone = Alone::open(&task_machine(FUNCTION), Arc::new(NoMapRunIo)).await;
-    start_at_owner(&[&alone.system], "e", "{}").await;
-    let mut worker = alone.lapses_during(TestWorker::connect(&alone.system, hello("lambda:f", 1))).await;
+    let member = OnlyMember::open(&task_machine(FUNCTION), Arc::new(NoMapRunIo)).await;
+    start_at_owner(&[&member.system], "e", "{}").await;
+    let mut worker = member.lapses_during(TestWorker::connect(&member.system, hello("lambda:f", 1))).await;
     let granted = within(worker.granted()).await;
     assert_eq!(worker.succeed(&granted, "7").await, Code::Applied);
-    assert_eq!(alone.ends("e").await.as_deref(), Some("7"));
+    assert_eq!(member.ends("e").await.as_deref(), Some("7"));
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::gated_items::{GatedItems, gated_map};
-use crate::sharing::{Roads, connected, end_at_owner, reading, start_at_owner, store, until_all_at_work, until_each_has_some};
+use crate::sharing::{Link, Roads, connected, end_at_owner, reading, start_at_owner, store, until_all_at_work, until_each_has_some};
 
 const CHILDREN: u64 = 60;
 
@@ -88,7 +88,20 @@ async fn a_run_is_handed_over_when_its_member_leaves() {
     }
 }
 
-/// Whoever has the run's shard next reads its items, and starts and stops its children; nobody else does any more.
+async fn until_unread(items: &GatedItems) {
+    let begun = Instant::now();
+    while !items.is_unread() {
+        assert!(begun.elapsed() < PATIENCE, "they are read on for nobody");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+async fn maps_all(system: &System) {
+    let record = end_at_owner(&[system], "e").await;
+    assert_eq!(record.output.as_ref().map(|output| output.text()), Some("[0,1,2]"), "{record:?}");
+}
+
+/// Whoever has the run's shard next reads its items; whoever has handed it over does not any more.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_run_asked_for_is_given_up_where_it_has_left() {
     let (store, definition) = (store(), gated_map("STANDARD"));
@@ -100,14 +113,34 @@ async fn what_a_run_asked_for_is_given_up_where_it_has_left() {
     let b = reading(&store, &definition, "b", next.clone()).await;
     within(a.cluster.leave()).await;
     within(next.asked()).await;
-    let begun = Instant::now();
-    while !left.is_unread() {
-        assert!(begun.elapsed() < PATIENCE, "it is read on for nobody");
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
+    until_unread(&left).await;
     next.let_go();
-    let record = end_at_owner(&[&b], "e").await;
-    assert_eq!(record.output.as_ref().map(|output| output.text()), Some("[0,1,2]"), "{record:?}");
+    maps_all(&b).await;
     a.crash();
     b.crash();
+}
+
+/// As [`what_a_run_asked_for_is_given_up_where_it_has_left`], of an owner that another one has overtaken while its store was silent.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_run_asked_for_is_given_up_where_its_owner_was_overtaken() {
+    for kind in ["STANDARD", "EXPRESS"] {
+        let (store, definition) = (store(), gated_map(kind));
+        let link = Arc::new(Link::new(store.clone()));
+        let (left, next) = (Arc::new(GatedItems::default()), Arc::new(GatedItems::default()));
+        let a = reading(&link, &definition, "a", left.clone()).await;
+        until_all_at_work(&[&a]).await;
+        start_at_owner(&[&a], "e", "{}").await;
+        within(left.asked()).await;
+        link.cut(true);
+        let b = reading(&store, &definition, "b", next.clone()).await;
+        within(next.asked()).await;
+        // What it is told now is for nobody.
+        left.let_go();
+        link.cut(false);
+        until_unread(&left).await;
+        next.let_go();
+        maps_all(&b).await;
+        a.crash();
+        b.crash();
+    }
 }

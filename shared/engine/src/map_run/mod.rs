@@ -5,7 +5,7 @@
 //! ([`MapRun::wanted`]), so that a restart asks for the same again: children are named by the run and their index, and whoever starts one that
 //! has been started, or reports one that has been reported, changes nothing.
 //!
-//! Items are not in the log. A chunk of children that has been issued names the position of its items in their source until all of its children
+//! The items of a reader are not in the log; those of the state's own array are, in the run's first event. A chunk of children that has been issued names the position of its items in their source until all of its children
 //! have begun; after a restart those are read once more, and must be the same ([`Chunk::digest`]).
 
 mod apply;
