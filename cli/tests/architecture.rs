@@ -37,7 +37,7 @@ fn crates_import_only_along_the_arrows() {
 }
 
 /// Modules of the coordinator, and the sibling modules that each may name. `server` composes them all.
-const COORDINATOR: [(&str, &[&str]); 17] = [
+const COORDINATOR: [(&str, &[&str]); 18] = [
     ("telemetry", &[]),
     ("store", &[]),
     ("history", &[]),
@@ -54,6 +54,7 @@ const COORDINATOR: [(&str, &[&str]); 17] = [
     ("status_events", &["cluster", "history", "sink", "aws"]),
     ("traces", &["cluster", "sink", "aws"]),
     ("mock_config", &[]),
+    ("map_items", &["cluster", "history"]),
     ("api", &["cluster", "catalog", "dispatch", "history", "mock_config"]),
 ];
 

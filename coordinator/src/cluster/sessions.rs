@@ -91,7 +91,6 @@ impl Cluster {
         }
     }
 
-    /// Whoever asks what the worker holds hears of this claim as long as the answer lives.
     /// Whether tasks are offered through a broker.
     pub(crate) fn has_broker(&self) -> bool {
         self.inner.broker.is_some()
@@ -102,6 +101,7 @@ impl Cluster {
         self.inner.broker.as_ref()?.namespace()
     }
 
+    /// Whoever asks what the worker holds hears of this claim as long as the answer lives.
     pub(crate) fn list_claim(&self, incarnation: u64, claim: ClaimName) -> ListedClaim {
         self.inner.under_way.0.lock().insert((incarnation, claim));
         ListedClaim { cluster: self.clone(), name: (incarnation, claim) }

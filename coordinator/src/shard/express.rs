@@ -120,7 +120,7 @@ impl ExpressTimers {
 }
 
 impl<W: World> Shard<W> {
-    /// Starts an Express execution. Its ARN was made for this start alone.
+    /// Starts an Express execution. Its ARN was made for this start alone, but for the child of a Map Run, whose start may come again.
     pub(super) fn start_express(&mut self, mut start: Start, how: ExpressStart<W::Reply>, world: &mut W, out: &mut Vec<Output<W>>) {
         let id = ExecutionId::of_arn(&start.execution_arn);
         let how = match how {
@@ -252,7 +252,7 @@ impl<W: World> Shard<W> {
         }
     }
 
-    /// The child of a Map Run had begun before.
+    /// The child of a Map Run had begun before. Its run wants to know no more than that, so that nobody looks up when.
     pub(super) fn child_known(&mut self, start: &Start, reply: W::Reply, out: &mut Vec<Output<W>>) {
         let started = Started { arn: start.execution_arn.clone(), start_at: self.now, created: false };
         self.log.hold(Output::Reply(reply, Answer::Started(Ok(started))), out);

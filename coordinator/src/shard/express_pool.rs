@@ -1,4 +1,4 @@
-//! Room for Express executions. They are in memory and nowhere else, so how many there may be at once is a limit of the whole process.
+//! Room for Express executions. They run in memory and leave it only at their end, so how many there may be at once is a limit of the whole process.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,7 +1,7 @@
 //! A shard is read back: what the key-value side has, and the log on top of it.
 //!
-//! Only the executions that the log speaks of come into memory. The others wait where they are; what a restart must know of them stands in
-//! their timer rows and their rows of open tasks.
+//! Only the executions that the log speaks of come into memory, and open Express executions and Map Runs. The others wait where they are; what a
+//! restart must know of them stands in their timer rows and their rows of open tasks.
 
 use std::sync::Arc;
 

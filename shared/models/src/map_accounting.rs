@@ -3,7 +3,7 @@
 //! Both shards write what they know and what they still have to send in one batch; messages are lost, repeated and overtaken, and either shard may
 //! crash at every point and go on with what was durable. A child is started by its index, so a repeated start meets its twin; its end changes bits and
 //! counters together, once. What was sent is kept until the other side has said, after its commit, that it has it. A redrive runs what had failed
-//! again, under the same index and the next generation. `design/distribution.md` §9.
+//! again, under the same index and the next generation.
 //!
 //! What must hold: no child runs twice in one generation, counters are what the bits say and what the children came to, never more children run than
 //! may, and nothing waits for ever.

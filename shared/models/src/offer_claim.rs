@@ -3,7 +3,7 @@
 //! The owner of a task publishes an offer. Whoever receives it makes a fresh claim id and claims at the owner, again and again until there is an answer;
 //! the owner commits who has the attempt, then grants. One worker claims by itself; for the other its gateway does, and hands the grant on over the
 //! worker's session. Outcomes are repeated until they are acknowledged. Owners crash and lose what they had not committed, gateways and workers crash
-//! and come back, sessions are cut, messages are lost and repeated, and the broker may lose all that it has. `design/distribution.md` §5.
+//! and come back, sessions are cut, messages are lost and repeated, and the broker may lose all that it has.
 //!
 //! What must hold: no attempt runs twice, nothing is granted that is not durable, and the task comes to an end.
 //!

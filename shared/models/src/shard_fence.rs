@@ -6,7 +6,7 @@
 //! They crash, pause (nothing makes them move) and talk to a primary that was deposed without knowing it.
 //!
 //! What must hold: an acknowledged batch can be read back for ever, no batch is written on top of another one than its owner has seen, none twice,
-//! and two owners never both answer reads. `design/distribution.md` §3 is what is modelled; the repository's `store` speaks the same rules.
+//! and two owners never both answer reads. The coordinator's `store` speaks the same rules.
 
 mod rules;
 mod state;

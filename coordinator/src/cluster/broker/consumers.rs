@@ -1,4 +1,4 @@
-//! Which queues are consumed here: those that sessions which want grants, or pollers, serve at this process.
+//! Which queues are consumed here: those that sessions or pollers serve at this process.
 
 use std::sync::Arc;
 

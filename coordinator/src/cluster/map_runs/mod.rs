@@ -115,7 +115,7 @@ fn hand_over(cluster: &Cluster, io: &Arc<dyn MapRunIo>, tasks: &mut HashMap<Exec
         tasks.insert(id, RunTask { kinds, work: tokio::spawn(work).abort_handle() });
     }
     if is_last {
-        // It comes to its end by itself, with what it still does.
+        // It returns at this order, and what it still does is dropped with it.
         tasks.remove(&id);
     }
 }

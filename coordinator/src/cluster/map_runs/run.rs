@@ -108,7 +108,7 @@ impl Run {
                 let result = or_defect("States.ResultWriterFailed", written).await;
                 self.owner.cluster.send_to_map_run(self.run.id, MapRunMessage::Written { result });
             }
-            MapRunOrderKind::Ended => {}
+            MapRunOrderKind::Ended => unreachable!("the order that ends a run is looked for before it is obeyed"),
         }
     }
 
