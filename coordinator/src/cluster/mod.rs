@@ -16,7 +16,7 @@ pub mod holders;
 mod host;
 mod inbox;
 mod listener;
-mod map_run;
+mod map_run_questions;
 mod map_runs;
 mod members;
 mod open;

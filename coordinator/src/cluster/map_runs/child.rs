@@ -2,14 +2,14 @@
 
 use baton_engine::{ChildEnd, ChildOutcome, Input, Rejected, redrive_token};
 
-use super::owner::Owner;
+use super::standing::Standing;
 use crate::cluster::{ExecutionId, NotRedrivable, RedriveError, SendError};
 use crate::shard::{MapRunContext, MapRunQuestion};
 
 /// One child, in one redrive of its run.
 #[derive(Clone, Copy)]
 pub(super) struct Child<'a> {
-    pub(super) owner: &'a Owner,
+    pub(super) standing: &'a Standing,
     pub(super) run: &'a MapRunContext,
     pub(super) index: u64,
     pub(super) redrive: u32,
@@ -28,24 +28,24 @@ impl Child<'_> {
     async fn begin_standard_again(self) -> bool {
         let (id, token) = (self.id(), redrive_token(self.redrive));
         let attempt = || async {
-            match self.owner.cluster.redrive(id, Some(token.clone())).await {
+            match self.standing.cluster.redrive(id, Some(token.clone())).await {
                 Ok(_) => Some(true),
                 Err(RedriveError::NotRedrivable(NotRedrivable::Running)) => self.is_of_this_redrive().await,
                 Err(RedriveError::Throttled | RedriveError::Unavailable(_)) => None,
                 Err(RedriveError::NotRedrivable(_) | RedriveError::NoSuchExecution) => Some(false),
             }
         };
-        self.owner.until_done(attempt).await
+        self.standing.until_done(attempt).await
     }
 
     /// One that runs may have been started this moment. If it was started so late that its run had given it up, it ends first.
     async fn is_of_this_redrive(self) -> Option<bool> {
-        let record = self.owner.cluster.describe(self.id()).await.ok()??;
+        let record = self.standing.cluster.describe(self.id()).await.ok()??;
         if record.map_run_redrive == self.redrive {
             return Some(true);
         }
         // Whatever it answers, the next attempt sees what has become of it.
-        let _ = self.owner.cluster.send(self.id(), Input::StopChild { redrive: record.map_run_redrive }).await;
+        let _ = self.standing.cluster.send(self.id(), Input::StopChild { redrive: record.map_run_redrive }).await;
         None
     }
 
@@ -53,10 +53,10 @@ impl Child<'_> {
     async fn begin_express_again(self) -> bool {
         for redrive in (0..=self.redrive).rev() {
             let id = Self { redrive, ..self }.id();
-            match self.owner.until_done(|| async { self.owner.cluster.describe(id).await.ok() }).await {
+            match self.standing.until_done(|| async { self.standing.cluster.describe(id).await.ok() }).await {
                 Some(_) if redrive == self.redrive => return true,
                 Some(record) => {
-                    self.owner.begin(self.run.start_like(&record.start, self.index, self.redrive)).await;
+                    self.standing.begin(self.run.start_like(&record.start, self.index, self.redrive)).await;
                     return true;
                 }
                 None => {}
@@ -68,13 +68,13 @@ impl Child<'_> {
     /// `items` has it if it never began.
     pub(super) async fn stop(self, items: u32) {
         let attempt = || async {
-            match self.owner.cluster.send(self.id(), Input::StopChild { redrive: self.redrive }).await {
+            match self.standing.cluster.send(self.id(), Input::StopChild { redrive: self.redrive }).await {
                 Ok(_) | Err(SendError::Rejected(Rejected::Ended | Rejected::Cancelled)) => Some(true),
                 Err(SendError::NoSuchExecution) => Some(false),
                 Err(SendError::Rejected(_) | SendError::Throttled | SendError::Unavailable(_)) => None,
             }
         };
-        if !self.owner.until_done(attempt).await {
+        if !self.standing.until_done(attempt).await {
             self.end_for(ChildOutcome::Aborted, items).await;
         }
     }
@@ -82,8 +82,8 @@ impl Child<'_> {
     /// Says the end of a child that cannot say it by itself.
     async fn end_for(self, outcome: ChildOutcome, items: u32) {
         let end = ChildEnd { index: self.index, redrive: self.redrive, outcome, items, output: None, failure: None };
-        let told = || async { self.owner.cluster.ask_map_run(self.run.id, MapRunQuestion::ChildrenEnded(vec![end.clone()])).await.ok() };
-        self.owner.until_done(told).await;
+        let told = || async { self.standing.cluster.ask_map_run(self.run.id, MapRunQuestion::ChildrenEnded(vec![end.clone()])).await.ok() };
+        self.standing.until_done(told).await;
     }
 
     fn id(self) -> ExecutionId {

@@ -5,9 +5,9 @@
 mod child;
 mod ends;
 mod io;
-mod owner;
 mod reads;
 mod run;
+mod standing;
 
 pub use io::{MapRunIo, NoMapRunIo, OpenItems};
 

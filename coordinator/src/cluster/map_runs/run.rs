@@ -11,8 +11,8 @@ use tokio::sync::{Mutex, mpsc};
 use tokio::task::{JoinError, JoinSet};
 
 use super::child::Child;
-use super::owner::{Owner, RETRY_AFTER};
 use super::reads::Reads;
+use super::standing::{RETRY_AFTER, Standing};
 use super::{Cluster, MapRunIo};
 use crate::cluster::figures::HostGauges;
 use crate::shard::{MapRunContext, MapRunMessage, MapRunOrderKind};
@@ -31,7 +31,7 @@ const IDLE: Duration = Duration::from_secs(60);
 const DEFECT: &str = "A defect of the server was met; its log has the place.";
 
 pub(super) struct Run {
-    owner: Owner,
+    standing: Standing,
     io: Arc<dyn MapRunIo>,
     run: Arc<MapRunContext>,
     reads: Arc<Mutex<Reads>>,
@@ -43,8 +43,8 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) fn new(cluster: Cluster, io: Arc<dyn MapRunIo>, run: Arc<MapRunContext>, token: Token) -> Self {
-        let owner = Owner { shard: cluster.shard_of(run.id), cluster, token };
-        Self { owner, io, run, reads: Arc::new(Mutex::new(Reads::new())), reading: JoinSet::new(), beginning: JoinSet::new() }
+        let standing = Standing { shard: cluster.shard_of(run.id), cluster, token };
+        Self { standing, io, run, reads: Arc::new(Mutex::new(Reads::new())), reading: JoinSet::new(), beginning: JoinSet::new() }
     }
 
     /// Until the run has ended, or nobody orders anything any more.
@@ -78,21 +78,21 @@ impl Run {
             MapRunOrderKind::Read(order) => self.read(order.position, order.items, None),
             MapRunOrderKind::ReadAgain(chunk) => self.read(chunk.position, u64::from(chunk.items), Some(chunk.first)),
             MapRunOrderKind::Start { first, starts } => {
-                let (owner, id) = (self.owner.clone(), self.run.id);
+                let (standing, id) = (self.standing.clone(), self.run.id);
                 self.beginning.spawn(async move {
-                    checkpoints_keep_up(&owner.cluster).await;
-                    for_each(starts, |start| owner.begin(start)).await;
+                    checkpoints_keep_up(&standing.cluster).await;
+                    for_each(starts, |start| standing.begin(start)).await;
                     if let Some(first) = first {
-                        owner.cluster.send_to_map_run(id, MapRunMessage::ChildrenSent { first });
+                        standing.cluster.send_to_map_run(id, MapRunMessage::ChildrenSent { first });
                     }
                 });
             }
             MapRunOrderKind::Redrive { indices, unsent, redrive } => {
-                let (owner, run) = (self.owner.clone(), self.run.clone());
+                let (standing, run) = (self.standing.clone(), self.run.clone());
                 self.beginning.spawn(async move {
-                    let child = |index| Child { owner: &owner, run: &run, index, redrive };
+                    let child = |index| Child { standing: &standing, run: &run, index, redrive };
                     for_each(indices.clone(), |index| child(index).begin_again(unsent.contains(&index))).await;
-                    owner.cluster.send_to_map_run(run.id, MapRunMessage::RedrivesSent { indices });
+                    standing.cluster.send_to_map_run(run.id, MapRunMessage::RedrivesSent { indices });
                 });
             }
             MapRunOrderKind::Stop { children, redrive } => {
@@ -100,20 +100,20 @@ impl Run {
                 while let Some(begun) = self.beginning.join_next().await {
                     self.look_at(begun);
                 }
-                let child = |index| Child { owner: &self.owner, run: &self.run, index, redrive };
+                let child = |index| Child { standing: &self.standing, run: &self.run, index, redrive };
                 for_each(children, |(index, items)| child(index).stop(items)).await;
             }
             MapRunOrderKind::Write { record } => {
-                let written = self.io.write(&self.owner.cluster, &self.run, &record);
+                let written = self.io.write(&self.standing.cluster, &self.run, &record);
                 let result = or_defect("States.ResultWriterFailed", written).await;
-                self.owner.cluster.send_to_map_run(self.run.id, MapRunMessage::Written { result });
+                self.standing.cluster.send_to_map_run(self.run.id, MapRunMessage::Written { result });
             }
             MapRunOrderKind::Ended => unreachable!("the order that ends a run is looked for before it is obeyed"),
         }
     }
 
     fn read(&mut self, position: ItemPosition, items: u64, again: Option<u64>) {
-        let (cluster, io, run, reads) = (self.owner.cluster.clone(), self.io.clone(), self.run.clone(), self.reads.clone());
+        let (cluster, io, run, reads) = (self.standing.cluster.clone(), self.io.clone(), self.run.clone(), self.reads.clone());
         self.reading.spawn(async move {
             let read = async { reads.lock().await.read(&*io, &run, &position, items).await };
             let result = or_defect("States.ItemReaderFailed", read).await;

@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use baton_engine::Start;
 use hashbrown::HashMap;
 
-use super::route::NotAsked;
-use super::{Cluster, ExecutionId, PeerAnswer, Question, ReadError, Revisions, StartError, Started};
+use super::{Cluster, ExecutionId, PeerAnswer, Question, ReadError};
 use crate::shard::{
     Answer, MapRunAnswer, MapRunChanges, MapRunQuestion, MapRunRecord, Stored, map_run_id, map_run_record, runs_of, state_machine_hash,
 };
@@ -62,17 +60,6 @@ impl Cluster {
         match self.ask(Question::MapRun { id, question }).await? {
             Answer::MapRun(answer) => Ok(answer),
             _ => unreachable!("a Map Run is answered for as Map Runs are"),
-        }
-    }
-
-    /// Starts a child of a Map Run, once however often it is asked for.
-    pub(super) async fn start_child(&self, start: Start) -> Result<Started, StartError> {
-        let catalog_position = self.inner.revisions.position();
-        match self.ask(Question::Start { start: Box::new(start), is_repeated: true, catalog_position }).await {
-            Ok(Answer::Started(result)) => result,
-            Ok(_) => unreachable!("a start is answered as a start is"),
-            Err(NotAsked::Throttled) => Err(StartError::Throttled),
-            Err(NotAsked::Unavailable(text)) => Err(StartError::Unavailable(text)),
         }
     }
 

@@ -1,11 +1,13 @@
-//! The member in its standing as the owner of a run's shard.
+//! The standing of a member as the owner of a run's shard.
 
 use std::time::Duration;
 
 use baton_engine::Start;
 
 use super::Cluster;
-use crate::cluster::StartError;
+use crate::cluster::route::NotAsked;
+use crate::cluster::{Question, Revisions, StartError, Started};
+use crate::shard::Answer;
 use crate::store::{ShardId, Token};
 
 /// What cannot be done now is tried again after this time, and after twice as much each time, up to a second.
@@ -16,13 +18,13 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// See the module.
 #[derive(Clone)]
-pub(super) struct Owner {
+pub(super) struct Standing {
     pub(super) cluster: Cluster,
     pub(super) shard: ShardId,
     pub(super) token: Token,
 }
 
-impl Owner {
+impl Standing {
     /// Tries until there is an answer. While the lease has lapsed nothing is tried, and what was tried is given up: another owner may have begun to
     /// stop what this one would start. The end of the process's work ends this too, and so does the shard's leaving.
     pub(super) async fn until_done<T, F: Future<Output = Option<T>>>(&self, attempt: impl Fn() -> F) -> T {
@@ -32,12 +34,23 @@ impl Owner {
     /// Starts a child, if it has not been started before.
     pub(super) async fn begin(&self, start: Start) {
         let attempt = || async {
-            match self.cluster.start_child(start.clone()).await {
+            match self.start_child(start.clone()).await {
                 Ok(_) | Err(StartError::AlreadyExists { .. }) => Some(()),
                 Err(StartError::Throttled | StartError::Unavailable(_)) => None,
             }
         };
         self.until_done(attempt).await;
+    }
+
+    /// Starts a child, once however often it is asked for.
+    async fn start_child(&self, start: Start) -> Result<Started, StartError> {
+        let catalog_position = self.cluster.inner.revisions.position();
+        match self.cluster.ask(Question::Start { start: Box::new(start), is_repeated: true, catalog_position }).await {
+            Ok(Answer::Started(result)) => result,
+            Ok(_) => unreachable!("a start is answered as a start is"),
+            Err(NotAsked::Throttled) => Err(StartError::Throttled),
+            Err(NotAsked::Unavailable(text)) => Err(StartError::Unavailable(text)),
+        }
     }
 }
 
