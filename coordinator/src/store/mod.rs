@@ -66,10 +66,7 @@ pub trait ShardStore: Send + Sync + 'static {
 
     /// Whether the owner may still speak for the shard without having written: its lease, counted by this process's own clock from before it
     /// was last confirmed, has not ended. A store of one process has no leases, and answers true.
-    fn is_held(&self, shard: ShardId, token: Token) -> bool {
-        let _ = (shard, token);
-        true
-    }
+    fn is_held(&self, shard: ShardId, token: Token) -> bool;
 
     /// Gives the shard up. The token is worthless afterwards.
     fn release(&self, shard: ShardId, token: Token) -> BoxFuture<'_, Result<(), StoreError>>;

@@ -65,6 +65,10 @@ impl ShardStore for FaultyStore {
         self.inner.renew(held)
     }
 
+    fn is_held(&self, shard: ShardId, token: Token) -> bool {
+        self.inner.is_held(shard, token)
+    }
+
     fn release(&self, shard: ShardId, token: Token) -> BoxFuture<'_, Result<(), StoreError>> {
         self.inner.release(shard, token)
     }

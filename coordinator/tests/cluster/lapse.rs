@@ -9,7 +9,8 @@ use baton_proto::worker::v1::Code;
 use serde_json::Value;
 
 use crate::gated_items::{GatedItems, gated_map};
-use crate::sharing::{LIFETIME, Link, end_at_owner, reading, start_at_owner, store, until_all_at_work};
+use crate::link::Link;
+use crate::sharing::{LIFETIME, end_at_owner, reading, start_at_owner, store, until_all_at_work};
 use crate::support::*;
 
 /// What a host is told is handled within this time, on a busy machine too.

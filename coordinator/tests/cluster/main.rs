@@ -12,6 +12,7 @@ mod faulty_store;
 mod gated_items;
 mod lapse;
 mod large;
+mod link;
 mod map_runs;
 mod members;
 mod reads;

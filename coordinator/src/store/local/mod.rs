@@ -229,6 +229,10 @@ impl ShardStore for LocalStore {
         })
     }
 
+    fn is_held(&self, _: ShardId, _: Token) -> bool {
+        true
+    }
+
     fn release(&self, shard: ShardId, token: Token) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(async move {
             let index = self.shared.index(shard)?;

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::gated_items::{GatedItems, gated_map};
-use crate::sharing::{Link, Roads, connected, end_at_owner, reading, start_at_owner, store, until_all_at_work, until_each_has_some};
+use crate::link::Link;
+use crate::sharing::{Roads, connected, end_at_owner, reading, start_at_owner, store, until_all_at_work, until_each_has_some};
 
 const CHILDREN: u64 = 60;
 

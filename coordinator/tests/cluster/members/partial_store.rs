@@ -48,6 +48,10 @@ impl ShardStore for PartialStore {
         })
     }
 
+    fn is_held(&self, shard: ShardId, token: Token) -> bool {
+        self.of(shard).is_held(shard, token)
+    }
+
     fn release(&self, shard: ShardId, token: Token) -> BoxFuture<'_, Result<(), StoreError>> {
         self.of(shard).release(shard, token)
     }
