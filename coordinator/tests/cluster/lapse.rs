@@ -25,7 +25,7 @@ struct OnlyMember {
 impl OnlyMember {
     async fn open(definition: &Value, items: Arc<dyn MapRunIo>) -> Self {
         let link = Arc::new(Link::new(store()));
-        let system = reading(&link, definition, "a", items).await;
+        let system = reading(&link, definition, "a", 4, items).await;
         until_all_at_work(&[&system]).await;
         Self { link, system }
     }

@@ -74,10 +74,11 @@ pub(crate) async fn reading<S: ShardStore + Membership>(
     store: &Arc<S>,
     definition: &Value,
     name: &str,
+    weight: u32,
     items: Arc<dyn MapRunIo>,
 ) -> System {
     let membership: Arc<dyn Membership> = store.clone();
-    let member = MemberConfig { membership, name: name.into(), address: name.into(), weight: 4, catalog: None, holding: None };
+    let member = MemberConfig { membership, name: name.into(), address: name.into(), weight, catalog: None, holding: None };
     let opened = System::with(store.clone(), definition, |config| {
         config.member = Some(member);
         config.map_run_io = items;

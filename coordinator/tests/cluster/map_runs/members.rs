@@ -89,6 +89,9 @@ async fn a_run_is_handed_over_when_its_member_leaves() {
     }
 }
 
+/// The weight of a member that keeps what it has taken from one of weight 1, however long it takes.
+const ALL: u32 = 1_000;
+
 async fn until_unread(items: &GatedItems) {
     let begun = Instant::now();
     while !items.is_unread() {
@@ -107,11 +110,11 @@ async fn maps_all(system: &System) {
 async fn what_a_run_asked_for_is_given_up_where_it_has_left() {
     let (store, definition) = (store(), gated_map("STANDARD"));
     let (left, next) = (Arc::new(GatedItems::default()), Arc::new(GatedItems::default()));
-    let a = reading(&store, &definition, "a", left.clone()).await;
+    let a = reading(&store, &definition, "a", 1, left.clone()).await;
     until_all_at_work(&[&a]).await;
     start_at_owner(&[&a], "e", "{}").await;
     within(left.asked()).await;
-    let b = reading(&store, &definition, "b", next.clone()).await;
+    let b = reading(&store, &definition, "b", ALL, next.clone()).await;
     within(a.cluster.leave()).await;
     within(next.asked()).await;
     until_unread(&left).await;
@@ -128,12 +131,12 @@ async fn what_a_run_asked_for_is_given_up_where_its_owner_was_overtaken() {
         let (store, definition) = (store(), gated_map(kind));
         let link = Arc::new(Link::new(store.clone()));
         let (left, next) = (Arc::new(GatedItems::default()), Arc::new(GatedItems::default()));
-        let a = reading(&link, &definition, "a", left.clone()).await;
+        let a = reading(&link, &definition, "a", 1, left.clone()).await;
         until_all_at_work(&[&a]).await;
         start_at_owner(&[&a], "e", "{}").await;
         within(left.asked()).await;
         link.cut(true);
-        let b = reading(&store, &definition, "b", next.clone()).await;
+        let b = reading(&store, &definition, "b", ALL, next.clone()).await;
         within(next.asked()).await;
         // What it is told now is for nobody.
         left.let_go();
