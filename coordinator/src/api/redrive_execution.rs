@@ -36,7 +36,10 @@ pub(super) async fn run(api: &Api, call: &Call<'_>) -> Result<Response, ApiError
     check.done()?;
 
     let parsed = resource::check_execution(&arn)?;
-    if matches!(parsed.resource, Resource::Execution { machine, .. } if machine.contains('/')) {
+    let (Resource::Execution { machine, .. } | Resource::Express { machine }) = parsed.resource else {
+        unreachable!("the ARN of an execution was checked just now");
+    };
+    if machine.contains('/') {
         return Err(ApiError::validation("Labeled Execution ARNs are not supported for this API"));
     }
     let client_token = client_token.map(Arc::from);

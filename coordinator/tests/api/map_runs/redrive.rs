@@ -159,12 +159,14 @@ async fn redriven_twice_it_still_runs_what_failed_alone() {
 #[tokio::test]
 async fn children_are_not_redriven_by_themselves() {
     let server = TestServer::start().await;
-    let state_machine = server.create("m", &machine("STANDARD", picky(), json!({}))).await;
-    let execution = server.begin_with(&state_machine, &items(1, &[0])).await;
-    server.end(&execution).await;
-    let map_run = server.map_run_of(&execution).await;
-    let child = text(&server.children(&map_run, None).await[0], "executionArn");
-    let refused = server.call("RedriveExecution", json!({"executionArn": child})).await;
-    assert_refused(refused, "ValidationException", "Labeled Execution ARNs are not supported for this API");
+    for kind in ["STANDARD", "EXPRESS"] {
+        let state_machine = server.create(kind, &machine(kind, picky(), json!({}))).await;
+        let execution = server.begin_with(&state_machine, &items(1, &[0])).await;
+        server.end(&execution).await;
+        let map_run = server.map_run_of(&execution).await;
+        let child = text(&server.children(&map_run, None).await[0], "executionArn");
+        let refused = server.call("RedriveExecution", json!({"executionArn": child})).await;
+        assert_refused(refused, "ValidationException", "Labeled Execution ARNs are not supported for this API");
+    }
     server.stop().await;
 }
