@@ -58,3 +58,16 @@ fn a_coordinator_needs_a_store() {
     assert_eq!(ended.code, 2);
     assert!(ended.err.contains("no store is named") && ended.err.contains("--store redis://HOST:PORT"), "{}", ended.err);
 }
+
+#[test]
+fn coordinators_are_counted_from_1_to_16_and_with_a_cluster_alone() {
+    let folder = folder(&[("pass.asl.json", PASS)]);
+    for (arguments, says) in [
+        (&["--cluster", "--coordinators", "0"][..], "0 is not in 1..=16"),
+        (&["--cluster", "--coordinators", "17"][..], "17 is not in 1..=16"),
+        (&["--coordinators", "2"][..], "--cluster"),
+    ] {
+        let ended = run(baton().arg("up").arg(folder.path()).args(arguments));
+        assert!(ended.code == 2 && ended.err.contains(says), "{arguments:?}: {}", ended.err);
+    }
+}
