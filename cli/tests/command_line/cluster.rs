@@ -44,6 +44,17 @@ fn processes_of(folder: &Path) -> BTreeMap<u32, String> {
     pids.map(|pid| (pid, command(pid))).filter(|(_, command)| command.contains(name)).collect()
 }
 
+/// N of `SERVICE (process N)`.
+fn process_in(line: &str, service: &str) -> Option<i32> {
+    let (_, behind) = line.split_once(&format!("{service} (process "))?;
+    behind.split_once(')')?.0.parse().ok()
+}
+
+fn kill(process: i32) {
+    let process = rustix::process::Pid::from_raw(process).expect("a process has a number");
+    rustix::process::kill_process(process, rustix::process::Signal::KILL).expect("it can be killed");
+}
+
 #[test]
 fn a_cluster_that_is_tried_runs_orders_at_each_coordinator_and_leaves_nothing_behind() {
     let folder = tempfile::Builder::new().prefix("baton-cluster-").tempdir().expect("a folder for the test");
@@ -64,11 +75,23 @@ fn a_cluster_that_is_tried_runs_orders_at_each_coordinator_and_leaves_nothing_be
     let running = processes_of(folder.path());
     // Three coordinators, two workers and their functions, Redis, RabbitMQ and its port mapper.
     assert!(running.len() >= 8, "{running:#?}");
-    for url in &coordinators {
+    let order_at = |url: &str| {
         let order = example.join("inputs/completed.json");
-        let ended = run(baton().args(["exec", "start", "order-processing", "--wait", "--endpoint", url, "--input"]).arg(order));
+        run(baton().args(["exec", "start", "order-processing", "--wait", "--endpoint", url, "--input"]).arg(order))
+    };
+    for url in &coordinators {
+        let ended = order_at(url);
         assert_eq!(ended.code, 0, "{url}: {}", ended.err);
         assert!(ended.out.contains("o-1001"), "{}", ended.out);
+    }
+    for service in ["Redis", "RabbitMQ"] {
+        kill(cluster.heard.iter().find_map(|line| process_in(line, service)).expect("its process is told"));
+        cluster.says(&format!("{service} has ended"));
+        cluster.says(&format!("runs again: {service} (process"));
+    }
+    let begun = Instant::now();
+    while order_at(&coordinators[0]).code != 0 {
+        assert!(begun.elapsed() < PATIENCE, "both are there again");
     }
     assert_eq!(cluster.stop(), Some(0), "{}", cluster.heard.join("\n"));
     let left = processes_of(folder.path());

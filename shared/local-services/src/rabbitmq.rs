@@ -130,6 +130,11 @@ impl RabbitMq {
         self.epmd = None;
     }
 
+    /// Whether its process is there.
+    pub fn is_running(&mut self) -> bool {
+        self.broker.as_mut().is_some_and(Group::is_running)
+    }
+
     /// Takes all time from it, until [`resume`](Self::resume): connections stay, and nobody answers.
     pub fn pause(&self) {
         self.signal(Signal::STOP);

@@ -87,7 +87,7 @@ impl Child {
         };
         // Once it is started again nobody waits for its ready line: it may be whole again, or will end again.
         let how = status.as_ref().map_or_else(ToString::to_string, ExitStatus::to_string);
-        format!("{} has ended ({how}); it is started again", self.name)
+        format!("{} has ended ({how}), see {}; it is started again", self.name, self.log.display())
     }
 
     /// SIGTERM, and kill -9 if it is not gone in time.

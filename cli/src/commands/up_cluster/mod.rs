@@ -19,7 +19,7 @@ use crate::logs;
 use crate::output::note;
 use crate::project::{Project, deploy};
 use child::Child;
-use services::Services;
+use services::{Service, Services};
 
 const WORKERS: usize = 2;
 /// Pause before a process that has ended is started again, so that one can see what the others do meanwhile.
@@ -146,6 +146,13 @@ struct Running {
     workers: Vec<Child>,
 }
 
+/// What has ended.
+enum Ended {
+    Service(Service),
+    /// By its place among the coordinators, and after them the workers.
+    Child(usize),
+}
+
 impl Running {
     async fn start(plan: &Plan) -> CliResult<Self> {
         note("starting Redis and RabbitMQ");
@@ -183,23 +190,48 @@ impl Running {
     /// Starts again what has ended, until all is to end.
     async fn look_after(&mut self, mut stopped: impl Future<Output = ()> + Unpin) {
         loop {
-            let mut children: Vec<_> = self.coordinators.iter_mut().chain(&mut self.workers).collect();
-            let ends = children.iter_mut().map(|child| Box::pin(child.ended()));
-            let ended = futures_util::future::select_all(ends);
-            let number = tokio::select! {
+            let ended = tokio::select! {
                 () = &mut stopped => return,
-                (how, number, _) = ended => {
-                    tracing::warn!("{how}");
-                    number
-                }
+                ended = self.ended() => ended,
             };
             tokio::select! {
                 () = &mut stopped => return,
                 () = tokio::time::sleep(RESTART_PAUSE) => {}
             }
-            match children[number].start() {
-                Ok(()) => tracing::info!("{} runs again", children[number]),
+            match self.start_again(ended).await {
+                Ok(line) => tracing::info!("runs again: {line}"),
                 Err(error) => error.report(),
+            }
+        }
+    }
+
+    /// Waits until one of them has ended, and says so.
+    async fn ended(&mut self) -> Ended {
+        let children = self.coordinators.iter_mut().chain(&mut self.workers);
+        let ends = children.map(|child| Box::pin(child.ended()));
+        tokio::select! {
+            service = self.services.ended() => {
+                tracing::warn!("{service} has ended; it is started again");
+                Ended::Service(service)
+            }
+            (how, number, _) = futures_util::future::select_all(ends) => {
+                tracing::warn!("{how}");
+                Ended::Child(number)
+            }
+        }
+    }
+
+    async fn start_again(&mut self, ended: Ended) -> CliResult<String> {
+        match ended {
+            Ended::Service(service) => {
+                self.services.start_again(service).await?;
+                Ok(self.services.line_of(service))
+            }
+            Ended::Child(number) => {
+                let mut children = self.coordinators.iter_mut().chain(&mut self.workers);
+                let child = children.nth(number).expect("it was there when it ended");
+                child.start()?;
+                Ok(child.to_string())
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::Path;
+use std::time::Duration;
 
 use baton_coordinator::server::shipped_policies;
 use baton_local_services::{Folder, RabbitMq, RabbitMqOptions, Redis, ServiceError};
@@ -12,6 +13,16 @@ use crate::exit::{CliError, CliResult, Exit};
 
 /// What the policy `fsync` asks for.
 const REDIS_OPTIONS: [&str; 2] = ["--appendfsync", "always"];
+
+/// How often both are looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// One of both.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Service {
+    Redis,
+    RabbitMq,
+}
 
 pub(super) struct Services {
     redis: Option<Redis>,
@@ -42,6 +53,38 @@ impl Services {
         self.queue.clone()
     }
 
+    /// Waits until one of both has ended, and says which.
+    pub(super) async fn ended(&mut self) -> Service {
+        loop {
+            if !self.redis.as_mut().is_some_and(Redis::is_running) {
+                return Service::Redis;
+            }
+            if !self.broker.as_mut().is_some_and(RabbitMq::is_running) {
+                return Service::RabbitMq;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Starts one of both again, with what it has kept; ready when this returns.
+    pub(super) async fn start_again(&mut self, service: Service) -> CliResult {
+        let started = match service {
+            Service::Redis => again(&mut self.redis, Redis::restart).await,
+            Service::RabbitMq => again(&mut self.broker, RabbitMq::restart).await,
+        };
+        started.map_err(|error| not_started(&error))
+    }
+
+    /// As it is told to people: name, process and address.
+    pub(super) fn line_of(&self, service: Service) -> String {
+        let shown = |url: &str| url.parse::<Secret>().map_or_else(|never| match never {}, |url| url.to_string());
+        let (pid, url) = match service {
+            Service::Redis => (self.redis.as_ref().and_then(Redis::pid), &self.store),
+            Service::RabbitMq => (self.broker.as_ref().and_then(RabbitMq::pid), &self.queue),
+        };
+        format!("{service} (process {})  {}", pid.unwrap_or_default(), shown(url))
+    }
+
     /// Lets both end in order.
     pub(super) async fn end(&mut self) {
         let (redis, broker) = (self.redis.take(), self.broker.take());
@@ -66,12 +109,30 @@ fn start_broker(folder: Folder) -> Result<RabbitMq, ServiceError> {
 
 impl fmt::Display for Services {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let pid = |pid: Option<u32>| pid.unwrap_or_default();
-        let (redis, broker) = (self.redis.as_ref().and_then(Redis::pid), self.broker.as_ref().and_then(RabbitMq::pid));
-        let shown = |url: &str| url.parse::<Secret>().map_or_else(|never| match never {}, |url| url.to_string());
-        writeln!(f, "Redis (process {})  {}", pid(redis), shown(&self.store))?;
-        write!(f, "RabbitMQ (process {})  {}", pid(broker), shown(&self.queue))
+        writeln!(f, "{}", self.line_of(Service::Redis))?;
+        write!(f, "{}", self.line_of(Service::RabbitMq))
     }
+}
+
+impl fmt::Display for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Service::Redis => "Redis",
+            Service::RabbitMq => "RabbitMQ",
+        })
+    }
+}
+
+/// Starts and waits where that keeps nobody waiting.
+async fn again<S: Send + 'static>(service: &mut Option<S>, restart: fn(&mut S) -> Result<(), ServiceError>) -> Result<(), ServiceError> {
+    let mut taken = service.take().expect("a service is there until all is to end");
+    let started = spawn_blocking(move || {
+        let result = restart(&mut taken);
+        (taken, result)
+    });
+    let (taken, result) = started.await.expect("starting a server does not panic");
+    *service = Some(taken);
+    result
 }
 
 fn not_started(error: &ServiceError) -> CliError {
