@@ -260,7 +260,9 @@ impl<W: World> Scratch<W> {
                 Effect::Dispatch(activation) => self.dispatch(at, live, activation, world),
                 Effect::Cancel { task } => self.cancel(at.id, live, task, world),
                 Effect::StartMapRun(spec) => self.map_runs.push(MapRunEffect::Start(spec)),
-                Effect::RedriveMapRun { map_run_arn } => self.map_runs.push(MapRunEffect::Redrive(map_run_arn)),
+                Effect::RedriveMapRun { map_run_arn, redrive_count } => {
+                    self.map_runs.push(MapRunEffect::Redrive(map_run_arn, redrive_count));
+                }
                 Effect::AbortMapRun { map_run_arn } => self.map_runs.push(MapRunEffect::Abort(map_run_arn)),
                 Effect::Yield => {}
                 Effect::Ended => self.ended = true,

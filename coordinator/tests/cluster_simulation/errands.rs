@@ -95,7 +95,7 @@ struct Order {
 
 enum Then {
     ChildrenSent { first: u64 },
-    RedrivesSent { indices: Vec<u64> },
+    RedrivesSent { indices: Vec<u64>, redrive: u32 },
 }
 
 /// What an owner has answered.
@@ -163,7 +163,7 @@ impl Cluster {
                     (child.id, if run.spec.is_express { Wish::Find { child, redrive } } else { Wish::Redrive(child) })
                 });
                 let wishes = wishes.collect();
-                self.begin_order(member, run.id, wishes, Some(Then::RedrivesSent { indices }));
+                self.begin_order(member, run.id, wishes, Some(Then::RedrivesSent { indices, redrive }));
             }
             MapRunOrderKind::Stop { children, redrive } => {
                 self.members[member].errands.stops.push(Stop { run, children, redrive });
@@ -324,7 +324,7 @@ impl Cluster {
     fn tell_run(&mut self, member: usize, run: ExecutionId, then: Option<Then>) {
         let message = match then {
             Some(Then::ChildrenSent { first }) => MapRunMessage::ChildrenSent { first },
-            Some(Then::RedrivesSent { indices }) => MapRunMessage::RedrivesSent { indices },
+            Some(Then::RedrivesSent { indices, redrive }) => MapRunMessage::RedrivesSent { indices, redrive },
             None => return,
         };
         self.step_here(member, run, ShardInput::MapRun { id: run, message, reply: None });

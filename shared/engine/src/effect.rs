@@ -20,6 +20,8 @@ pub enum Effect {
     RedriveMapRun {
         /// Its ARN.
         map_run_arn: Arc<str>,
+        /// The number of the redrive, as its execution counts them.
+        redrive_count: u32,
     },
     /// Nobody waits for the Map Run any more: its children are to stop.
     AbortMapRun {

@@ -92,7 +92,7 @@ impl Run {
                 self.beginning.spawn(async move {
                     let child = |index| Child { standing: &standing, run: &run, index, redrive };
                     for_each(indices.clone(), |index| child(index).begin_again(unsent.contains(&index))).await;
-                    standing.cluster.send_to_map_run(run.id, MapRunMessage::RedrivesSent { indices });
+                    standing.cluster.send_to_map_run(run.id, MapRunMessage::RedrivesSent { indices, redrive });
                 });
             }
             MapRunOrderKind::Stop { children, redrive } => {

@@ -38,6 +38,8 @@ pub enum MapRunMessage {
     RedrivesSent {
         /// Which.
         indices: Vec<u64>,
+        /// In which redrive of the run.
+        redrive: u32,
     },
     /// The results are written, or cannot be.
     Written {

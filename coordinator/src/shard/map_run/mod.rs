@@ -33,7 +33,8 @@ use crate::store::StoreError;
 /// What an execution asks for about Map Runs.
 pub(super) enum MapRunEffect {
     Start(Box<MapRunSpec>),
-    Redrive(Arc<str>),
+    /// The number of the redrive, as its execution counts them.
+    Redrive(Arc<str>, u32),
     Abort(Arc<str>),
 }
 
@@ -49,7 +50,7 @@ impl<W: World> Shard<W> {
                     self.advance_map_run(id, out);
                 }
             }
-            MapRunEffect::Redrive(arn) => self.redrive_map_run(id_of(&arn), out),
+            MapRunEffect::Redrive(arn, redrive) => self.redrive_map_run(id_of(&arn), redrive, out),
         }
     }
 
@@ -64,11 +65,11 @@ impl<W: World> Shard<W> {
 
     /// A run that is still ending goes on when it has ended; one that is not in memory is read. That it is to go on is in the execution's own
     /// state, and is read off that again after a restart.
-    fn redrive_map_run(&mut self, id: ExecutionId, out: &mut Vec<Output<W>>) {
+    fn redrive_map_run(&mut self, id: ExecutionId, redrive: u32, out: &mut Vec<Output<W>>) {
         match self.map_runs.get_mut(&id) {
             Some(open) if open.run.status() == MapRunStatus::Running => {}
             Some(_) => {
-                self.go_on_after_its_end(id);
+                self.go_on_after_its_end(id, redrive);
                 self.advance_map_run(id, out);
             }
             None => {
@@ -84,17 +85,20 @@ impl<W: World> Shard<W> {
         let wanted: Vec<_> = live.execution.map_runs().map(|(arn, redrives)| (id_of(arn), redrives)).collect();
         for (id, redrives) in wanted {
             if redrives > self.map_runs.get(&id).map_or(0, |open| open.run.redrive_count()) {
-                self.redrive_map_run(id, out);
+                self.redrive_map_run(id, redrives, out);
             }
         }
     }
 
-    fn go_on_after_its_end(&mut self, id: ExecutionId) {
+    /// One that was stopping when its execution was redriven, and redriven again, makes up for all of them at once: it counts as they do.
+    fn go_on_after_its_end(&mut self, id: ExecutionId, redrive: u32) {
         let open = self.map_runs.get_mut(&id).expect("a run that goes on is in memory");
         open.is_told = false;
         (open.is_reading, open.is_stopping, open.is_writing) = (false, false, false);
         if open.run.can_be_redriven() {
-            self.record_map_run(id, MapRunEvent::Redriven { at: self.now });
+            for _ in open.run.redrive_count()..redrive {
+                self.record_map_run(id, MapRunEvent::Redriven { at: self.now });
+            }
         } else {
             // It had succeeded, and what its state made of that had not.
             self.tell_parent(id);
@@ -120,7 +124,11 @@ impl<W: World> Shard<W> {
             MapRunMessage::ItemsRead { position, again: None, result, .. } => self.items_read(id, &position, result, world, out),
             MapRunMessage::ItemsRead { again: Some(first), result, .. } => self.items_read_again(id, first, result, world, out),
             MapRunMessage::ChildrenSent { first } => self.note_map_run(id, MapRunEvent::ChildrenSent { first }),
-            MapRunMessage::RedrivesSent { indices } => self.note_map_run(id, MapRunEvent::RedrivesSent { indices }),
+            // One of an earlier redrive comes late: these children may be waiting to begin once more.
+            MapRunMessage::RedrivesSent { indices, redrive } if self.is_of_redrive(id, redrive) => {
+                self.note_map_run(id, MapRunEvent::RedrivesSent { indices });
+            }
+            MapRunMessage::RedrivesSent { .. } => {}
             MapRunMessage::Written { result } => self.results_written(id, result, out),
             MapRunMessage::Loaded { result } => self.map_run_loaded(id, result, world, out),
             MapRunMessage::Tell { parent } => self.tell(id, parent, world, out),
@@ -209,6 +217,10 @@ impl<W: World> Shard<W> {
     fn order(&mut self, id: ExecutionId, kind: MapRunOrderKind, out: &mut Vec<Output<W>>) {
         let run = self.map_runs[&id].context.clone();
         self.log.hold(Output::MapRun(Box::new(MapRunOrder { run, kind })), out);
+    }
+
+    fn is_of_redrive(&self, id: ExecutionId, redrive: u32) -> bool {
+        self.map_runs.get(&id).is_some_and(|open| open.run.redrive_count() == redrive)
     }
 
     /// What changes nothing that the run wants.

@@ -37,7 +37,7 @@ impl Turn<'_> {
     ) -> Result<(), HistoryFull> {
         let state = self.visit(thread).state;
         self.record(thread, previous, EventKind::MapRunRedriven { state, map_run_arn: map_run_arn.clone(), redrive_count })?;
-        self.out.effects.push(Effect::RedriveMapRun { map_run_arn });
+        self.out.effects.push(Effect::RedriveMapRun { map_run_arn, redrive_count });
         Ok(())
     }
 

@@ -148,7 +148,7 @@ impl Run {
                 Effect::Dispatch(activation) => assert!(self.dispatched.insert(activation.task), "dispatched twice: {activation:?}"),
                 Effect::Cancel { task } => assert!(self.dispatched.remove(&task), "cancelled but not out: {task:?}"),
                 Effect::StartMapRun(spec) => self.map_runs.push(MapRunSeen::Started(spec)),
-                Effect::RedriveMapRun { map_run_arn } => self.map_runs.push(MapRunSeen::Redriven(map_run_arn)),
+                Effect::RedriveMapRun { map_run_arn, .. } => self.map_runs.push(MapRunSeen::Redriven(map_run_arn)),
                 Effect::AbortMapRun { map_run_arn } => self.map_runs.push(MapRunSeen::Aborted(map_run_arn)),
                 Effect::Yield => yields = true,
                 Effect::Ended => ended = true,
