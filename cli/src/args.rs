@@ -247,8 +247,8 @@ pub(crate) enum ExecCommand {
         #[arg(long, value_name = "MAP_RUN", conflicts_with = "state_machine")]
         map_run: Option<String>,
         /// Only those with this status.
-        #[arg(long, value_name = "STATUS")]
-        status: Option<String>,
+        #[arg(long, value_name = "STATUS", ignore_case = true)]
+        status: Option<StatusFilter>,
         /// At most this many.
         #[arg(long, default_value_t = 20)]
         limit: usize,
@@ -343,6 +343,32 @@ fn at_least_one(text: &str) -> Result<usize, String> {
     if number == 0 { Err("must be at least 1".to_owned()) } else { Ok(number) }
 }
 
+/// What `statusFilter` of ListExecutions takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub(crate) enum StatusFilter {
+    Running,
+    Succeeded,
+    Failed,
+    TimedOut,
+    Aborted,
+    PendingRedrive,
+}
+
+impl StatusFilter {
+    /// As the API has it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Running => "RUNNING",
+            Self::Succeeded => "SUCCEEDED",
+            Self::Failed => "FAILED",
+            Self::TimedOut => "TIMED_OUT",
+            Self::Aborted => "ABORTED",
+            Self::PendingRedrive => "PENDING_REDRIVE",
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "snake_case")]
 pub(crate) enum Unsuccessful {
@@ -421,7 +447,7 @@ pub(crate) struct TestStateArgs {
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct LintArgs {
-    /// Definitions: *.json, *.yaml.
+    /// Definitions, *.json or *.yaml, or folders of them.
     #[arg(required = true)]
     pub(crate) files: Vec<PathBuf>,
     /// table draws each finding in its source, json prints an array.

@@ -20,6 +20,9 @@ const CA_BUNDLE: &str = "AWS_CA_BUNDLE";
 
 /// A client for the server at this address. Without [`CA_BUNDLE`], those may vouch for it whom the system trusts.
 pub(crate) fn client(endpoint: &str) -> CliResult<reqwest::Client> {
+    if !["http://", "https://"].iter().any(|scheme| endpoint.starts_with(scheme)) {
+        return Err(CliError::new(Exit::Usage, format!("{endpoint} is no address of a server")).next("write http://HOST:PORT"));
+    }
     let roots = if endpoint.starts_with("https://") { trusted()? } else { RootCertStore::empty() };
     let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()

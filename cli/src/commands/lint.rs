@@ -12,7 +12,7 @@ use crate::args::{Format, LintArgs};
 use crate::config::client_location;
 use crate::exit::{CliError, CliResult, Exit};
 use crate::output;
-use crate::project::Project;
+use crate::project::{Machine, Project};
 use excerpt::{Excerpt, harmless};
 
 pub(crate) fn run(args: LintArgs) -> CliResult {
@@ -20,6 +20,10 @@ pub(crate) fn run(args: LintArgs) -> CliResult {
     let mut found = Vec::new();
     let mut unread = None;
     for file in &args.files {
+        if file.is_dir() {
+            found.extend(of_folder(file)?);
+            continue;
+        }
         match std::fs::read_to_string(file) {
             Ok(text) => found.push(findings(file, text, kind)),
             Err(error) => {
@@ -35,7 +39,9 @@ pub(crate) fn run(args: LintArgs) -> CliResult {
         }
         Format::Table => {
             found.iter().for_each(|(file, text, diagnostics)| draw(Stream::Out, file, text, diagnostics));
-            output::line(&summary(&found));
+            if unread.is_none() || !found.is_empty() {
+                output::line(&summary(&found));
+            }
         }
     }
     let errors = found.iter().flat_map(|(_, _, diagnostics)| diagnostics).filter(|one| one.severity == Severity::Error).count();
@@ -56,6 +62,16 @@ fn summary(found: &[(PathBuf, String, Vec<Diagnostic>)]) -> String {
     let problems: Vec<_> = [of(Severity::Error, "error"), of(Severity::Warning, "warning")].into_iter().flatten().collect();
     let problems = if problems.is_empty() { "no problems".to_owned() } else { problems.join(", ") };
     format!("{}, {problems}", counted(found.len(), "file"))
+}
+
+/// What `dev` would serve from this folder, each of its own kind.
+fn of_folder(folder: &Path) -> CliResult<Vec<(PathBuf, String, Vec<Diagnostic>)>> {
+    let project = Project::load(folder, &client_location())?;
+    let finding = |machine: &Machine| {
+        let (text, diagnostics) = machine.findings();
+        (machine.file().to_owned(), text.to_owned(), diagnostics.to_vec())
+    };
+    Ok(project.machines.iter().map(finding).collect())
 }
 
 /// A definition that a template beside it names is checked with the template's substitutions.
@@ -81,7 +97,8 @@ pub(crate) fn syntax(file: &Path) -> Syntax {
 
 fn unreadable(file: &Path, error: &std::io::Error) -> CliError {
     let exit = if error.kind() == std::io::ErrorKind::NotFound { Exit::NotFound } else { Exit::Usage };
-    CliError::new(exit, format!("cannot read {}: {error}", file.display())).next("give the path of an ASL definition")
+    CliError::new(exit, format!("cannot read {}: {error}", file.display()))
+        .next("give the path of an ASL definition, or of a folder of them")
 }
 
 fn row(file: &Path, one: &Diagnostic) -> Value {

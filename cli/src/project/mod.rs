@@ -150,6 +150,11 @@ impl Machine {
         Self { name, definition, express, logging: None, source: Source { file, text }, diagnostics, unsupported }
     }
 
+    /// Where it is written.
+    pub(crate) fn file(&self) -> &Path {
+        &self.source.file
+    }
+
     /// The definition's text with the template's substitutions, and what was found in it.
     pub(crate) fn findings(&self) -> (&str, &[Diagnostic]) {
         (&self.source.text, &self.diagnostics)

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::resolve;
-use crate::args::{CommonArgs, Format};
+use crate::args::{CommonArgs, Format, StatusFilter};
 use crate::client::Client;
 use crate::commands::map_run;
 use crate::exit::CliResult;
@@ -16,9 +16,8 @@ pub(super) enum Of {
     MapRun(String),
 }
 
-pub(super) async fn run(client: &Client, common: &CommonArgs, of: Of, status: Option<String>, limit: usize) -> CliResult {
-    let status = status.map(|status| status.to_uppercase());
-    let status = status.as_deref();
+pub(super) async fn run(client: &Client, common: &CommonArgs, of: Of, status: Option<StatusFilter>, limit: usize) -> CliResult {
+    let status = status.map(StatusFilter::name);
     let executions = match &of {
         Of::StateMachine(given) => {
             let arn = resolve::state_machine(client, given).await?;

@@ -34,6 +34,11 @@ pub(super) async fn run(client: &Client, one: &OneMapRun, only: Option<Unsuccess
     if one.common.output == Format::Table && failures.len() > 1 {
         output::note(&by_error(&failures));
     }
+    if let (Format::Table, Some(sentence)) =
+        (one.common.output, made_good(&run, failures.len()).filter(|_| only.is_none() && next.is_none()))
+    {
+        output::note(&sentence);
+    }
     if let (Format::Table, Some(next)) = (one.common.output, &next) {
         output::note(&format!("there are more: add `--page {next}`"));
     }
@@ -114,6 +119,14 @@ fn by_error(failures: &[Value]) -> String {
     let mut counts: Vec<_> = counts.into_iter().collect();
     counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     counts.iter().map(|(error, count)| format!("{count} {error}")).collect::<Vec<_>>().join(", ")
+}
+
+/// A redrive begins an Express child anew, as another execution: the one that had failed stays in the list.
+fn made_good(run: &Value, listed: usize) -> Option<String> {
+    let count = |status: &str| run["executionCounts"][status].as_u64().unwrap_or_default();
+    let left = count("failed") + count("timedOut");
+    let is_redriven = run["redriveCount"].as_u64().unwrap_or_default() > 0;
+    (is_redriven && listed as u64 > left).then(|| format!("the run has been redriven since: {left} of its children count as failed now"))
 }
 
 fn with_next(mut answer: Value, next: Option<&str>) -> Value {

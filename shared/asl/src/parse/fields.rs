@@ -120,7 +120,8 @@ impl Parser<'_> {
                 None => message::unsupported_field(key),
             };
             let known = rules.iter().copied().flatten().filter(|rule| rule.1.is_none_or(|only| only == language));
-            let meant = did_you_mean(key, known.map(|rule| rule.0)).map(hint);
+            let names: Vec<&str> = known.map(|rule| rule.0).collect();
+            let meant = at_a_path(key, &names).or_else(|| did_you_mean(key, names)).map(hint);
             outcome = Err(self.report_at(Code::SchemaValidationFailed, text, owner.location(), range, meant));
         }
         outcome
@@ -151,6 +152,12 @@ impl Parser<'_> {
     pub(crate) fn error(&mut self, cursor: &Cursor<'_>, text: impl Into<String>) -> Reported {
         self.report(Code::SchemaValidationFailed, cursor, text)
     }
+}
+
+/// A field with the suffix of a payload template's: its value is at a path, and there is a field for that.
+fn at_a_path<'n>(key: &str, names: &[&'n str]) -> Option<&'n str> {
+    let field = key.strip_suffix(".$")?;
+    names.iter().copied().find(|name| name.strip_suffix("Path") == Some(field))
 }
 
 pub(crate) fn language_name(language: QueryLanguage) -> &'static str {
