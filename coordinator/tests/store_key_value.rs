@@ -250,6 +250,88 @@ fn a_key_value_side_that_the_log_has_all_of_is_made_again_without_loss() {
     assert_eq!(content(&open(dir.path()).unwrap())[0], (0, 0, 20));
 }
 
+/// A store with histories, all of it written out of the tree's journal: keys to tables, values to files of their own. The log has nothing of
+/// them any more.
+fn with_histories() -> tempfile::TempDir {
+    let dir = given_back();
+    let store = open(dir.path()).unwrap();
+    let put = |seq| KvOp::put(Table::History, key(ShardId(0), seq), history(seq));
+    runtime().block_on(async {
+        let mut owner = Owner::of(&store, ShardId(0)).await;
+        owner.commit(batch(ShardId(0), BATCHES + 1, 10)).await;
+        store.checkpoint(ShardId(0), owner.acquired.token, BATCHES + 1, (0..HISTORIES).map(put).collect()).await.unwrap();
+    });
+    drop(store);
+    write_out(&dir.path().join("kv"));
+    dir
+}
+
+const HISTORIES: u64 = 2000;
+
+/// What the tree does by itself when it has gathered more.
+fn write_out(kv: &Path) {
+    let tree = fjall::Database::builder(kv).open().unwrap();
+    for name in tree.list_keyspace_names() {
+        tree.keyspace(&name, fjall::KeyspaceCreateOptions::default).unwrap().rotate_memtable_and_wait().unwrap();
+    }
+    drop(tree);
+    fs::write(kv.join("0.jnl"), []).unwrap();
+}
+
+/// A value that does not compress.
+fn history(seq: u64) -> Vec<u8> {
+    let mut state = seq;
+    let mut word = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as u32
+    };
+    (0..250).flat_map(|_| word().to_le_bytes()).collect()
+}
+
+/// The first file below the tree's folder of this kind.
+fn first_file(dir: &Path, kind: &str) -> PathBuf {
+    let all = files(&dir.join("kv"));
+    let of_histories =
+        |path: &&PathBuf| path.parent().is_some_and(|folder| folder.ends_with(kind) && folder.with_file_name("blobs").exists());
+    all.keys().find(of_histories).expect("the tree has written histories out").clone()
+}
+
+/// How many histories can be read; all of them must be as they were written.
+fn histories(dir: &Path) -> usize {
+    let store = open(dir).unwrap();
+    let found = runtime()
+        .block_on(store.scan(Table::History, (std::ops::Bound::Unbounded, std::ops::Bound::Unbounded), usize::MAX, false))
+        .unwrap();
+    for (key, value) in &found {
+        let seq = u64::from_be_bytes(key[2..].try_into().unwrap());
+        assert!(**value == history(seq), "history {seq}");
+    }
+    found.len()
+}
+
+#[test]
+fn a_flipped_bit_in_a_value_costs_that_value_alone() {
+    let original = with_histories();
+    assert_eq!(histories(original.path()), HISTORIES as usize);
+    let dir = damaged(original.path(), |dir| flip(&first_file(dir, "blobs"), 1_000_000));
+    let error = inspect(dir.path()).expect_err("a value cannot be read").to_string();
+    assert!(error.contains("damaged"), "{error}");
+    let (loss, _) = check_costly_repair(dir.path());
+    assert_eq!(loss.key_value, ["1 of 2000 entries of the table `history`, which cannot be read"]);
+    assert_eq!(histories(dir.path()), HISTORIES as usize - 1);
+    assert_eq!(repair(dir.path(), false).unwrap(), RepairReport::Sound);
+}
+
+#[test]
+fn a_flipped_bit_in_a_table_costs_a_piece_of_it() {
+    let original = with_histories();
+    let dir = damaged(original.path(), |dir| flip(&first_file(dir, "tables"), 100));
+    let (loss, _) = check_costly_repair(dir.path());
+    assert!(loss.key_value.len() == 1 && loss.key_value[0].starts_with("an unknown number of entries of the table `history`"), "{loss:?}");
+    let left = histories(dir.path());
+    assert!(left > 0 && left < HISTORIES as usize, "{left} are left");
+}
+
 #[test]
 fn an_opening_that_was_killed_is_taken_back() {
     let original = given_back();

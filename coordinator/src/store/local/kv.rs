@@ -127,15 +127,34 @@ impl Kv {
 
     /// Whether everything can be read.
     pub(crate) fn reads_all(&self) -> bool {
-        Table::ALL.into_iter().all(|table| self.count(table).is_ok())
+        self.reads_marks() && self.damaged().is_empty()
+    }
+
+    /// Whether it can be read how far the checkpoints have come.
+    pub(crate) fn reads_marks(&self) -> bool {
+        self.with(|open| count(&open.marks)).is_ok()
+    }
+
+    /// The tables of which something cannot be read.
+    pub(crate) fn damaged(&self) -> Vec<Table> {
+        Table::ALL.into_iter().filter(|table| self.count(*table).is_err()).collect()
     }
 
     /// How many entries `table` has; reads all of it.
     pub(crate) fn count(&self, table: Table) -> Result<usize, StoreError> {
-        self.with(|open| match open.tables[table.index()].get() {
-            Some(keyspace) => keyspace.iter().try_fold(0, |count, entry| entry.into_inner().map(|_| count + 1)),
-            None => Ok(0),
-        })
+        self.with(|open| open.tables[table.index()].get().map_or(Ok(0), count))
+    }
+
+    /// The keyspace of `table`, if there is one.
+    pub(super) fn keyspace(&self, table: Table) -> Option<Keyspace> {
+        self.open.read().as_ref().and_then(|open| open.tables[table.index()].get().cloned())
+    }
+
+    /// Applies the operations and moves no mark, in a repair.
+    pub(super) fn put(&self, ops: Vec<KvOp>) -> Result<(), WriteError> {
+        let open = self.open.read();
+        let open = open.as_ref().ok_or(WriteError::Full)?;
+        open.apply(ops).and_then(OwnedWriteBatch::commit).map_err(write_error)
     }
 
     /// Applies the operations, and the mark of the shard together with the last of them. Not durable before [`persist`](Self::persist).
@@ -218,6 +237,13 @@ impl Open {
     }
 
     fn write(&self, shard: ShardId, upto_seq: u64, ops: Vec<KvOp>) -> fjall::Result<()> {
+        let mut batch = self.apply(ops)?;
+        batch.insert(&self.marks, shard.0.to_be_bytes(), upto_seq.to_be_bytes());
+        batch.commit()
+    }
+
+    /// Writes the operations but for the last ones, which are in the answer.
+    fn apply(&self, ops: Vec<KvOp>) -> fjall::Result<OwnedWriteBatch> {
         let mut batch = self.database.batch();
         let mut bytes = 0;
         for op in ops {
@@ -228,8 +254,7 @@ impl Open {
                 bytes = 0;
             }
         }
-        batch.insert(&self.marks, shard.0.to_be_bytes(), upto_seq.to_be_bytes());
-        batch.commit()
+        Ok(batch)
     }
 
     fn add(&self, batch: &mut OwnedWriteBatch, op: KvOp) -> fjall::Result<()> {
@@ -270,6 +295,11 @@ fn options(memtable_bytes: u64) -> KeyspaceCreateOptions {
         .max_memtable_size(memtable_bytes)
         .manual_journal_persist(true)
         .filter_block_partitioning_policy(PartitioningPolicy::new([false, true]))
+}
+
+/// How many entries there are; reads all of them.
+fn count(keyspace: &Keyspace) -> fjall::Result<usize> {
+    keyspace.iter().try_fold(0, |count, entry| entry.into_inner().map(|_| count + 1))
 }
 
 fn collect(keyspace: &Keyspace, range: KeyRange, limit: usize, reverse: bool) -> fjall::Result<Vec<(Bytes, Bytes)>> {

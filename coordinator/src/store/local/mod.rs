@@ -27,6 +27,7 @@ mod identity;
 mod kv;
 mod kv_journal;
 mod kv_opening;
+mod kv_rescue;
 mod kv_survey;
 mod lock;
 mod options;

@@ -1,4 +1,5 @@
-//! What can be kept of a damaged key-value side: whole batches of its journals, and keyspaces whose tables can be read.
+//! What can be kept of a damaged key-value side: whole batches of its journals, keyspaces that open, and
+//! the entries that can be read of those that are damaged.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -8,6 +9,7 @@ use super::error::OpenError;
 use super::kv::Kv;
 use super::kv_journal::whole_batches;
 use super::kv_opening::{DEPTH_MAX, double, remove};
+use super::kv_rescue::without_what_is_damaged;
 use super::kv_survey::read_journals;
 
 /// A key-value side made of what could be kept, in a folder of its own.
@@ -27,13 +29,30 @@ pub(crate) fn salvage(dir: &Path, from: &Path, to: &Path, cache_bytes: u64) -> R
     if copied {
         // What the journals have of a keyspace whose files are gone is found when the keyspace is there again.
         let first = Kv::create(to, cache_bytes).and_then(|kv| kv.make_lost());
-        if let Ok(kv) = first.and_then(|()| Kv::open(to, cache_bytes)) {
+        if let Ok(kv) = first.and_then(|()| Kv::open(to, cache_bytes))
+            && let Ok((kv, damaged)) = whole(kv, to, cache_bytes)
+        {
+            lost.extend(damaged);
             return Ok(Salvaged { kv, lost });
         }
     }
     remove(to).map_err(|error| OpenError::io(to, error))?;
     let kv = Kv::create(to, cache_bytes).map_err(|detail| OpenError::kv(dir, detail))?;
     Ok(Salvaged { kv, lost: vec!["everything that only the key-value side had: none of it can be read".to_owned()] })
+}
+
+/// The tree in `dir` with nothing in it that cannot be read, and what it has lost for that.
+fn whole(kv: Kv, dir: &Path, cache_bytes: u64) -> Result<(Kv, Vec<String>), String> {
+    let damaged = kv.damaged();
+    if damaged.is_empty() {
+        return Ok((kv, Vec::new()));
+    }
+    drop(kv);
+    let (kv, lost) = without_what_is_damaged(dir, &damaged, cache_bytes)?;
+    match kv.reads_all() {
+        true => Ok((kv, lost)),
+        false => Err("its tables cannot be read even when they are written anew".to_owned()),
+    }
 }
 
 /// Copies what can be read; false if the list of keyspaces cannot.
@@ -61,13 +80,17 @@ fn copy_readable(from: &Path, to: &Path, cache_bytes: u64, lost: &mut Vec<String
     Ok(true)
 }
 
-/// The small files without which the tree opens nothing.
+/// The small files without which the tree opens nothing, or finds nothing: one that has no journal takes the latest of its writes for the first.
 fn make_openable(dir: &Path) -> io::Result<()> {
     fs::write(dir.join("version"), b"FJL\x03")?;
-    fs::write(dir.join("lock"), b"")
+    fs::write(dir.join("lock"), b"")?;
+    match read_journals(dir)?.is_empty() {
+        true => fs::write(dir.join("0.jnl"), b""),
+        false => Ok(()),
+    }
 }
 
-/// Whether the tree can read a keyspace's tables, apart from the others'.
+/// Whether the tree can open a keyspace, apart from the others.
 fn opens_alone(keyspaces: &Path, number: &str, beside: &Path, cache_bytes: u64) -> io::Result<bool> {
     if !keyspaces.join(number).join("current").exists() {
         return Ok(false);
@@ -82,9 +105,9 @@ fn opens_alone(keyspaces: &Path, number: &str, beside: &Path, cache_bytes: u64) 
             double(&keyspaces.join(wanted), &to, &|_| false, DEPTH_MAX)?;
         }
     }
-    let readable = Kv::create(&probe, cache_bytes).is_ok_and(|kv| kv.reads_all());
+    let opens = Kv::create(&probe, cache_bytes).is_ok_and(|kv| kv.reads_marks());
     remove(&probe)?;
-    Ok(readable)
+    Ok(opens)
 }
 
 /// Writes the journal again with nothing but whole batches. Answers how many bytes were not kept, zeros at its end not counted.
