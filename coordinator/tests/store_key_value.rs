@@ -314,6 +314,12 @@ fn a_flipped_bit_in_a_value_costs_that_value_alone() {
     let original = with_histories();
     assert_eq!(histories(original.path()), HISTORIES as usize);
     let dir = damaged(original.path(), |dir| flip(&first_file(dir, "blobs"), 1_000_000));
+    let store = open(dir.path()).expect("a start does not read every value");
+    let flipped = |seq| runtime().block_on(store.get(Table::History, &key(ShardId(0), seq))).is_err();
+    assert!(!store.has_met_damage());
+    assert_eq!((0..HISTORIES).filter(|seq| flipped(*seq)).count(), 1);
+    assert!(store.has_met_damage());
+    drop(store);
     let error = inspect(dir.path()).expect_err("a value cannot be read").to_string();
     assert!(error.contains("damaged"), "{error}");
     let (loss, _) = check_costly_repair(dir.path());

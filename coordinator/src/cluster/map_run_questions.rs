@@ -4,17 +4,17 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
+use super::unread::{MAP_RUN, Unread};
 use super::{Cluster, ExecutionId, PeerAnswer, Question, ReadError};
 use crate::shard::{
-    Answer, MapRunAnswer, MapRunChanges, MapRunQuestion, MapRunRecord, Stored, map_run_id, map_run_record, runs_of, state_machine_hash,
+    Answer, CodecError, MapRunAnswer, MapRunChanges, MapRunQuestion, MapRunRecord, Stored, map_run_id, map_run_record, runs_of,
+    state_machine_hash,
 };
 use crate::store::Table;
 use crate::store::keys::{ExecutionIndexKey, ExecutionKey};
 
 /// Map Runs of one execution that are listed at most.
 const LISTED_MAX: usize = 10_000;
-/// What is stored cannot be read.
-const UNREADABLE: &str = "What is stored about the Map Run cannot be read at the moment.";
 
 impl Cluster {
     /// The Map Run as it stands; `None` if there is none.
@@ -37,7 +37,8 @@ impl Cluster {
         let range = ExecutionIndexKey::of_state_machine(state_machine_hash(&runs_of(execution_arn)));
         let page = self.inner.store.scan(Table::ExecutionIndex, range, LISTED_MAX, false).await.map_err(unreadable)?;
         for (key, _) in page {
-            let key = ExecutionIndexKey::decode(&key).ok_or(ReadError::Unavailable(UNREADABLE))?;
+            let key =
+                ExecutionIndexKey::decode(&key).ok_or_else(|| unreadable(CodecError::Malformed("a key of another form".to_owned())))?;
             if let Some(run) = self.stored_map_run(ExecutionId(key.execution)).await? {
                 found.entry(run.map_run_arn.clone()).or_insert(run);
             }
@@ -80,7 +81,6 @@ impl Cluster {
     }
 }
 
-fn unreadable(error: impl std::fmt::Display) -> ReadError {
-    tracing::error!(%error, "what is stored about a Map Run cannot be read");
-    ReadError::Unavailable(UNREADABLE)
+fn unreadable(error: impl Into<Unread>) -> ReadError {
+    MAP_RUN.unread(error)
 }

@@ -28,6 +28,7 @@ mod route;
 mod serve;
 mod sessions;
 mod tasks;
+mod unread;
 mod watch;
 mod world;
 

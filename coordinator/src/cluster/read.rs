@@ -9,19 +9,18 @@ use bytes::Bytes;
 use hashbrown::HashMap;
 
 use super::route::NotAsked;
+use super::unread::{EXECUTION, Unread};
 use super::watch::Watch;
 use super::{
     CLOSING, Cluster, ExecutionId, ExecutionRecord, ExecutionSummary, ListQuery, PeerAnswer, Question, ReadError, RemoteWatch, Revisions,
 };
 use crate::shard::{
-    Answer, Seen, SeenHistory, ShardInput, Stored, StoredIndexEntry, decode_value, read_events, record, record_of_history,
+    Answer, CodecError, Seen, SeenHistory, ShardInput, Stored, StoredIndexEntry, decode_value, read_events, record, record_of_history,
     record_of_whole_history, state_machine_hash,
 };
 use crate::store::Table;
 use crate::store::keys::{ExecutionIndexKey, ExecutionKey, HistoryKey};
 
-/// What is stored cannot be read.
-const UNREADABLE: &str = "What is stored about the execution cannot be read at the moment.";
 /// Segments and lines that are read at once.
 const PAGE: usize = 256;
 
@@ -172,8 +171,9 @@ impl Cluster {
         };
         match Stored::decode(&value).map_err(unreadable)? {
             Stored::Live(live) => {
-                let execution: Execution = decode_with_table(&live.snapshot).map_err(unreadable)?;
-                let revision = self.inner.revisions.revision(execution.started().revision).ok_or(ReadError::Unavailable(UNREADABLE))?;
+                let execution: Execution = decode_with_table(&live.snapshot).map_err(malformed)?;
+                let revision =
+                    self.inner.revisions.revision(execution.started().revision).ok_or(ReadError::Unavailable(EXECUTION.passing))?;
                 Ok(Some((record(&execution, &revision, None), true)))
             }
             Stored::MapRun(_) => Ok(None),
@@ -237,7 +237,7 @@ pub(super) fn ends_execution(event: &Event) -> bool {
 }
 
 fn summary(query: &ListQuery, key: &Bytes, value: &Bytes) -> Result<ExecutionSummary, ReadError> {
-    let key = ExecutionIndexKey::decode(key).ok_or(ReadError::Unavailable(UNREADABLE))?;
+    let key = ExecutionIndexKey::decode(key).ok_or_else(|| malformed("a key of another form"))?;
     let entry: StoredIndexEntry = decode_value(value).map_err(unreadable)?;
     Ok(ExecutionSummary {
         id: ExecutionId(key.execution),
@@ -297,7 +297,10 @@ fn seen_history(answer: Result<Answer, NotAsked>) -> Result<Option<SeenHistory>,
     }
 }
 
-fn unreadable(error: impl std::fmt::Display) -> ReadError {
-    tracing::error!(%error, "what is stored about executions cannot be read");
-    ReadError::Unavailable(UNREADABLE)
+fn malformed(error: impl std::fmt::Display) -> ReadError {
+    unreadable(CodecError::Malformed(error.to_string()))
+}
+
+fn unreadable(error: impl Into<Unread>) -> ReadError {
+    EXECUTION.unread(error)
 }

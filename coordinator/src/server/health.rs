@@ -59,6 +59,8 @@ async fn ready(State(health): State<Health>) -> (StatusCode, &'static str) {
 /// With the next step.
 const LOST: &str = "shards are lost: end whatever else uses the same store, then restart this server";
 const STOPPED: &str = "checkpoints of some shards have stopped: everything goes on, but their log grows until this server is restarted";
+const DAMAGED: &str =
+    "ok, but part of what is stored is damaged: the log of this server says what; `baton doctor --repair DATA_DIR` says what can be kept";
 const SET_ASIDE: &str = "ok, but for executions that are set aside: the log of this server names them";
 
 #[derive(Serialize)]
@@ -80,6 +82,9 @@ struct Details {
     /// Their log grows until a restart.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     stopped_checkpoints: Vec<AffectedShard>,
+    /// Whether something stored has turned out not to be what was written.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    has_met_damage: bool,
     /// Executions that stand still, each alone.
     #[serde(skip_serializing_if = "is_zero")]
     set_aside_executions: usize,
@@ -110,6 +115,7 @@ async fn details(State(health): State<Health>) -> (StatusCode, Json<Details>) {
         refusal: health.store.intake_refusal(),
         lost_shards: affected(health.lost()),
         stopped_checkpoints: affected(health.cluster.stopped_checkpoints()),
+        has_met_damage: health.store.has_met_damage(),
         set_aside_executions: health.cluster.set_aside_executions(),
     };
     let (code, status) = if health.closing.is_cancelled() { (StatusCode::OK, "going away") } else { details.judged() };
@@ -125,6 +131,8 @@ impl Details {
             (StatusCode::OK, refusal)
         } else if !self.stopped_checkpoints.is_empty() {
             (StatusCode::OK, STOPPED)
+        } else if self.has_met_damage {
+            (StatusCode::OK, DAMAGED)
         } else if self.set_aside_executions > 0 {
             (StatusCode::OK, SET_ASIDE)
         } else {
@@ -176,11 +184,16 @@ mod tests {
         let (code, Json(fine)) = details(State(health)).await;
         assert_eq!((code, fine.status), (StatusCode::OK, "ok"));
         let json = serde_json::to_value(&fine).expect("it is JSON");
-        assert!(json.get("stoppedCheckpoints").is_none() && json.get("setAsideExecutions").is_none(), "{json}");
+        assert!(
+            json.get("stoppedCheckpoints").is_none() && json.get("setAsideExecutions").is_none() && json.get("hasMetDamage").is_none(),
+            "{json}"
+        );
 
         let one = Details { set_aside_executions: 1, ..fine };
         assert_eq!(one.judged(), (StatusCode::OK, SET_ASIDE));
-        let stopped = Details { stopped_checkpoints: affected(vec![(ShardId(3), "why")]), ..one };
+        let damaged = Details { has_met_damage: true, ..one };
+        assert_eq!(damaged.judged(), (StatusCode::OK, DAMAGED));
+        let stopped = Details { stopped_checkpoints: affected(vec![(ShardId(3), "why")]), ..damaged };
         assert_eq!(stopped.judged(), (StatusCode::OK, STOPPED));
         let json = serde_json::to_value(&stopped).expect("it is JSON");
         assert_eq!(json["stoppedCheckpoints"], serde_json::json!([{"shard": ShardId(3).to_string(), "reason": "why"}]));

@@ -139,6 +139,11 @@ pub trait ShardStore: Send + Sync + 'static {
         true
     }
 
+    /// Whether something that was read since the start was not what had been written. What was asked for it was refused; it stays so until a repair.
+    fn has_met_damage(&self) -> bool {
+        false
+    }
+
     /// How much it holds, for people; `None` where nobody knows. It may look through files, so it is called where waiting does no harm; a store on
     /// another machine answers with what it has heard last.
     fn usage(&self) -> Option<Usage> {

@@ -40,6 +40,7 @@ pub(crate) struct Kv {
     path: PathBuf,
     cache_bytes: u64,
     open: RwLock<Option<Open>>,
+    has_met_damage: AtomicBool,
 }
 
 struct Open {
@@ -67,7 +68,7 @@ impl Kv {
     /// Makes the tree of a new store. The error says what is wrong.
     pub(crate) fn create(path: &Path, cache_bytes: u64) -> Result<Kv, String> {
         let open = Open::new(path, cache_bytes).map_err(|error| describe(&error))?;
-        Ok(Kv { path: path.to_owned(), cache_bytes, open: RwLock::new(Some(open)) })
+        Ok(Kv { path: path.to_owned(), cache_bytes, open: RwLock::new(Some(open)), has_met_damage: AtomicBool::new(false) })
     }
 
     /// Opens the tree of an old store. What is missing of it is not made anew: the log may hold only what came after its checkpoints.
@@ -193,9 +194,18 @@ impl Kv {
 
     fn with<T>(&self, read: impl FnOnce(&Open) -> fjall::Result<T>) -> Result<T, StoreError> {
         match &*self.open.read() {
-            Some(open) => read(open).map_err(read_error),
+            Some(open) => read(open).map_err(read_error).inspect_err(|error| {
+                if matches!(error, StoreError::Corrupt(_)) {
+                    self.has_met_damage.store(true, Ordering::Relaxed);
+                }
+            }),
             None => Err(StoreError::Full),
         }
+    }
+
+    /// Whether something has been read that is not what was written.
+    pub(crate) fn has_met_damage(&self) -> bool {
+        self.has_met_damage.load(Ordering::Relaxed)
     }
 }
 

@@ -288,6 +288,10 @@ impl ShardStore for LocalStore {
         Box::pin(async move { self.kv.scan(table, range, limit, reverse) })
     }
 
+    fn has_met_damage(&self) -> bool {
+        self.kv.has_met_damage()
+    }
+
     fn accepts_intake(&self) -> bool {
         self.shared.space.accepts_intake()
     }
