@@ -28,6 +28,8 @@ const CONTENT: usize = 1 + 1 + 16 + 8 + 4 + 8;
 const LENGTH: usize = NONCE + CONTENT + TAG;
 /// Characters of a token's text that are looked at; AWS takes 2,048.
 const TEXT_MAX: usize = 2_048;
+/// First character of a token's text: a hyphen, which any other may be, would make it an option on a command line.
+const FIRST: char = 'A';
 
 /// What a token says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -170,9 +172,11 @@ impl TokenKey {
         Bytes::from(sealed)
     }
 
-    /// The token as text, fit for URLs and JSON.
+    /// The token as text, fit for URLs, JSON and command lines.
     pub fn seal_text(&self, token: &TaskToken) -> String {
-        URL_SAFE_NO_PAD.encode(self.seal(token))
+        let mut text = FIRST.to_string();
+        URL_SAFE_NO_PAD.encode_string(self.seal(token), &mut text);
+        text
     }
 
     /// What the token says; `None` if we did not make it.
@@ -191,7 +195,7 @@ impl TokenKey {
         if text.len() > TEXT_MAX {
             return None;
         }
-        self.open(&URL_SAFE_NO_PAD.decode(text).ok()?)
+        self.open(&URL_SAFE_NO_PAD.decode(text.strip_prefix(FIRST)?).ok()?)
     }
 
     fn nonce(&self, content: &[u8; CONTENT]) -> XNonce {
@@ -266,6 +270,10 @@ mod tests {
         assert_eq!(key.seal(&token()), key.seal(&token()));
         let text = key.seal_text(&token());
         assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'), "{text}");
+        for entry in 0..300 {
+            let text = key.seal_text(&TaskToken { task: TaskRef { entry, attempt: 1 }, ..token() });
+            assert!(text.starts_with(|first: char| first.is_ascii_alphanumeric()), "{text}");
+        }
     }
 
     #[test]
