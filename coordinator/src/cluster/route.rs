@@ -45,12 +45,31 @@ impl Cluster {
 
     /// As [`ask`](Self::ask), of what is not answered by the shard alone.
     pub(super) async fn ask_any(&self, question: Question) -> Result<PeerAnswer, NotAsked> {
-        let answer = if self.is_alone() { self.answer_here(question).await } else { self.ask_owner(question).await };
+        let answer = if self.is_alone() { self.answer_in_time(question).await } else { self.ask_owner(question).await };
         match answer {
             PeerAnswer::Throttled => Err(NotAsked::Throttled),
             PeerAnswer::Unavailable(text) | PeerAnswer::Shard(Answer::Unavailable(text)) => Err(NotAsked::Unavailable(text)),
             PeerAnswer::NotHere | PeerAnswer::Shard(Answer::NotHere) => Err(NotAsked::Unavailable(CLOSING)),
             answer => Ok(answer),
+        }
+    }
+
+    /// As [`answer_here`](Self::answer_here). What waits for room in the store is told so after [`PATIENCE`]; it may be done yet.
+    async fn answer_in_time(&self, question: Question) -> PeerAnswer {
+        let waits_for_an_end = matches!(question, Question::WaitEnd { .. });
+        let mut answer = std::pin::pin!(self.answer_here(question));
+        if waits_for_an_end {
+            return answer.await;
+        }
+        loop {
+            match tokio::time::timeout(PATIENCE, &mut answer).await {
+                Ok(answer) => return answer,
+                Err(_) => {
+                    if let Some(refusal) = self.inner.store.intake_refusal() {
+                        return PeerAnswer::Unavailable(refusal);
+                    }
+                }
+            }
         }
     }
 
@@ -76,7 +95,7 @@ impl Cluster {
         let mut route = Route::new(self, shard, &question);
         loop {
             let answer = match self.inner.directory.owner(shard) {
-                Owner::Me => Some(self.answer_here(route.question()).await),
+                Owner::Me => Some(self.answer_in_time(route.question()).await),
                 Owner::Member(member) => route.ask(&member).await,
                 Owner::Nobody => None,
             };

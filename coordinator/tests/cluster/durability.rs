@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use baton_coordinator::cluster::{ReadError, StartError, Status};
+use baton_coordinator::cluster::{ReadError, SendError, StartError, Status};
 use baton_coordinator::store::keys::TimerKey;
 use baton_coordinator::store::memory::MemoryStore;
 use baton_coordinator::store::{ShardId, ShardStore, Table};
+use baton_engine::Input;
 use serde_json::json;
 
 use crate::support::*;
@@ -63,10 +64,16 @@ async fn a_full_store_takes_no_new_work_and_loses_none() {
         limit: 100,
     });
     assert_eq!(record.await.expect("read").len(), 20, "running work is paused, not failed");
+    let stopped = within(system.cluster.send(id("e0"), Input::Stop { error: None, cause: None })).await;
+    assert!(matches!(stopped, Err(SendError::Unavailable(text)) if text.contains("no room")), "who waits for room is told: {stopped:?}");
+    let seen = within(system.cluster.describe(id("e0"))).await;
+    assert!(matches!(seen, Err(ReadError::Unavailable(text)) if text.contains("no room")), "and who looks: {seen:?}");
     store.set_full(false);
-    for number in 0..20 {
+    for number in 1..20 {
         system.succeeded(&format!("e{number}")).await;
     }
+    let record = within(system.cluster.wait_end(id("e0"), PATIENCE)).await.expect("read").expect("it is there");
+    assert_ne!(record.status, Status::Running, "whether it was stopped or had gone on before, it ends");
     assert!(system.start("late", "{}").await.created);
 }
 
