@@ -15,7 +15,7 @@ const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong command line or 
 #[derive(Debug, Parser)]
 #[command(name = "baton", version, about, propagate_version = true, after_help = EXIT_CODES)]
 pub(crate) struct Args {
-    /// URL of the server that exec, test-state, env and doctor speak to; by default the port of BATON_PORT or ./baton.toml on this
+    /// URL of the server that exec, map-run, test-state, env and doctor speak to; by default the port of BATON_PORT or ./baton.toml on this
     /// machine, or 8083.
     #[arg(long, global = true, value_name = "URL", env = "AWS_ENDPOINT_URL_SFN")]
     pub(crate) endpoint: Option<String>,
@@ -39,7 +39,7 @@ pub(crate) enum Command {
     /// Executions: start, list, describe, history, watch, redrive, stop.
     #[command(subcommand)]
     Exec(ExecCommand),
-    /// Map Runs of Distributed Maps: describe, failures, redrive.
+    /// Map Runs of Distributed Maps: describe, failures, update, redrive.
     #[command(subcommand)]
     MapRun(MapRunCommand),
     /// Test one state by itself at a server: its data at every step, with a mock or for real.
@@ -437,7 +437,7 @@ pub(crate) struct TestStateArgs {
     /// What the state's work gives, instead of doing it: JSON text or a file's path.
     #[arg(long, value_name = "JSON", conflicts_with = "mock_error")]
     pub(crate) mock: Option<String>,
-    /// The error that the state's work fails with, instead of doing it.
+    /// The error that the state's work fails with, instead of doing it: its name, or {"error": NAME, "cause": TEXT}.
     #[arg(long, value_name = "ERROR")]
     pub(crate) mock_error: Option<String>,
     /// Show the data at every step.

@@ -109,8 +109,10 @@ impl MapProgress {
         let ended = self.counts.ended();
         let mut parts = Vec::new();
         if self.is_total_known {
-            let share = (ended * 100).checked_div(total).unwrap_or(100);
-            let filled = (ended * BAR).checked_div(total).unwrap_or(BAR) as usize;
+            // Of nothing all has ended, unless nothing came of it because its items could not be read.
+            let of_nothing = u64::from(!self.has_bad_end());
+            let share = (ended * 100).checked_div(total).unwrap_or(100 * of_nothing);
+            let filled = (ended * BAR).checked_div(total).unwrap_or(BAR * of_nothing) as usize;
             let bar = format!("{}{}", "█".repeat(filled), "░".repeat(BAR as usize - filled));
             parts.push(format!("{} {share:>3} %", if self.has_bad_end() { bar.red().to_string() } else { bar.green().to_string() }));
             parts.push(format!("{} of {} items", grouped(ended), grouped(total)));
@@ -187,6 +189,15 @@ mod tests {
         progress.update(&run("SUCCEEDED", 9_800, 200, 0, 0), 20_000);
         assert!(progress.has_ended());
         assert_eq!(plain(&progress), "████████████████████████ 100 %  10,000 of 10,000 items  200 failed");
+    }
+
+    #[test]
+    fn a_run_whose_items_could_not_be_read_has_done_nothing() {
+        let mut progress = MapProgress::new("arn");
+        progress.update(&run("FAILED", 0, 0, 0, 0), 10_000);
+        assert_eq!(plain(&progress), "░░░░░░░░░░░░░░░░░░░░░░░░   0 %  0 of 0 items");
+        progress.update(&run("SUCCEEDED", 0, 0, 0, 0), 11_000);
+        assert_eq!(plain(&progress), "████████████████████████ 100 %  0 of 0 items");
     }
 
     #[test]

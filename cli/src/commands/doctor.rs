@@ -75,7 +75,7 @@ pub(super) fn say(good: bool, what: &str, next: &str) -> bool {
     if good {
         anstream::println!("{} {what}", "ok".green());
     } else {
-        anstream::println!("{} {what}: not so\n   next: {next}", "!!".red());
+        anstream::println!("{} not so: {what}\n   next: {next}", "!!".red());
     }
     good
 }

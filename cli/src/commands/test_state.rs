@@ -42,7 +42,7 @@ async fn request(client: &Client, args: &TestStateArgs) -> CliResult<Value> {
         body["mock"] = json!({ "result": input::read(result)? });
     }
     if let Some(error) = &args.mock_error {
-        body["mock"] = json!({ "errorOutput": { "error": error } });
+        body["mock"] = json!({ "errorOutput": error_output(error) });
     }
     if args.inspect {
         body["inspectionLevel"] = json!("DEBUG");
@@ -50,9 +50,19 @@ async fn request(client: &Client, args: &TestStateArgs) -> CliResult<Value> {
     Ok(body)
 }
 
+/// What fails: an object as it stands, or an error's name.
+fn error_output(given: &str) -> Value {
+    let object: Option<Value> = serde_json::from_str(given).ok().filter(Value::is_object);
+    object.unwrap_or_else(|| json!({ "error": given }))
+}
+
 /// The text of a file, or the definition of a state machine that the server has.
 async fn definition(client: &Client, given: &str) -> CliResult<String> {
     let file = Path::new(given);
+    if !file.is_file() && looks_like_a_file(given) {
+        return Err(CliError::new(Exit::NotFound, format!("there is no file {given}"))
+            .next("give a definition's file, or the name of a state machine at the server"));
+    }
     if !file.is_file() {
         let arn = resolve::state_machine(client, given).await?;
         let described = client.call("DescribeStateMachine", json!({ "stateMachineArn": arn })).await?;
@@ -61,6 +71,11 @@ async fn definition(client: &Client, given: &str) -> CliResult<String> {
     let text = std::fs::read_to_string(file).map_err(|error| CliError::new(Exit::NotFound, format!("cannot read {given}: {error}")))?;
     let read = baton_asl::to_json(&text, lint::syntax(file));
     read.map_err(|problem| CliError::new(Exit::Usage, format!("{given}: {}", problem.message)).next(format!("`baton lint {given}`")))
+}
+
+/// Names of state machines have neither slashes nor such an ending.
+fn looks_like_a_file(given: &str) -> bool {
+    given.contains('/') || [".json", ".yaml", ".yml", ".json5"].iter().any(|ending| given.ends_with(ending))
 }
 
 /// How it ended, then what became of its data, in the order in which it happened.

@@ -39,4 +39,8 @@ fn a_state_in_a_file_is_mocked() {
     assert_eq!((good.code, good.out.contains(r#""output": "[1]""#)), (0, true), "{} {}", good.out, good.err);
     let bad = test(&["--mock-error", "E"]);
     assert_eq!((bad.code, bad.out.contains(r#""error": "E""#)), (1, true), "{} {}", bad.out, bad.err);
+    let both = test(&["--mock-error", r#"{"error": "E", "cause": "C"}"#]);
+    assert!(both.code == 1 && both.out.contains(r#""error": "E""#) && both.out.contains(r#""cause": "C""#), "{} {}", both.out, both.err);
+    let missing = run(baton().args(["test-state", "flows/none.yaml", "--endpoint", &dev.url]));
+    assert_eq!((missing.code, missing.err.contains("there is no file flows/none.yaml")), (3, true), "{}", missing.err);
 }

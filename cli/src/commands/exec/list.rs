@@ -32,7 +32,10 @@ pub(super) async fn run(client: &Client, common: &CommonArgs, of: Of, status: Op
     match common.output {
         Format::Json => output::json(&json!({ "executions": executions })),
         Format::Table if executions.is_empty() && matches!(of, Of::MapRun(_)) => output::note("no such children of this Map Run"),
-        Format::Table if executions.is_empty() => crate::output::note("no executions yet: `baton exec start STATE_MACHINE --input '{}'`"),
+        Format::Table if executions.is_empty() => output::note(&match status {
+            Some(status) => format!("no executions are {status}"),
+            None => "no executions yet: `baton exec start STATE_MACHINE --input '{}'`".to_owned(),
+        }),
         Format::Table => output::table(&["STATUS", "NAME", "STATE MACHINE", "STARTED", "TOOK"], executions.iter().map(row).collect()),
     }
     Ok(())

@@ -39,9 +39,15 @@ pub(crate) async fn execution(client: &Client, given: &str) -> CliResult<String>
         "@running" => recent(client, Some("RUNNING"), 1).await?.into_iter().next(),
         name => by_name(recent(client, None, SEARCHED_MAX).await?, name)?,
     };
+    let step = match given.starts_with('@') {
+        true => {
+            "`baton exec list` shows what there is; @latest, @failed and @running are short for the newest, the newest failed and the newest running one"
+        }
+        false => "`baton exec list` shows what there is",
+    };
     found
         .map(|execution| text(&execution, "executionArn"))
-        .ok_or_else(|| CliError::new(Exit::NotFound, format!("no execution matches {given}")).next("`baton exec list` shows what there is"))
+        .ok_or_else(|| CliError::new(Exit::NotFound, format!("no execution matches {given}")).next(step))
 }
 
 /// Executions of all Standard state machines, newest first.

@@ -86,8 +86,7 @@ impl Child {
             None => return std::future::pending().await,
         };
         // Once it is started again nobody waits for its ready line: it may be whole again, or will end again.
-        let how = status.as_ref().map_or_else(ToString::to_string, ExitStatus::to_string);
-        format!("{} has ended ({how}), see {}; it is started again", self.name, self.log.display())
+        format!("{} has ended ({}), see {}; it is started again", self.name, how(&status), self.log.display())
     }
 
     /// SIGTERM, and kill -9 if it is not gone in time.
@@ -99,11 +98,15 @@ impl Child {
         }
         match timeout(END_MAX, process.wait()).await {
             Ok(Ok(status)) if status.success() => {}
-            Ok(status) => tracing::warn!("{} ended with {status:?}; see {}", self.name, self.log.display()),
+            Ok(status) => tracing::warn!("{} has ended ({}), see {}", self.name, how(&status), self.log.display()),
             // Dropped, it is killed.
             Err(_) => tracing::warn!("{} has not ended in {} s; it is killed", self.name, END_MAX.as_secs()),
         }
     }
+}
+
+fn how(status: &std::io::Result<ExitStatus>) -> String {
+    status.as_ref().map_or_else(ToString::to_string, ExitStatus::to_string)
 }
 
 /// Tells of the ready line. What comes after it, execution logs say, is for whoever reads this process.
