@@ -157,6 +157,27 @@ async fn redriven_twice_it_still_runs_what_failed_alone() {
 }
 
 #[tokio::test]
+async fn redriven_while_it_is_still_being_stopped_it_counts_every_redrive() {
+    let server = TestServer::start().await;
+    server.create_activity().await;
+    let state_machine = server.create("m", &machine("STANDARD", work(), json!({"MaxConcurrency": 40}))).await;
+    let execution = server.begin_with(&state_machine, &items(40, &[])).await;
+    let map_run = server.map_run_of(&execution).await;
+    server.until(|| server.describe_map_run(&map_run), |run| run["itemCounts"]["running"] == 40).await;
+    for _ in 0..3 {
+        server.call("StopExecution", json!({"executionArn": execution})).await.expect("it runs");
+        server.call("RedriveExecution", json!({"executionArn": execution})).await.expect("it was aborted");
+    }
+    server.work_off(40, |_| false).await;
+    let ended = server.end(&execution).await;
+    assert_eq!((&ended["status"], &ended["redriveCount"]), (&json!("SUCCEEDED"), &json!(3)), "{ended}");
+    let run = server.describe_map_run(&map_run).await;
+    assert_eq!((&run["status"], &run["redriveCount"]), (&json!("SUCCEEDED"), &json!(3)), "{run}");
+    assert_eq!(counts(&run, "itemCounts"), expected([("succeeded", 40), ("total", 40), ("resultsWritten", 40)]));
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn children_are_not_redriven_by_themselves() {
     let server = TestServer::start().await;
     for kind in ["STANDARD", "EXPRESS"] {
