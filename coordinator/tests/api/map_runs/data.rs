@@ -99,3 +99,16 @@ async fn results_that_are_too_large_together_fail_the_state() {
     assert_eq!((&ended["status"], &ended["error"]), (&json!("FAILED"), &json!("States.DataLimitExceeded")), "{ended}");
     server.stop().await;
 }
+
+#[tokio::test]
+async fn an_item_that_makes_too_large_an_input_is_named() {
+    let server = TestServer::start().await;
+    let selector = json!({"a.$": "$$.Map.Item.Value", "b.$": "$$.Map.Item.Value"});
+    let state_machine = server.create("m", &machine("STANDARD", pass(), json!({"ItemSelector": selector}))).await;
+    let execution = server.begin_with(&state_machine, &json!(["short", "x".repeat(150_000)])).await;
+    let ended = server.end(&execution).await;
+    assert_eq!(ended["error"], "States.DataLimitExceeded", "{ended}");
+    let which = " The input of the child execution of item 1 has 300015 bytes, and the limit is 262144.";
+    assert!(text(&ended, "cause").ends_with(which), "{ended}");
+    server.stop().await;
+}

@@ -16,6 +16,17 @@ pub(crate) fn checked(at: &Evaluator<'_>, payload: Payload) -> Result<Payload, F
     if payload.len() <= at.env.limits.payload_bytes_max { Ok(payload) } else { Err(Fault::of_data(exceeded(&at.state.name))) }
 }
 
+/// As [`checked`], of the input of a Map Run's child. Among millions of items it must be said which.
+pub(crate) fn checked_of_item(at: &Evaluator<'_>, index: u64, input: Payload) -> Result<Payload, Fault> {
+    let len = input.len();
+    checked(at, input).map_err(|mut fault| {
+        let max = at.env.limits.payload_bytes_max;
+        let which = format!(" The input of the child execution of item {index} has {len} bytes, and the limit is {max}.");
+        fault.failure.cause = fault.failure.cause.map(|cause| (cause.to_string() + &which).into());
+        fault
+    })
+}
+
 /// The value as a payload, if it is not nested deeper than a payload may be. A loop that wraps its input once more each time would
 /// otherwise make what nobody can read.
 pub(crate) fn payload(at: &Evaluator<'_>, value: Value) -> Result<Payload, Fault> {

@@ -143,7 +143,10 @@ fn inputs(at: &Evaluator<'_>, first: u64, items: &[ReadItem], is_last: bool) -> 
         });
     }
     match &map.distributed.item_batcher {
-        None => inputs.into_iter().map(|input| Ok(ChildInput { input: size::checked(at, input)?, items: 1 })).collect(),
+        None => (first..)
+            .zip(inputs)
+            .map(|(index, input)| Ok(ChildInput { input: size::checked_of_item(at, index, input)?, items: 1 }))
+            .collect(),
         Some(batcher) => batched(at, batcher, inputs, &state_input, is_last),
     }
 }
