@@ -327,7 +327,7 @@ fn collect(keyspace: &Keyspace, range: KeyRange, limit: usize, reverse: bool) ->
 /// An error of the tree's in a sentence.
 fn describe(error: &fjall::Error) -> String {
     match error {
-        fjall::Error::Io(error) | fjall::Error::Storage(fjall::LsmError::Io(error)) => format!("it cannot be read: {error}"),
+        fjall::Error::Io(error) | fjall::Error::Storage(fjall::LsmError::Io(error)) => error.to_string(),
         fjall::Error::Storage(error) => format!("one of its tables is damaged or missing ({error:?})"),
         fjall::Error::JournalRecovery(error) => format!("its journal is damaged ({error:?})"),
         other => format!("its files do not fit together ({other:?})"),

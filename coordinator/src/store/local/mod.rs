@@ -170,7 +170,9 @@ fn create(dir: &Path, options: &LocalOptions) -> Result<Ready, OpenError> {
     let identity = Identity::new(options.shard_count);
     identity.begin(dir).map_err(|error| OpenError::io(dir, error))?;
     recovery::create_log(dir, &identity, options)?;
-    let kv = Kv::create(&dir.join("kv"), options.kv_cache_bytes).map_err(|detail| OpenError::kv(dir, detail))?;
+    // What is new is not damaged, whatever keeps it from being made.
+    let refused = |detail| OpenError::io(&dir.join("kv"), std::io::Error::other(format!("it cannot be made: {detail}")));
+    let kv = Kv::create(&dir.join("kv"), options.kv_cache_bytes).map_err(refused)?;
     Identity::finish(dir).map_err(|error| OpenError::io(dir, error))?;
     let marks = vec![0; identity.shards()];
     let recovered = recovery::recover(dir, &identity, &marks, &*options.disk)?;
